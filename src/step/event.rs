@@ -1,0 +1,198 @@
+//! What happens during a run, for people (progress, report) and machines (`--events`).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, StepId};
+use crate::unit::{Db, Offset, ReplId, UnixMillis};
+
+/// An event and when it happened. One JSON object a line in `--events` and in the journal's event log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Wall clock, milliseconds since the epoch.
+    pub at: UnixMillis,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A run starts or is continued.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// The plan's name.
+        plan: String,
+        /// The graph's digest.
+        digest: String,
+        /// 1 for the first process of the run.
+        attempt: u32,
+    },
+    /// A step starts.
+    StepStarted {
+        /// Which.
+        step: StepId,
+    },
+    /// A step has nothing to do.
+    StepSkipped {
+        /// Which.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// A step is done.
+    StepDone {
+        /// Which.
+        step: StepId,
+        /// How long it took in this process.
+        seconds: f64,
+    },
+    /// A step failed.
+    StepFailed {
+        /// Which.
+        step: StepId,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// One item of the precheck.
+    Checked {
+        /// The item.
+        check: Check,
+    },
+    /// Nothing moves, for this reason.
+    Waiting {
+        /// Which step waits.
+        step: StepId,
+        /// For what.
+        reason: String,
+    },
+    /// The source begins to send its dump.
+    DumpStarted {
+        /// Replication id of the dump; `None` after SYNC.
+        replid: Option<ReplId>,
+        /// Offset the dump stands for.
+        offset: Option<Offset>,
+        /// Its length in bytes; `None` when it is streamed without a disk.
+        length: Option<u64>,
+    },
+    /// The whole dump is in the spool.
+    DumpReceived {
+        /// Its length in bytes.
+        bytes: u64,
+        /// How long receiving took.
+        seconds: f64,
+    },
+    /// How far the full copy is.
+    Progress {
+        /// The figures.
+        progress: FullProgress,
+    },
+    /// A key could not be written as it is.
+    KeyFailed {
+        /// The key and why.
+        failure: KeyFailure,
+    },
+    /// Something worth knowing that changes nothing.
+    Notice {
+        /// In a sentence.
+        text: String,
+    },
+    /// The process ends.
+    RunFinished {
+        /// How.
+        outcome: Outcome,
+        /// Why and what to do next, in a sentence or two.
+        summary: String,
+        /// Seconds this process took.
+        seconds: f64,
+    },
+}
+
+/// How far the full copy is. All counts are of this dump, continued attempts included.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FullProgress {
+    /// Bytes of the dump in the spool.
+    pub received: u64,
+    /// Bytes of the dump; `None` while not known.
+    pub total: Option<u64>,
+    /// Every byte before this is confirmed by the destination.
+    pub applied: u64,
+    /// Keys confirmed by the destination.
+    pub keys: u64,
+    /// Keys left out by the plan's rules.
+    pub filtered: u64,
+    /// Keys left out because their time had passed.
+    pub expired: u64,
+    /// Keys left as they were by `on_conflict: skip`.
+    pub skipped: u64,
+    /// Keys reported as failed.
+    pub failed: u64,
+    /// Keys per second over the last seconds.
+    pub keys_per_second: f64,
+    /// Estimated seconds to the end; `None` before 1 % or while the length is not known.
+    pub eta: Option<f64>,
+}
+
+/// A key that could not be written as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyFailure {
+    /// The key, escaped for people.
+    pub key: String,
+    /// Its database at the source.
+    pub db: Db,
+    /// Its type, as `TYPE` answers.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its serialized size in bytes.
+    pub size: u64,
+    /// Why, and what was done.
+    pub reason: String,
+}
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Where the data is.
+    Source,
+    /// Where it goes.
+    Destination,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+        })
+    }
+}
+
+/// One item of the precheck.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Stable name, such as `destination-writable`.
+    pub item: String,
+    /// What came out.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub seen: String,
+    /// Why it matters and what to do; empty for a pass.
+    pub remedy: String,
+}
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Fit.
+    Pass,
+    /// Fit, with a risk.
+    Warn,
+    /// Not fit.
+    Fail,
+    /// Could not be found out.
+    Unknown,
+}

@@ -1,0 +1,172 @@
+//! The step graph.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Endpoint, Selection};
+use crate::unit::{ByteRate, ByteSize, CountRate, Period};
+
+/// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
+/// holds everything that decides what a run does and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Graph {
+    /// Format of this structure, 1.
+    pub format: u32,
+    /// The plan's name: names the run, the state directory and the run record.
+    pub name: String,
+    /// The change this belongs to, free text.
+    pub change: Option<String>,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Where the data is.
+    pub source: Endpoint,
+    /// Where it goes.
+    pub destination: Endpoint,
+    /// In an order in which each step comes after those it needs.
+    pub steps: Vec<Step>,
+}
+
+/// The kinds of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepId {
+    /// Raises the source's replica output-buffer limit.
+    Buffer,
+    /// Judges both servers before anything is written.
+    Precheck,
+    /// Copies the dataset.
+    Full,
+    /// Follows the source.
+    Incremental,
+    /// Compares both sides.
+    Verify,
+    /// Moves the writers over.
+    Cutover,
+    /// Puts back and removes what only the run needed.
+    Cleanup,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which.
+    pub id: StepId,
+    /// The steps that must be done before.
+    pub after: Vec<StepId>,
+    /// Runs on every ending, also when an earlier step failed.
+    pub always: bool,
+    /// What it does.
+    pub work: Work,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// See [`StepId::Buffer`].
+    Buffer(BufferWork),
+    /// See [`StepId::Precheck`].
+    Precheck(PrecheckWork),
+    /// See [`StepId::Full`].
+    Full(FullWork),
+    /// See [`StepId::Cleanup`].
+    Cleanup(CleanupWork),
+}
+
+/// What `buffer` does: records `client-output-buffer-limit` of class `slave`, and raises it when asked to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BufferWork {
+    /// Set the limit to unlimited; otherwise it is only read and recorded.
+    pub unlimited: bool,
+}
+
+/// What `precheck` looks at beside what every run needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrecheckWork {
+    /// Which databases must be empty depends on where keys go.
+    pub selection: Selection,
+    /// What a key that exists already means.
+    pub on_conflict: OnConflict,
+    /// Bounds whose room is checked.
+    pub limits: Limits,
+}
+
+/// What `full` does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FullWork {
+    /// What moves where.
+    pub selection: Selection,
+    /// What a key that exists already means.
+    pub on_conflict: OnConflict,
+    /// What a value that the destination cannot hold means.
+    pub on_unsupported: OnUnsupported,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Bounds of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes per second read from the source; `None` is unlimited.
+    pub bandwidth: Option<ByteRate>,
+    /// Commands per second sent to the destination; `None` is unlimited.
+    pub writes: Option<CountRate>,
+    /// Writing connections to the destination, 1 to 64.
+    pub connections: u32,
+    /// The most that the spool may hold on disk.
+    pub spool: ByteSize,
+    /// Serialized values above this go to the destination in chunks, read back from the spool.
+    pub chunk_above: ByteSize,
+}
+
+/// What `cleanup` does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CleanupWork {
+    /// How long the run record stays at the destination; `None` is for ever.
+    pub keep_run_record: Option<Period>,
+}
+
+/// What a key that this run did not write and that exists already means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// The run fails.
+    Fail,
+    /// The key stays as it is and is reported.
+    Skip,
+    /// The key is replaced.
+    Replace,
+}
+
+/// What a value that the destination cannot hold means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnsupported {
+    /// The run fails.
+    Fail,
+    /// The key is left out, or loses what cannot be held, and is reported.
+    Report,
+}
+
+impl StepId {
+    /// The step's name, as in plans, events and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Buffer => "buffer",
+            Self::Precheck => "precheck",
+            Self::Full => "full",
+            Self::Incremental => "incremental",
+            Self::Verify => "verify",
+            Self::Cutover => "cutover",
+            Self::Cleanup => "cleanup",
+        }
+    }
+}
+
+impl std::fmt::Display for StepId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,30 @@
+//! Ground floor: the small values everything else is written in. Each is its own type and its `Display` is the only
+//! place that formats it. Nothing here does I/O.
+
+mod address;
+mod byte_size;
+mod db;
+mod key_text;
+mod offset;
+mod percent;
+mod period;
+mod rate;
+mod repl_id;
+mod secret;
+mod server_version;
+mod slot;
+mod unix_millis;
+
+pub use address::Address;
+pub use byte_size::ByteSize;
+pub use db::Db;
+pub use key_text::KeyText;
+pub use offset::Offset;
+pub use percent::Percent;
+pub use period::Period;
+pub use rate::{ByteRate, CountRate};
+pub use repl_id::ReplId;
+pub use secret::{Secret, SecretRef};
+pub use server_version::{Dialect, ServerVersion};
+pub use slot::Slot;
+pub use unix_millis::UnixMillis;

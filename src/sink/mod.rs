@@ -1,1 +1,26 @@
-//! (skeleton)
+//! Writing to the destination: who may write (the run record, its lease and token), what is written (the cheapest form
+//! the destination accepts), and the lanes that write it.
+//!
+//! A lane is one connection. What it writes goes in guarded batches: one transaction holds the commands and the lane's
+//! mark in the run record, and is carried out only while the fencing token is still ours. A batch whose reply was lost
+//! is therefore settled by reading the mark; it is never written twice and never lost.
+
+mod batch;
+mod deal;
+mod destination;
+mod encode;
+mod ghosts;
+mod lane;
+mod lease;
+pub mod native;
+mod record;
+mod window;
+
+pub use batch::{Batch, Job};
+pub use deal::{DealFault, Dealer, Dealt};
+pub use destination::{Destination, Form};
+pub use ghosts::{clear_databases, undo};
+pub use lane::{Lane, LaneFault, LaneReport, LaneSetup};
+pub use lease::{Claim, Claimant, Lease, LeaseFault};
+pub use record::{Mark, RecordKeys, RecordState, RunRecord};
+pub use window::Window;

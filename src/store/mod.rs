@@ -1,1 +1,8 @@
-//! (skeleton)
+//! Files that outlive the process: small ones replaced whole, the lock of a state directory, and the spool.
+
+mod durable;
+mod lock;
+pub mod spool;
+
+pub use durable::{read_bounded, sync_folder, write_whole};
+pub use lock::{FolderLock, LockError};

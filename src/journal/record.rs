@@ -1,0 +1,83 @@
+//! What a journal records.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    rdb::SafePoint,
+    step::{Outcome, StepId},
+    unit::{Offset, ReplId, UnixMillis},
+};
+
+/// One fact about a run, in the order in which they became true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Record {
+    /// The run began: always the first record.
+    Run {
+        /// Format of the journal, 1.
+        format: u32,
+        /// The run's id.
+        run: String,
+        /// The plan's name.
+        plan: String,
+        /// The graph's digest.
+        digest: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A process took the run up.
+    Attempt {
+        /// 1 for the first.
+        number: u32,
+        /// Names the process at the destination's heartbeat.
+        owner: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A step is done and need not run again.
+    StepDone {
+        /// Which.
+        step: StepId,
+    },
+    /// The source's replica output-buffer limit, before it is changed.
+    BufferWas {
+        /// As `CONFIG GET client-output-buffer-limit` gave the class `slave`.
+        limit: String,
+        /// What it is being set to; `None` when it is only recorded.
+        set_to: Option<String>,
+    },
+    /// The limit is as it was, or was changed by somebody else meanwhile.
+    BufferRestored,
+    /// The source began to send a dump.
+    DumpStarted {
+        /// Counts the dumps of this run, from 1.
+        generation: u32,
+        /// `None` after SYNC.
+        replid: Option<ReplId>,
+        /// `None` after SYNC.
+        offset: Option<Offset>,
+    },
+    /// The whole dump is in the spool, synced.
+    DumpReceived {
+        /// Which dump.
+        generation: u32,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// Everything of the dump before this point is confirmed; decoding can begin here.
+    SafePoint {
+        /// Which dump.
+        generation: u32,
+        /// What the decoder needs.
+        point: Box<SafePoint>,
+        /// Keys confirmed so far.
+        keys: u64,
+    },
+    /// A process ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// When.
+        at: UnixMillis,
+    },
+}

@@ -1,0 +1,80 @@
+//! What the records of a journal add up to.
+
+use std::collections::BTreeSet;
+
+use super::Record;
+use crate::{
+    rdb::SafePoint,
+    step::{Outcome, StepId},
+};
+
+/// The state of a run as its journal tells it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunState {
+    /// The run's id.
+    pub run: String,
+    /// Processes that worked on it.
+    pub attempts: u32,
+    /// How the last process named itself at the destination.
+    pub owner: Option<String>,
+    /// Steps that are done.
+    pub done: BTreeSet<StepId>,
+    /// The source's setting to put back: what it was and what we set.
+    pub buffer: Option<(String, String)>,
+    /// The newest dump.
+    pub dump: Option<DumpState>,
+    /// How the last process ended, if it said so.
+    pub ended: Option<Outcome>,
+}
+
+/// How far a dump came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DumpState {
+    /// Counts the dumps of this run, from 1.
+    pub generation: u32,
+    /// Its length, once all of it is in the spool.
+    pub received: Option<u64>,
+    /// Where decoding can begin.
+    pub safe_point: Option<SafePoint>,
+    /// Keys confirmed before the safe point.
+    pub keys: u64,
+}
+
+impl RunState {
+    /// Takes one more record in.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            Record::Run { run, .. } => self.run.clone_from(run),
+            Record::Attempt { number, owner, .. } => {
+                self.attempts = *number;
+                self.owner = Some(owner.clone());
+                self.ended = None;
+            }
+            Record::StepDone { step } => {
+                self.done.insert(*step);
+            }
+            Record::BufferWas { limit, set_to: Some(set_to) } => self.buffer = Some((limit.clone(), set_to.clone())),
+            Record::BufferWas { set_to: None, .. } => {}
+            Record::BufferRestored => self.buffer = None,
+            Record::DumpStarted { generation, .. } => {
+                self.dump = Some(DumpState { generation: *generation, received: None, safe_point: None, keys: 0 });
+            }
+            Record::DumpReceived { generation, bytes } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.received = Some(*bytes);
+                }
+            }
+            Record::SafePoint { generation, point, keys } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.safe_point = Some((**point).clone());
+                    dump.keys = *keys;
+                }
+            }
+            Record::Ended { outcome, .. } => self.ended = Some(*outcome),
+        }
+    }
+
+    fn dump_of(&mut self, generation: u32) -> Option<&mut DumpState> {
+        self.dump.as_mut().filter(|dump| dump.generation == generation)
+    }
+}

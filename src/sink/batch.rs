@@ -1,0 +1,71 @@
+//! What a lane is given to write.
+
+use super::Mark;
+use crate::{
+    rdb::{Kind, ModuleId},
+    unit::{Db, UnixMillis},
+};
+
+/// Commands that go to the destination in one transaction, with the mark that says they are done.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The commands, as a client sends them; SELECTs included.
+    pub bytes: Vec<u8>,
+    /// How many commands these are.
+    pub commands: u32,
+    /// How many keys they complete.
+    pub keys: u32,
+    /// Where the lane stands once they are done.
+    pub mark: Mark,
+    /// Keys that must not exist yet; empty where the commands themselves refuse to overwrite, or may.
+    pub probes: Vec<Probe>,
+}
+
+/// A key that is written only if it does not exist.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Its database at the destination.
+    pub db: Db,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The commands that write it, as a range of the batch's bytes. Begins after a SELECT of `db`.
+    pub bytes: std::ops::Range<usize>,
+    /// How many commands these are.
+    pub commands: u32,
+}
+
+/// One thing for a lane to do.
+#[derive(Debug)]
+pub enum Job {
+    /// Write a batch.
+    Batch(Batch),
+    /// Write a value that is too large to be held, reading it back from the spool.
+    Big(Box<BigEntry>),
+}
+
+/// An entry whose value stays in the spool.
+#[derive(Clone, Debug)]
+pub struct BigEntry {
+    /// Byte offset of the entry in the dump.
+    pub at: u64,
+    /// Byte offset behind it.
+    pub end: u64,
+    /// Its database at the source.
+    pub from: Db,
+    /// Its database at the destination.
+    pub to: Db,
+    /// The key.
+    pub key: Vec<u8>,
+    /// Its expiry.
+    pub expires_at: Option<UnixMillis>,
+    /// Type and encoding.
+    pub kind: Kind,
+    /// The module, for a module value.
+    pub module: Option<ModuleId>,
+    /// Byte offset of the value in the dump.
+    pub value_at: u64,
+    /// Bytes of the value in the dump.
+    pub size: u64,
+    /// Elements that are written already.
+    pub done: u64,
+}

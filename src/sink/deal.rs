@@ -1,0 +1,329 @@
+//! Dealing the entries of a dump out to the lanes: which key goes where, in which form, in which batch.
+
+use super::{
+    Batch, Destination, Form, Job, Mark,
+    batch::{BigEntry, Probe},
+    encode::restore,
+    native::{Caps, NativeWriter},
+    record::PREFIX,
+};
+use crate::{
+    rdb::{Body, ElementReader, Entry, Item, RdbError},
+    resp,
+    step::{KeyFailure, OnConflict, OnUnsupported, Selection},
+    unit::{Db, KeyText, Slot, UnixMillis},
+};
+
+/// A batch is sent once it has this many bytes…
+const BATCH_BYTES: usize = 128 << 10;
+/// …or this many commands: one transaction holds the destination up for about as long as these take.
+const BATCH_COMMANDS: u32 = 512;
+
+/// Takes what the dealer deals.
+pub trait Dealt {
+    /// A lane gets work.
+    fn job(&mut self, lane: usize, job: Job);
+    /// A key cannot be written as it is, and the plan says to report that.
+    fn failed(&mut self, failure: KeyFailure);
+}
+
+/// Why dealing stops.
+#[derive(Debug, thiserror::Error)]
+pub enum DealFault {
+    /// The destination cannot hold a value, and the plan says to fail then.
+    #[error("{} `{}` of database {} cannot be held by the destination: {}", .0.kind, .0.key, .0.db, .0.reason)]
+    Unsupported(KeyFailure),
+    /// A value is damaged inside.
+    #[error(transparent)]
+    Damaged(#[from] RdbError),
+}
+
+/// What was dealt, in keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DealCounts {
+    /// Given to a lane.
+    pub dealt: u64,
+    /// Confirmed by an earlier process.
+    pub already: u64,
+    /// Taken by no rule of the plan.
+    pub filtered: u64,
+    /// Their time had passed.
+    pub expired: u64,
+    /// Left out because the destination cannot hold them.
+    pub unsupported: u64,
+    /// Run records of this tool, which are never copied.
+    pub own: u64,
+}
+
+/// Deals entries out to lanes by the slot of their key, so that a key always meets the same lane.
+#[derive(Debug)]
+pub struct Dealer {
+    destination: Destination,
+    caps: Caps,
+    selection: Selection,
+    on_conflict: OnConflict,
+    on_unsupported: OnUnsupported,
+    replace_libraries: bool,
+    lanes: Vec<Building>,
+    counts: DealCounts,
+}
+
+#[derive(Debug)]
+struct Building {
+    batch: Batch,
+    /// The database selected at the end of the batch so far.
+    db: Db,
+    /// What earlier processes did.
+    mark: Mark,
+}
+
+impl Building {
+    fn select(&mut self, db: Db) {
+        if self.db != db {
+            resp::command(&mut self.batch.bytes, &[b"SELECT", db.to_string().as_bytes()]);
+            self.batch.commands += 1;
+            self.db = db;
+        }
+    }
+
+    fn send(&mut self, lane: usize, mark: Mark, dealt: &mut impl Dealt) {
+        self.batch.mark = mark;
+        self.db = Db(0);
+        dealt.job(lane, Job::Batch(std::mem::take(&mut self.batch)));
+    }
+}
+
+impl Dealer {
+    /// A dealer for lanes that stand at `marks`. `replace_libraries` lets function libraries be replaced although keys
+    /// may not be: when an earlier dump of this run brought them.
+    #[must_use]
+    pub fn new(
+        destination: Destination,
+        work: &crate::step::FullWork,
+        marks: &[Mark],
+        replace_libraries: bool,
+    ) -> Self {
+        let building = |mark: &Mark| Building { batch: Batch::default(), db: Db(0), mark: *mark };
+        Self {
+            caps: Caps::of(destination.version),
+            destination,
+            selection: work.selection.clone(),
+            on_conflict: work.on_conflict,
+            on_unsupported: work.on_unsupported,
+            replace_libraries: replace_libraries || work.on_conflict == OnConflict::Replace,
+            lanes: marks.iter().map(building).collect(),
+            counts: DealCounts::default(),
+        }
+    }
+
+    /// What was dealt so far.
+    #[must_use]
+    pub const fn counts(&self) -> DealCounts {
+        self.counts
+    }
+
+    /// Deals one item, which begins at byte `at` of the dump. `now` is the destination's clock.
+    pub fn take(
+        &mut self,
+        item: &Item<'_>,
+        at: u64,
+        now: UnixMillis,
+        dealt: &mut impl Dealt,
+    ) -> Result<(), DealFault> {
+        match item {
+            Item::Entry(entry) => self.entry(entry, now, dealt),
+            Item::Function { code } => self.library(code, at, dealt),
+            Item::Aux { key, value } if key.as_ref() == b"lua" => {
+                self.control(&[b"SCRIPT", b"LOAD", value], at, dealt);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends what is collected. Everything of the dump before `at` has been dealt.
+    pub fn flush(&mut self, at: u64, dealt: &mut impl Dealt) {
+        for (lane, building) in self.lanes.iter_mut().enumerate() {
+            if building.mark.at < at {
+                building.send(lane, Mark { at, elements: 0 }, dealt);
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, now: UnixMillis, dealt: &mut impl Dealt) -> Result<(), DealFault> {
+        let Some(to) = self.selection.target(entry.db, &entry.key) else {
+            self.counts.filtered += 1;
+            return Ok(());
+        };
+        if entry.key.starts_with(PREFIX.as_bytes()) {
+            self.counts.own += 1;
+            return Ok(());
+        }
+        let lane = usize::from(Slot::of(&entry.key).0) % self.lanes.len().max(1);
+        let Some(building) = self.lanes.get(lane) else { return Ok(()) };
+        if entry.at < building.mark.at {
+            self.counts.already += 1;
+            return Ok(());
+        }
+        if entry.expires_at.is_some_and(|at| at <= now) {
+            self.counts.expired += 1;
+            return Ok(());
+        }
+        let form = self.destination.form(entry.value.kind, entry.value.module);
+        match (form, &entry.value.body) {
+            (Form::Unsupported(reason), _) => return self.unsupported(entry, reason, dealt),
+            (_, Body::Spooled) => self.big(lane, entry, to, dealt),
+            (Form::Restore { version }, Body::Inline(body)) => self.restore(lane, (entry, body, version), to, now),
+            (Form::Native, Body::Inline(body)) => self.native(lane, (entry, body), to, dealt)?,
+        }
+        self.counts.dealt += 1;
+        let Some(building) = self.lanes.get_mut(lane) else { return Ok(()) };
+        if building.batch.bytes.len() >= BATCH_BYTES || building.batch.commands >= BATCH_COMMANDS {
+            building.send(lane, Mark { at: entry.end, elements: 0 }, dealt);
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, lane: usize, value: (&Entry<'_>, &[u8], u16), to: Db, now: UnixMillis) {
+        let Some(building) = self.lanes.get_mut(lane) else { return };
+        building.select(to);
+        let start = building.batch.bytes.len();
+        let commands = restore(&mut building.batch.bytes, value, &self.destination, self.on_conflict, now);
+        // A key that is to be left alone must be known as foreign before the batch, or it could not be told from ours.
+        if self.on_conflict == OnConflict::Skip {
+            let bytes = start..building.batch.bytes.len();
+            building.batch.probes.push(Probe { db: to, key: value.0.key.to_vec(), bytes, commands });
+        }
+        building.batch.commands += commands;
+        building.batch.keys += 1;
+    }
+
+    /// Writes a whole value as native commands into the batch.
+    fn native(
+        &mut self,
+        lane: usize,
+        (entry, body): (&Entry<'_>, &[u8]),
+        to: Db,
+        dealt: &mut impl Dealt,
+    ) -> Result<(), DealFault> {
+        let failure = |reason: String| failure_of(entry, reason);
+        let mut writer = match NativeWriter::new(&entry.key, entry.value.kind, &self.caps, BATCH_BYTES) {
+            Ok(writer) => writer,
+            Err(unsupported) => return self.unsupported(entry, unsupported.to_string(), dealt),
+        };
+        let mut elements = ElementReader::new(entry.value.kind, entry.value.at);
+        elements.feed(body);
+        let mut out = vec![];
+        let mut commands = 0;
+        if self.on_conflict == OnConflict::Replace {
+            resp::command(&mut out, &[b"DEL", &entry.key]);
+            commands += 1;
+        }
+        while let Some(element) = elements.next()? {
+            commands += writer.push(&element, &mut out);
+        }
+        commands += writer.finish(entry.expires_at, &mut out);
+        for loss in writer.losses() {
+            match self.on_unsupported {
+                OnUnsupported::Fail => return Err(DealFault::Unsupported(failure(loss.to_string()))),
+                OnUnsupported::Report => dealt.failed(failure(loss.to_string())),
+            }
+        }
+        let Some(building) = self.lanes.get_mut(lane) else { return Ok(()) };
+        building.select(to);
+        let start = building.batch.bytes.len();
+        building.batch.bytes.extend_from_slice(&out);
+        if self.on_conflict != OnConflict::Replace {
+            let bytes = start..building.batch.bytes.len();
+            building.batch.probes.push(Probe { db: to, key: entry.key.to_vec(), bytes, commands });
+        }
+        building.batch.commands += commands;
+        building.batch.keys += 1;
+        Ok(())
+    }
+
+    /// Sends what the lane has so far, then the value as a job of its own.
+    fn big(&mut self, lane: usize, entry: &Entry<'_>, to: Db, dealt: &mut impl Dealt) {
+        let Some(building) = self.lanes.get_mut(lane) else { return };
+        let done = if building.mark.at == entry.at { building.mark.elements } else { 0 };
+        if building.batch.commands > 0 {
+            building.send(lane, Mark { at: entry.at, elements: 0 }, dealt);
+        }
+        let value = &entry.value;
+        dealt.job(
+            lane,
+            Job::Big(Box::new(BigEntry {
+                at: entry.at,
+                end: entry.end,
+                from: entry.db,
+                to,
+                key: entry.key.to_vec(),
+                expires_at: entry.expires_at,
+                kind: value.kind,
+                module: value.module,
+                value_at: value.at,
+                size: value.size,
+                done,
+            })),
+        );
+    }
+
+    fn library(&mut self, code: &[u8], at: u64, dealt: &mut impl Dealt) -> Result<(), DealFault> {
+        if self.destination.knows_functions() {
+            let words: &[&[u8]] = if self.replace_libraries {
+                &[b"FUNCTION", b"LOAD", b"REPLACE", code]
+            } else {
+                &[b"FUNCTION", b"LOAD", code]
+            };
+            self.control(words, at, dealt);
+            return Ok(());
+        }
+        let failure = KeyFailure {
+            key: KeyText(code.split(|byte| *byte == b'\n').next().unwrap_or_default()).to_string(),
+            db: Db(0),
+            kind: "function library".to_owned(),
+            size: code.len() as u64,
+            reason: format!("{} has no functions; the library was left out", self.destination.version),
+        };
+        self.unsupported_as(failure, dealt)
+    }
+
+    /// A command that belongs to no key goes over the first lane.
+    fn control(&mut self, words: &[&[u8]], at: u64, dealt: &mut impl Dealt) {
+        let Some(building) = self.lanes.first_mut() else { return };
+        if at < building.mark.at {
+            return;
+        }
+        resp::command(&mut building.batch.bytes, words);
+        building.batch.commands += 1;
+        if building.batch.bytes.len() >= BATCH_BYTES {
+            // What comes next begins at the byte after at the earliest.
+            building.send(0, Mark { at: at + 1, elements: 0 }, dealt);
+        }
+    }
+
+    fn unsupported(&mut self, entry: &Entry<'_>, reason: String, dealt: &mut impl Dealt) -> Result<(), DealFault> {
+        self.counts.unsupported += 1;
+        self.unsupported_as(failure_of(entry, reason), dealt)
+    }
+
+    fn unsupported_as(&self, failure: KeyFailure, dealt: &mut impl Dealt) -> Result<(), DealFault> {
+        match self.on_unsupported {
+            OnUnsupported::Fail => Err(DealFault::Unsupported(failure)),
+            OnUnsupported::Report => {
+                dealt.failed(failure);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn failure_of(entry: &Entry<'_>, reason: String) -> KeyFailure {
+    KeyFailure {
+        key: KeyText(&entry.key).to_string(),
+        db: entry.db,
+        kind: entry.value.kind.type_name().to_owned(),
+        size: entry.value.size,
+        reason,
+    }
+}

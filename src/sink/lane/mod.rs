@@ -1,0 +1,18 @@
+//! A lane: one connection that writes guarded batches.
+//!
+//! On the wire a batch is `MULTI`, its commands, the lane's mark and `EXEC`; behind the `EXEC` go the `WATCH` and `GET`
+//! of the token for the next batch. The next batch's commands are sent while the `EXEC` is carried out, but its own
+//! `EXEC` only after the `GET` showed that the token is still ours. A takeover between `GET` and `EXEC` makes the `EXEC`
+//! do nothing, so a lane costs no round trip for its guard and a process that lost its lease cannot write.
+
+mod big;
+mod connection;
+mod fault;
+mod probe;
+mod run;
+mod settle;
+mod wire;
+
+pub use connection::Access;
+pub use fault::{LaneFault, Refusal};
+pub use run::{Lane, LaneReport, LaneSetup};

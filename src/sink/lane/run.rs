@@ -1,0 +1,234 @@
+//! What a lane does, job after job.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_channel::{Receiver, Sender};
+
+use super::{
+    Access, LaneFault,
+    connection::{Broken, Connection, Executed},
+};
+use crate::{
+    resp,
+    sink::{Batch, Destination, Job, Mark, RecordKeys, Window},
+    step::{KeyFailure, OnConflict, OnUnsupported},
+    store::spool::Level,
+    unit::Db,
+};
+
+/// What a lane is set up with.
+#[derive(Clone)]
+pub struct LaneSetup {
+    /// Its number, from 0: names its field in the run record.
+    pub index: usize,
+    /// The destination.
+    pub access: Access,
+    /// What the destination can take.
+    pub destination: Destination,
+    /// The run record.
+    pub keys: RecordKeys,
+    /// The fencing token that must be there.
+    pub token: String,
+    /// What a key that exists already means.
+    pub on_conflict: OnConflict,
+    /// What a value that cannot be held whole means.
+    pub on_unsupported: OnUnsupported,
+    /// The spool's folder, to read big values back.
+    pub spool: PathBuf,
+    /// The tag of the spool's segments.
+    pub spool_tag: u64,
+    /// How far the spool is filled.
+    pub level: Level,
+    /// How long a destination may be unreachable or refuse before the lane gives up.
+    pub patience: Duration,
+}
+
+/// What a lane tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LaneReport {
+    /// Everything for this lane before the mark is confirmed.
+    Confirmed {
+        /// Which lane.
+        lane: usize,
+        /// How far it is.
+        mark: Mark,
+        /// Keys that this batch completed.
+        keys: u32,
+    },
+    /// A key exists already and was left as it is.
+    Conflict(KeyFailure),
+    /// A key could not be written.
+    Failed(KeyFailure),
+    /// The lane waits.
+    Waiting {
+        /// For what.
+        reason: String,
+    },
+    /// The lane goes on.
+    GoesOn,
+}
+
+/// One lane at work.
+pub struct Lane {
+    pub(super) setup: LaneSetup,
+    pub(super) jobs: Receiver<Job>,
+    pub(super) reports: Sender<LaneReport>,
+    pub(super) window: Window,
+    pub(super) connection: Option<Connection>,
+    /// The batch whose EXEC was sent and not answered yet.
+    pub(super) pending: Option<Batch>,
+}
+
+impl Lane {
+    /// A lane that takes its work from `jobs`, gives back to `window` what it confirmed, and tells `reports`.
+    #[must_use]
+    pub fn new(setup: LaneSetup, jobs: Receiver<Job>, reports: Sender<LaneReport>, window: Window) -> Self {
+        Self { setup, jobs, reports, window, connection: None, pending: None }
+    }
+
+    /// Works until there are no more jobs and everything is confirmed.
+    pub async fn run(mut self) -> Result<(), LaneFault> {
+        while let Ok(job) = self.jobs.recv().await {
+            match job {
+                Job::Batch(batch) => self.write(batch).await?,
+                Job::Big(entry) => self.write_big(*entry).await?,
+            }
+        }
+        self.settle_pending().await
+    }
+
+    /// Writes a batch; it may still be pending when this returns.
+    pub(super) async fn write(&mut self, batch: Batch) -> Result<(), LaneFault> {
+        if !batch.probes.is_empty() {
+            self.settle_pending().await?;
+            return self.write_probed(batch).await;
+        }
+        match self.push(&batch).await {
+            Ok(()) => {
+                self.pending = Some(batch);
+                Ok(())
+            }
+            Err(trouble) => self.recover(trouble, Some(batch)).await,
+        }
+    }
+
+    /// Sends the batch behind the pending one, and its EXEC once the pending one is settled and the token is seen.
+    async fn push(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        connection.send(&multi(&batch.bytes)).await?;
+        if let Some(pending) = self.pending.take() {
+            let settled = settle(connection, &pending, &self.setup).await;
+            match settled {
+                Ok(errors) => self.confirmed(pending, &errors).await,
+                Err(trouble) => {
+                    self.pending = Some(pending);
+                    return Err(trouble);
+                }
+            }
+        }
+        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        connection.send(&commit(&self.setup, batch)).await?;
+        Ok(())
+    }
+
+    /// Waits until nothing is pending.
+    pub(super) async fn settle_pending(&mut self) -> Result<(), LaneFault> {
+        let (Some(connection), Some(pending)) = (&mut self.connection, self.pending.take()) else { return Ok(()) };
+        match settle(connection, &pending, &self.setup).await {
+            Ok(errors) => {
+                self.confirmed(pending, &errors).await;
+                Ok(())
+            }
+            Err(trouble) => {
+                self.pending = Some(pending);
+                self.recover(trouble, None).await
+            }
+        }
+    }
+
+    /// Tells what became of a batch and gives its room back.
+    pub(super) async fn confirmed(&mut self, batch: Batch, errors: &[(u32, String)]) {
+        let mut failed = 0;
+        for (index, error) in errors {
+            let report = super::settle::report_of(&batch, *index, error);
+            failed += 1;
+            self.tell(report).await;
+        }
+        let keys = batch.keys.saturating_sub(failed);
+        self.tell(LaneReport::Confirmed { lane: self.setup.index, mark: batch.mark, keys }).await;
+        self.window.give(batch.bytes.len() as u64);
+    }
+
+    pub(super) async fn tell(&self, report: LaneReport) {
+        // Nobody listens any more only when the run is being stopped.
+        let _ = self.reports.send(report).await;
+    }
+}
+
+/// What interrupts a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// There is no connection yet.
+    NotConnected,
+    /// The connection broke, or a command that guards was refused.
+    Broken(Broken),
+    /// The batch was refused as a whole.
+    Aborted(String),
+    /// A watched key had changed.
+    Untouched,
+    /// The token is not ours.
+    Token(Option<Vec<u8>>),
+}
+
+impl From<Broken> for Trouble {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+/// Reads what became of a batch and the token that was read behind it; the connection is then armed for the next.
+pub(super) async fn settle(
+    connection: &mut Connection,
+    batch: &Batch,
+    setup: &LaneSetup,
+) -> Result<Vec<(u32, String)>, Trouble> {
+    let executed = connection.executed(batch.commands + commit_commands(batch)).await?;
+    connection.line().await?;
+    let token = connection.bulk().await?;
+    match executed {
+        Executed::Done(errors) if token.as_deref() == Some(setup.token.as_bytes()) => Ok(errors),
+        Executed::Untouched if token.as_deref() == Some(setup.token.as_bytes()) => Err(Trouble::Untouched),
+        Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+        Executed::Done(_) | Executed::Untouched => Err(Trouble::Token(token)),
+    }
+}
+
+/// `MULTI` and the commands.
+pub(super) fn multi(commands: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(commands.len() + 16);
+    resp::command(&mut out, &[b"MULTI"]);
+    out.extend_from_slice(commands);
+    out
+}
+
+/// How many commands [`commit`] adds before the EXEC.
+pub(super) const fn commit_commands(_batch: &Batch) -> u32 {
+    2
+}
+
+/// The mark, `EXEC`, and the guard of the next batch.
+pub(super) fn commit(setup: &LaneSetup, batch: &Batch) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    let (field, mark) = (format!("lane:{}", setup.index), batch.mark.to_string());
+    resp::command(&mut out, &[b"SELECT", Db(0).to_string().as_bytes()]);
+    resp::command(&mut out, &[b"HSET", setup.keys.run.as_bytes(), field.as_bytes(), mark.as_bytes()]);
+    resp::command(&mut out, &[b"EXEC"]);
+    arm(setup, &mut out);
+    out
+}
+
+/// The guard: `WATCH` and `GET` of the token.
+pub(super) fn arm(setup: &LaneSetup, out: &mut Vec<u8>) {
+    resp::command(out, &[b"WATCH", setup.keys.token.as_bytes()]);
+    resp::command(out, &[b"GET", setup.keys.token.as_bytes()]);
+}

@@ -1,0 +1,228 @@
+//! Coming back after trouble: what was carried out is found out, the rest is written again.
+
+use std::{collections::HashSet, time::Instant};
+
+use super::{
+    LaneFault, Refusal,
+    connection::{Broken, Connection},
+    fault::refusal,
+    run::{Lane, LaneReport, Trouble, arm, commit, multi, settle},
+};
+use crate::{
+    rdb::Kind,
+    resp::{self, CommandReader, Limits},
+    sink::{Batch, Mark},
+    step::KeyFailure,
+    unit::{Db, Dialect, KeyText},
+};
+
+/// Pauses between attempts, in milliseconds; the last one repeats.
+const PAUSES: [u64; 6] = [20, 100, 250, 500, 1000, 2000];
+
+impl Lane {
+    /// Connects anew until the pending batch and `last` are settled: carried out already, or written now.
+    pub(super) async fn recover(&mut self, trouble: Trouble, last: Option<Batch>) -> Result<(), LaneFault> {
+        let mut unsettled: std::collections::VecDeque<Batch> = self.pending.take().into_iter().chain(last).collect();
+        let mut trouble = trouble;
+        let mut since = Instant::now();
+        let mut attempt = 0;
+        loop {
+            self.judge(&trouble, since).await?;
+            if attempt > 0 {
+                let pause = PAUSES.get(attempt - 1).or(PAUSES.last()).copied().unwrap_or(1000);
+                async_std::task::sleep(std::time::Duration::from_millis(pause)).await;
+            }
+            attempt += 1;
+            let mark = match self.reconnect().await {
+                Ok(mark) => mark,
+                Err(next) => {
+                    trouble = next;
+                    continue;
+                }
+            };
+            let before = unsettled.len();
+            match self.settle_all(&mut unsettled, mark).await {
+                Ok(()) => {
+                    if attempt > 1 {
+                        self.tell(LaneReport::GoesOn).await;
+                    }
+                    return Ok(());
+                }
+                Err(next) => trouble = next,
+            }
+            if unsettled.len() < before {
+                since = Instant::now();
+                attempt = 1;
+            }
+        }
+    }
+
+    /// Whether trying again can help; tells why the lane waits.
+    pub(super) async fn judge(&self, trouble: &Trouble, since: Instant) -> Result<(), LaneFault> {
+        let patient = since.elapsed() < self.setup.patience;
+        let (reason, fault) = match trouble {
+            Trouble::NotConnected | Trouble::Untouched => return Ok(()),
+            Trouble::Token(None) => return Err(LaneFault::RecordGone),
+            Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
+            Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
+            Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
+            Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match refusal(error) {
+                Some(Refusal::Passing(remedy)) => {
+                    (format!("{error} ({remedy})"), LaneFault::Refused { reason: error.clone(), remedy })
+                }
+                Some(Refusal::Lasting(remedy)) => return Err(LaneFault::Refused { reason: error.clone(), remedy }),
+                None => {
+                    let remedy = "The server does not take a command that this run needs; nothing of that batch was written.";
+                    return Err(LaneFault::Refused { reason: error.clone(), remedy });
+                }
+            },
+        };
+        if !patient {
+            return Err(fault);
+        }
+        self.tell(LaneReport::Waiting { reason: format!("destination: {reason}") }).await;
+        Ok(())
+    }
+
+    /// A new connection, armed; answers the lane's mark.
+    pub(super) async fn reconnect(&mut self) -> Result<Mark, Trouble> {
+        self.connection = None;
+        let name = format!("redis-plan-lane-{}", self.setup.index);
+        let mut connection = Connection::open(&self.setup.access, &name).await?;
+        let mut out = vec![];
+        let field = format!("lane:{}", self.setup.index);
+        resp::command(&mut out, &[b"HGET", self.setup.keys.run.as_bytes(), field.as_bytes()]);
+        arm(&self.setup, &mut out);
+        connection.send(&out).await?;
+        let mark = connection.bulk().await?;
+        connection.line().await?;
+        let token = connection.bulk().await?;
+        if token.as_deref() != Some(self.setup.token.as_bytes()) {
+            return Err(Trouble::Token(token));
+        }
+        let mark = mark.and_then(|mark| std::str::from_utf8(&mark).ok()?.parse::<Mark>().ok());
+        self.connection = Some(connection);
+        mark.ok_or(Trouble::Token(None))
+    }
+
+    async fn settle_all(
+        &mut self,
+        unsettled: &mut std::collections::VecDeque<Batch>,
+        mark: Mark,
+    ) -> Result<(), Trouble> {
+        while let Some(batch) = unsettled.front() {
+            let errors = if mark >= batch.mark {
+                self.rewrite_missing(batch).await?
+            } else {
+                let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+                connection.send(&multi(&batch.bytes)).await?;
+                connection.send(&commit(&self.setup, batch)).await?;
+                settle(connection, batch, &self.setup).await?
+            };
+            if let Some(batch) = unsettled.pop_front() {
+                self.confirmed(batch, &errors).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch was carried out, but its replies were lost, and with them the errors of single commands: whatever key is
+    /// not there is written again, so that its error is seen.
+    async fn rewrite_missing(&mut self, batch: &Batch) -> Result<Vec<(u32, String)>, Trouble> {
+        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        let commands = keyed_commands(batch);
+        let mut asking = vec![];
+        for (db, key, _, _) in &commands {
+            resp::command(&mut asking, &[b"SELECT", db.to_string().as_bytes()]);
+            resp::command(&mut asking, &[b"EXISTS", key]);
+        }
+        resp::command(&mut asking, &[b"SELECT", b"0"]);
+        connection.send(&asking).await?;
+        let mut missing = HashSet::new();
+        for (db, key, _, _) in &commands {
+            connection.line().await?;
+            if connection.number().await? == 0 {
+                missing.insert((*db, key.clone()));
+            }
+        }
+        connection.line().await?;
+        let mut again = Batch { mark: batch.mark, ..Batch::default() };
+        let mut indexes = vec![];
+        for (db, key, bytes, index) in commands {
+            if missing.contains(&(db, key)) {
+                resp::command(&mut again.bytes, &[b"SELECT", db.to_string().as_bytes()]);
+                again.bytes.extend_from_slice(&bytes);
+                again.commands += 2;
+                indexes.push(index);
+            }
+        }
+        connection.send(&multi(&again.bytes)).await?;
+        connection.send(&commit(&self.setup, &again)).await?;
+        let errors = settle(connection, &again, &self.setup).await?;
+        let original = |(index, error): (u32, String)| Some((*indexes.get(index as usize / 2)?, error));
+        Ok(errors.into_iter().filter_map(original).collect())
+    }
+}
+
+/// Every command of a batch that writes a key: database, key, bytes, index.
+fn keyed_commands(batch: &Batch) -> Vec<(Db, Vec<u8>, Vec<u8>, u32)> {
+    let mut found = vec![];
+    let mut db = Db(0);
+    each_command(batch, |index, command| {
+        if command.name() == b"SELECT" {
+            db = selected(command).unwrap_or(db);
+        } else if let Some(key) = key_of(command) {
+            found.push((db, key.to_vec(), command.raw().to_vec(), index));
+        }
+    });
+    found
+}
+
+fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {
+    let mut reader = CommandReader::starting_at(0, Limits::default());
+    reader.feed(&batch.bytes);
+    let mut index = 0;
+    while let Ok(Some(command)) = reader.next() {
+        see(index, &command);
+        index += 1;
+    }
+}
+
+fn selected(command: &resp::Command<'_>) -> Option<Db> {
+    std::str::from_utf8(command.arg(1)?).ok()?.parse().ok().map(Db)
+}
+
+fn key_of<'a>(command: &resp::Command<'a>) -> Option<&'a [u8]> {
+    match command.name() {
+        b"SCRIPT" | b"FUNCTION" => None,
+        b"XGROUP" => command.arg(2),
+        _ => command.arg(1),
+    }
+}
+
+/// What the error of one command of a batch says about its key.
+pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
+    let mut failure =
+        KeyFailure { key: String::new(), db: Db(0), kind: "command".to_owned(), size: 0, reason: error.to_owned() };
+    each_command(batch, |position, command| {
+        if command.name() == b"SELECT" && position < index {
+            failure.db = selected(command).unwrap_or(failure.db);
+        }
+        if position == index {
+            let name = KeyText(command.name());
+            failure.key = key_of(command).map_or_else(|| name.to_string(), |key| KeyText(key).to_string());
+            failure.size = command.raw().len() as u64;
+            if let (b"RESTORE", Some([number, body @ ..])) = (command.name(), command.arg(3)) {
+                let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
+                failure.kind = kind.map_or("unknown", Kind::type_name).to_owned();
+                failure.size = body.len().saturating_sub(10) as u64;
+            } else {
+                failure.reason = format!("{name}: {error}");
+            }
+        }
+    });
+    if error.starts_with("BUSYKEY") || error.contains("Target key name is busy") {
+        return LaneReport::Conflict(failure);
+    }
+    LaneReport::Failed(failure)
+}

@@ -1,0 +1,157 @@
+//! The run record: what the destination knows about a run.
+//!
+//! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, empty, one `lane:<i>` for
+//! each lane). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
+//! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
+//! expiry touches a watched key. `…:skipped` holds the keys that `on_conflict: skip` left as they were.
+
+use std::collections::BTreeMap;
+
+use crate::unit::Db;
+
+/// Every key of the tool begins with this.
+pub const PREFIX: &str = "redis-plan:";
+
+/// The names of a run record's keys. They share a hash tag, so that a cluster keeps them in one slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordKeys {
+    /// The fencing token.
+    pub token: String,
+    /// The heartbeat.
+    pub heartbeat: String,
+    /// The hash.
+    pub run: String,
+    /// The keys left as they were.
+    pub skipped: String,
+}
+
+impl RecordKeys {
+    /// The keys of the plan `name`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let key = |part: &str| format!("{PREFIX}{{{name}}}:{part}");
+        Self { token: key("token"), heartbeat: key("heartbeat"), run: key("run"), skipped: key("skipped") }
+    }
+}
+
+/// How far a lane is. Everything that the dump holds for this lane before byte `at` is confirmed, and of the value whose
+/// entry begins at `at` the first `elements` elements are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Byte offset in the dump, at the start of an entry.
+    pub at: u64,
+    /// Elements of the value that begins there.
+    pub elements: u64,
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}+{}", self.at, self.elements)
+    }
+}
+
+impl std::str::FromStr for Mark {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (at, elements) = text.split_once('+').ok_or(())?;
+        Ok(Self { at: at.parse().map_err(drop)?, elements: elements.parse().map_err(drop)? })
+    }
+}
+
+/// What a run has come to, as the destination knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// A run is under way, or was interrupted.
+    Running,
+    /// The run is done.
+    Done,
+    /// No process may write through this run again.
+    Sealed,
+}
+
+impl RecordState {
+    /// The word in the hash.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Sealed => "sealed",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        [Self::Running, Self::Done, Self::Sealed].into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// The hash of a run record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The run's id.
+    pub run: String,
+    /// The graph's digest.
+    pub digest: String,
+    /// What the run has come to.
+    pub state: RecordState,
+    /// Which dump the marks are of; 0 before the first.
+    pub generation: u32,
+    /// Databases that were empty when the run first took the lease: all in them is ours.
+    pub empty: Vec<Db>,
+    /// One mark a lane, in the lanes' order.
+    pub marks: Vec<Mark>,
+}
+
+impl RunRecord {
+    /// Reads the fields of the hash; `None` when they do not make sense.
+    #[must_use]
+    pub fn read(fields: &BTreeMap<String, String>) -> Option<Self> {
+        let field = |name: &str| fields.get(name).map(String::as_str);
+        let empty = field("empty")?.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok());
+        let lanes = (0u32..).map_while(|lane| field(&format!("lane:{lane}")));
+        Some(Self {
+            run: field("run")?.to_owned(),
+            digest: field("digest")?.to_owned(),
+            state: RecordState::of(field("state")?)?,
+            generation: field("generation")?.parse().ok()?,
+            empty: empty.collect::<Option<_>>()?,
+            marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
+        })
+    }
+
+    /// The fields of the hash.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let empty: Vec<String> = self.empty.iter().map(Db::to_string).collect();
+        let mut fields = vec![
+            ("run".to_owned(), self.run.clone()),
+            ("digest".to_owned(), self.digest.clone()),
+            ("state".to_owned(), self.state.word().to_owned()),
+            ("generation".to_owned(), self.generation.to_string()),
+            ("empty".to_owned(), empty.join(",")),
+        ];
+        fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
+        fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back() {
+        let record = RunRecord {
+            run: "r".into(),
+            digest: "d".into(),
+            state: RecordState::Running,
+            generation: 2,
+            empty: vec![Db(0), Db(3)],
+            marks: vec![Mark { at: 9, elements: 0 }, Mark { at: 4, elements: 7 }],
+        };
+        let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
+        assert_eq!(RunRecord::read(&fields), Some(record));
+        assert_eq!(RunRecord::read(&BTreeMap::new()), None);
+    }
+}

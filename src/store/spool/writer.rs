@@ -1,0 +1,89 @@
+//! Appending to a spool.
+
+use std::{
+    fs::{self, File},
+    io::{IoSlice, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Level, SpoolError,
+    format::{MAX_FRAME, frame_header, segment_header},
+    segments::path_of,
+};
+
+/// Appends to a new spool. Blocking: runs on a thread that may wait for the disk.
+#[derive(Debug)]
+pub struct SpoolWriter {
+    folder: PathBuf,
+    tag: u64,
+    segment_bytes: u64,
+    file: File,
+    path: PathBuf,
+    segment_begin: u64,
+    position: u64,
+    level: Level,
+}
+
+impl SpoolWriter {
+    /// Begins an empty spool in `folder`, which is made, mode 0700, when it is not there; segments that are there are
+    /// removed. A segment is closed once it has `segment_bytes`. `tag` names the generation.
+    pub fn create(folder: &Path, tag: u64, segment_bytes: u64, level: Level) -> Result<Self, SpoolError> {
+        use std::os::unix::fs::DirBuilderExt;
+        super::remove_all(folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| SpoolError::io(folder, error))?;
+        let (file, path) = begin_segment(folder, 0, tag)?;
+        Ok(Self { folder: folder.to_owned(), tag, segment_bytes, file, path, segment_begin: 0, position: 0, level })
+    }
+
+    /// Appends `bytes` as one frame, or as several when they are more than [`MAX_FRAME`], and lets readers have them.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        for frame in bytes.chunks(MAX_FRAME) {
+            if self.position - self.segment_begin >= self.segment_bytes {
+                self.roll()?;
+            }
+            let header = frame_header(self.position, frame);
+            write_both(&mut self.file, &header, frame).map_err(|error| SpoolError::io(&self.path, error))?;
+            self.position += frame.len() as u64;
+        }
+        self.level.fill(self.position);
+        Ok(())
+    }
+
+    /// Makes everything appended so far survive a power loss.
+    pub fn sync(&mut self) -> Result<(), SpoolError> {
+        self.file.sync_data().map_err(|error| SpoolError::io(&self.path, error))
+    }
+
+    fn roll(&mut self) -> Result<(), SpoolError> {
+        self.sync()?;
+        (self.file, self.path) = begin_segment(&self.folder, self.position, self.tag)?;
+        self.segment_begin = self.position;
+        Ok(())
+    }
+}
+
+fn begin_segment(folder: &Path, position: u64, tag: u64) -> Result<(File, PathBuf), SpoolError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = path_of(folder, position);
+    let begin = || -> std::io::Result<File> {
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(&segment_header(position, tag))?;
+        crate::store::sync_folder(folder)?;
+        Ok(file)
+    };
+    begin().map(|file| (file, path.clone())).map_err(|error| SpoolError::io(&path, error))
+}
+
+fn write_both(file: &mut File, header: &[u8], bytes: &[u8]) -> std::io::Result<()> {
+    let written = file.write_vectored(&[IoSlice::new(header), IoSlice::new(bytes)])?;
+    if let Some(part) = written.checked_sub(header.len()) {
+        return file.write_all(bytes.get(part..).unwrap_or_default());
+    }
+    file.write_all(header.get(written..).unwrap_or_default())?;
+    file.write_all(bytes)
+}

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::{AsyncReadExt, AsyncWriteExt};
 use secrecy::ExposeSecret;
 
 use super::wire::{self, Head, NotAReply};
 use crate::{
-    net::{Stream, Timeouts, dial},
+    net::{NetError, Stream, Timeouts, dial},
     resp,
     step::Endpoint,
     unit::Secret,
@@ -37,6 +36,12 @@ pub(super) enum Broken {
     Protocol,
 }
 
+impl From<NetError> for Broken {
+    fn from(error: NetError) -> Self {
+        Self::Link(error.to_string())
+    }
+}
+
 impl From<NotAReply> for Broken {
     fn from(_: NotAReply) -> Self {
         Self::Protocol
@@ -63,9 +68,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(access: &Access, name: &str) -> Result<Self, Broken> {
-        let stream = dial(&access.endpoint.address, &Timeouts::default())
-            .await
-            .map_err(|error| Broken::Link(error.to_string()))?;
+        let stream = dial(&access.endpoint.address, Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() }).await?;
         let mut connection = Self { stream, input: Vec::with_capacity(64 << 10), at: 0 };
         if let Some(secret) = &access.secret {
             let mut auth = vec![];
@@ -87,14 +90,7 @@ impl Connection {
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        let sending = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
-        };
-        match async_std::future::timeout(ANSWER, sending).await {
-            Ok(sent) => sent.map_err(|error| Broken::Link(error.to_string())),
-            Err(_) => Err(Broken::Link(format!("it took no byte for {} s", ANSWER.as_secs()))),
-        }
+        Ok(self.stream.write_all(bytes).await?)
     }
 
     /// Reads one reply that must not be an error.
@@ -194,12 +190,7 @@ impl Connection {
         let held = self.input.len();
         self.input.resize(held + (32 << 10), 0);
         let space = self.input.get_mut(held..).unwrap_or_default();
-        let read = async_std::future::timeout(ANSWER, self.stream.read(space)).await;
-        let count = match read {
-            Ok(Ok(count)) => count,
-            Ok(Err(error)) => return Err(Broken::Link(error.to_string())),
-            Err(_) => return Err(Broken::Link(format!("it did not answer for {} s", ANSWER.as_secs()))),
-        };
+        let count = self.stream.read(space).await?;
         self.input.truncate(held + count);
         if count == 0 { Err(Broken::Link("it closed the connection".to_owned())) } else { Ok(()) }
     }

@@ -1,5 +1,7 @@
 //! What can stop a lane, and whether waiting helps.
 
+use crate::resp::{Refusal, RefusalKind};
+
 /// Why a lane gave up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaneFault {
@@ -33,34 +35,43 @@ pub enum LaneFault {
 
 /// What an error reply to a whole batch means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It passes: wait and try again.
+pub(super) enum Verdict {
+    /// It passes, or somebody may mend it soon: wait and try again.
     Passing(&'static str),
-    /// A human must do something.
+    /// It does not pass by itself.
     Lasting(&'static str),
 }
 
-/// One row an error code: the code, whether it passes, what to do.
-const REFUSALS: [(&str, bool, &str); 12] = [
-    ("LOADING", true, "It is loading its dataset."),
-    ("BUSY", true, "A script is running there; `SCRIPT KILL` ends it."),
-    ("TRYAGAIN", true, "It asks to try again."),
-    ("CLUSTERDOWN", true, "Its cluster is down."),
-    ("MASTERDOWN", true, "Its link to its master is down."),
-    ("OOM", true, "Raise `maxmemory` there, or free memory, and apply again: the run continues where it stopped."),
-    ("READONLY", true, "Point the plan at the master; the server is a read-only replica."),
-    ("MISCONF", true, "It cannot save to its disk; fix that, or set `stop-writes-on-bgsave-error no`, and apply again."),
-    ("NOREPLICAS", true, "It wants more replicas; see `min-replicas-to-write`."),
-    ("NOPERM", false, "Grant the user what the refused command needs and apply again."),
-    ("NOAUTH", false, "Give the plan's destination a password."),
-    ("WRONGPASS", false, "Check the destination's user and password."),
+/// One row a refusal: whether waiting helps, what to do.
+const VERDICTS: [(RefusalKind, Verdict); 12] = [
+    (RefusalKind::Loading, Verdict::Passing("It is loading its dataset.")),
+    (RefusalKind::Busy, Verdict::Passing("A script is running there; `SCRIPT KILL` ends it.")),
+    (RefusalKind::Cluster, Verdict::Passing("Its cluster is being changed or is not whole.")),
+    (RefusalKind::MasterDown, Verdict::Passing("Its link to its master is down.")),
+    (
+        RefusalKind::OutOfMemory,
+        Verdict::Passing("Raise `maxmemory` there or free memory; apply again and the run continues where it stopped."),
+    ),
+    (RefusalKind::ReadOnly, Verdict::Passing("It is a read-only replica: point the plan at its master.")),
+    (
+        RefusalKind::Misconf,
+        Verdict::Passing("It cannot save to its disk: mend that, or set `stop-writes-on-bgsave-error no`, and apply again."),
+    ),
+    (RefusalKind::NoReplicas, Verdict::Passing("It wants more replicas; see `min-replicas-to-write`.")),
+    (RefusalKind::MaxClients, Verdict::Passing("All its client connections are taken; see `maxclients`.")),
+    (RefusalKind::NoPermission, Verdict::Lasting("Grant the user what was refused and apply again.")),
+    (RefusalKind::NoAuth, Verdict::Lasting("Give the plan's destination a password.")),
+    (RefusalKind::WrongPassword, Verdict::Lasting("Check the destination's user and password.")),
 ];
 
-/// What an error reply that concerns a whole batch, not one key, means; `None` when it concerns one command.
-pub fn refusal(error: &str) -> Option<Refusal> {
-    let code = error.split([' ', '\r']).next().unwrap_or_default();
-    let row = REFUSALS.iter().find(|(name, _, _)| *name == code)?;
-    Some(if row.1 { Refusal::Passing(row.2) } else { Refusal::Lasting(row.2) })
+/// What an error reply that concerns a whole batch means.
+pub(super) fn verdict(error: &str) -> Verdict {
+    let kind = Refusal::of(error).kind;
+    let row = VERDICTS.iter().find(|(known, _)| *known == kind);
+    row.map_or(
+        Verdict::Lasting("The server does not take a command that this run needs; nothing of that batch was written."),
+        |row| row.1,
+    )
 }
 
 #[cfg(test)]
@@ -68,10 +79,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_whole_words() {
-        assert!(matches!(refusal("OOM command not allowed"), Some(Refusal::Passing(_))));
-        assert!(matches!(refusal("NOPERM no"), Some(Refusal::Lasting(_))));
-        assert_eq!(refusal("BUSYKEY Target key name already exists."), None);
-        assert_eq!(refusal("ERR Bad data format"), None);
+    fn what_passes_is_waited_for_and_what_does_not_is_not() {
+        assert!(matches!(verdict("OOM command not allowed when used memory > 'maxmemory'."), Verdict::Passing(_)));
+        assert!(matches!(verdict("NOPERM this user has no permissions"), Verdict::Lasting(_)));
+        assert!(matches!(verdict("ERR unknown command 'RESTORE'"), Verdict::Lasting(_)));
     }
 }

@@ -14,5 +14,5 @@ mod settle;
 mod wire;
 
 pub use connection::Access;
-pub use fault::{LaneFault, Refusal};
+pub use fault::LaneFault;
 pub use run::{Lane, LaneReport, LaneSetup};

@@ -192,7 +192,7 @@ pub(super) async fn settle(
     batch: &Batch,
     setup: &LaneSetup,
 ) -> Result<Vec<(u32, String)>, Trouble> {
-    let executed = connection.executed(batch.commands + commit_commands(batch)).await?;
+    let executed = connection.executed(batch.commands + COMMIT_COMMANDS).await?;
     connection.line().await?;
     let token = connection.bulk().await?;
     match executed {
@@ -212,9 +212,7 @@ pub(super) fn multi(commands: &[u8]) -> Vec<u8> {
 }
 
 /// How many commands [`commit`] adds before the EXEC.
-pub(super) const fn commit_commands(_batch: &Batch) -> u32 {
-    2
-}
+const COMMIT_COMMANDS: u32 = 2;
 
 /// The mark, `EXEC`, and the guard of the next batch.
 pub(super) fn commit(setup: &LaneSetup, batch: &Batch) -> Vec<u8> {

@@ -3,14 +3,14 @@
 use std::{collections::HashSet, time::Instant};
 
 use super::{
-    LaneFault, Refusal,
+    LaneFault,
     connection::{Broken, Connection},
-    fault::refusal,
+    fault::{Verdict, verdict},
     run::{Lane, LaneReport, Trouble, arm, commit, multi, settle},
 };
 use crate::{
     rdb::Kind,
-    resp::{self, CommandReader, Limits},
+    resp::{self, CommandReader, Limits, Refusal, RefusalKind},
     sink::{Batch, Mark},
     step::KeyFailure,
     unit::{Db, Dialect, KeyText},
@@ -66,15 +66,11 @@ impl Lane {
             Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
             Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
             Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
-            Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match refusal(error) {
-                Some(Refusal::Passing(remedy)) => {
+            Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match verdict(error) {
+                Verdict::Passing(remedy) => {
                     (format!("{error} ({remedy})"), LaneFault::Refused { reason: error.clone(), remedy })
                 }
-                Some(Refusal::Lasting(remedy)) => return Err(LaneFault::Refused { reason: error.clone(), remedy }),
-                None => {
-                    let remedy = "The server does not take a command that this run needs; nothing of that batch was written.";
-                    return Err(LaneFault::Refused { reason: error.clone(), remedy });
-                }
+                Verdict::Lasting(remedy) => return Err(LaneFault::Refused { reason: error.clone(), remedy }),
             },
         };
         if !patient {
@@ -221,8 +217,8 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             }
         }
     });
-    if error.starts_with("BUSYKEY") || error.contains("Target key name is busy") {
-        return LaneReport::Conflict(failure);
+    match Refusal::of(error).kind {
+        RefusalKind::BusyKey => LaneReport::Conflict(failure),
+        _ => LaneReport::Failed(failure),
     }
-    LaneReport::Failed(failure)
 }

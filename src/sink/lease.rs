@@ -1,0 +1,331 @@
+//! The lease: one process writes for a run.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use redis::{Value, cmd};
+
+use super::{Mark, RecordKeys, RecordState, RunRecord};
+use crate::{
+    net::{Control, ControlError},
+    unit::{Db, Period},
+};
+
+/// How long a heartbeat lasts. A process that dies without its state directory holds others up for so long.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Who asks for the lease.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    /// The run's id.
+    pub run: String,
+    /// The graph's digest.
+    pub digest: String,
+    /// Names this process: host, process, time.
+    pub owner: String,
+    /// How the last process on this state directory named itself: it is known to be dead, since its lock was free.
+    pub previous: Option<String>,
+}
+
+/// What asking for the lease came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// This process may write.
+    Taken {
+        /// The right to write.
+        lease: Lease,
+        /// The record as it is now.
+        record: RunRecord,
+        /// Whether the marks are those of this state directory's run, so that its spool can be continued.
+        ours: bool,
+    },
+    /// The run is done.
+    Done,
+    /// The run is sealed.
+    Sealed,
+    /// Another process holds the lease.
+    Held {
+        /// How it names itself.
+        owner: String,
+        /// How long its heartbeat still lasts.
+        left: Duration,
+    },
+    /// The record belongs to another graph.
+    Changed {
+        /// That graph's digest.
+        digest: String,
+        /// Whether that run is done.
+        done: bool,
+    },
+}
+
+/// The right to write: the token that is at the destination while it lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The record's keys.
+    pub keys: RecordKeys,
+    /// The token.
+    pub token: String,
+    owner: String,
+}
+
+/// Why the lease could not be asked for or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseFault {
+    /// The destination did not answer as it should.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The record makes no sense.
+    #[error(
+        "the run record `{key}` at the destination cannot be read: something else wrote it. Look at it, and delete it if no \
+         run of this plan is under way"
+    )]
+    Unreadable {
+        /// The hash.
+        key: String,
+    },
+    /// The token is not ours any more.
+    #[error("another process has taken this run over at the destination")]
+    Lost,
+}
+
+/// What is at the destination.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    record: Option<RunRecord>,
+    token: Option<String>,
+    heartbeat: Option<(String, Duration)>,
+}
+
+/// What to do about what was seen.
+#[derive(Debug, PartialEq, Eq)]
+enum Decision {
+    Answer(Claim),
+    Take { record: RunRecord, ours: bool, token: String },
+}
+
+fn decide(seen: &Seen, claimant: &Claimant, empty: &[Db]) -> Decision {
+    if let Some(record) = &seen.record {
+        let same = record.digest == claimant.digest;
+        match record.state {
+            RecordState::Sealed => return Decision::Answer(Claim::Sealed),
+            RecordState::Done if same => return Decision::Answer(Claim::Done),
+            RecordState::Done => {
+                return Decision::Answer(Claim::Changed { digest: record.digest.clone(), done: true });
+            }
+            RecordState::Running if !same => {
+                return Decision::Answer(Claim::Changed { digest: record.digest.clone(), done: false });
+            }
+            RecordState::Running => {}
+        }
+    }
+    if let Some((owner, left)) = &seen.heartbeat
+        && claimant.previous.as_ref() != Some(owner)
+        && *owner != claimant.owner
+    {
+        return Decision::Answer(Claim::Held { owner: owner.clone(), left: *left });
+    }
+    let count = seen.token.as_ref().and_then(|token| token.split(':').next()?.parse::<u64>().ok()).unwrap_or(0);
+    let token = format!("{}:{}", count.saturating_add(1), claimant.owner);
+    let fresh = || RunRecord {
+        run: claimant.run.clone(),
+        digest: claimant.digest.clone(),
+        state: RecordState::Running,
+        generation: 0,
+        empty: empty.to_vec(),
+        marks: vec![],
+    };
+    let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
+    let record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
+    Decision::Take { record, ours, token }
+}
+
+/// Asks without writing anything: `None` when the lease could be taken.
+pub async fn peek(control: &mut Control, keys: &RecordKeys, claimant: &Claimant) -> Result<Option<Claim>, LeaseFault> {
+    match decide(&see(control, keys).await?, claimant, &[]) {
+        Decision::Answer(claim) => Ok(Some(claim)),
+        Decision::Take { .. } => Ok(None),
+    }
+}
+
+/// Takes the lease if it may be taken. `empty` are the databases that are empty now, kept if the run is new here.
+pub async fn claim(
+    control: &mut Control,
+    keys: &RecordKeys,
+    claimant: &Claimant,
+    empty: &[Db],
+) -> Result<Claim, LeaseFault> {
+    loop {
+        control.command(cmd("WATCH").arg(&keys.token).arg(&keys.run).arg(&keys.heartbeat)).await?;
+        let (record, ours, token) = match decide(&see(control, keys).await?, claimant, empty) {
+            Decision::Answer(claim) => {
+                control.command(&cmd("UNWATCH")).await?;
+                return Ok(claim);
+            }
+            Decision::Take { record, ours, token } => (record, ours, token),
+        };
+        control.command(&cmd("MULTI")).await?;
+        control.command(cmd("SET").arg(&keys.token).arg(&token)).await?;
+        control.command(&heartbeat(keys, &claimant.owner)).await?;
+        control.command(&store(keys, &record)).await?;
+        control.command(cmd("PERSIST").arg(&keys.run)).await?;
+        if control.command(&cmd("EXEC")).await? != Value::Nil {
+            let lease = Lease { keys: keys.clone(), token, owner: claimant.owner.clone() };
+            return Ok(Claim::Taken { lease, record, ours });
+        }
+    }
+}
+
+impl Lease {
+    /// Renews the heartbeat while the token is ours. To be called every few seconds.
+    pub async fn renew(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        self.guarded(control, &[heartbeat(&self.keys, &self.owner)]).await
+    }
+
+    /// Lets go: the next process need not wait for the heartbeat to end.
+    pub async fn release(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        self.guarded(control, &[cmd("DEL").arg(&self.keys.heartbeat).clone()]).await
+    }
+
+    /// Begins dump number `generation` with so many lanes, all at its start.
+    pub async fn begin_generation(
+        &self,
+        control: &mut Control,
+        record: &mut RunRecord,
+        lanes: usize,
+    ) -> Result<(), LeaseFault> {
+        let mut next = record.clone();
+        next.generation += 1;
+        next.marks = vec![Mark::default(); lanes];
+        let clear = cmd("DEL").arg(&self.keys.run).clone();
+        self.guarded(control, &[clear, store(&self.keys, &next)]).await?;
+        *record = next;
+        Ok(())
+    }
+
+    /// Marks the run as done. The token changes, so nothing can be written through this run again. The record stays
+    /// for `keep`; `None` is for ever.
+    pub async fn finish(&self, control: &mut Control, keep: Option<Period>) -> Result<(), LeaseFault> {
+        let keys = &self.keys;
+        let mut commands = vec![
+            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Done.word()).clone(),
+            cmd("SET").arg(&keys.token).arg("done").clone(),
+            cmd("DEL").arg(&keys.heartbeat).clone(),
+        ];
+        if let Some(keep) = keep {
+            let millis = u64::try_from(keep.0.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 45);
+            let expire = |key: &String| cmd("PEXPIRE").arg(key).arg(millis).clone();
+            commands.extend([&keys.run, &keys.token, &keys.skipped].map(expire));
+        }
+        self.guarded(control, &commands).await
+    }
+
+    /// The commands that put the run record back after a flush.
+    pub(super) fn record_commands(&self, record: &RunRecord) -> Vec<redis::Cmd> {
+        vec![
+            cmd("SET").arg(&self.keys.token).arg(&self.token).clone(),
+            heartbeat(&self.keys, &self.owner),
+            store(&self.keys, record),
+        ]
+    }
+
+    /// Carries commands out if the token is ours, all or none.
+    pub async fn guarded(&self, control: &mut Control, commands: &[redis::Cmd]) -> Result<(), LeaseFault> {
+        control.command(cmd("WATCH").arg(&self.keys.token)).await?;
+        let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
+        if token.as_ref() != Some(&self.token) {
+            control.command(&cmd("UNWATCH")).await?;
+            return Err(LeaseFault::Lost);
+        }
+        control.command(&cmd("MULTI")).await?;
+        for command in commands {
+            control.command(command).await?;
+        }
+        match control.command(&cmd("EXEC")).await? {
+            Value::Nil => Err(LeaseFault::Lost),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn see(control: &mut Control, keys: &RecordKeys) -> Result<Seen, LeaseFault> {
+    let fields: BTreeMap<String, String> = control.query(cmd("HGETALL").arg(&keys.run)).await?;
+    let record = if fields.is_empty() {
+        None
+    } else {
+        Some(RunRecord::read(&fields).ok_or_else(|| LeaseFault::Unreadable { key: keys.run.clone() })?)
+    };
+    let token = control.query(cmd("GET").arg(&keys.token)).await?;
+    let owner: Option<String> = control.query(cmd("GET").arg(&keys.heartbeat)).await?;
+    let left: i64 = control.query(cmd("PTTL").arg(&keys.heartbeat)).await?;
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    Ok(Seen { record, token, heartbeat: owner.map(|owner| (owner, left)) })
+}
+
+fn heartbeat(keys: &RecordKeys, owner: &str) -> redis::Cmd {
+    cmd("PSETEX").arg(&keys.heartbeat).arg(u64::try_from(HEARTBEAT.as_millis()).unwrap_or(15_000)).arg(owner).clone()
+}
+
+fn store(keys: &RecordKeys, record: &RunRecord) -> redis::Cmd {
+    // HMSET: HSET took only one field before 4.0.
+    let mut command = cmd("HMSET").arg(&keys.run).clone();
+    for (field, value) in record.fields() {
+        command.arg(field).arg(value);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claimant() -> Claimant {
+        Claimant { run: "r".into(), digest: "d".into(), owner: "new".into(), previous: Some("old".into()) }
+    }
+
+    fn seen(state: RecordState, digest: &str, heartbeat: Option<&str>) -> Seen {
+        let record = RunRecord {
+            run: "r".into(),
+            digest: digest.into(),
+            state,
+            generation: 1,
+            empty: vec![Db(0)],
+            marks: vec![Mark::default()],
+        };
+        let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));
+        Seen { record: Some(record), token: Some("4:old".into()), heartbeat }
+    }
+
+    #[test]
+    fn a_dead_process_of_this_state_directory_is_succeeded_at_once() {
+        let decision = decide(&seen(RecordState::Running, "d", Some("old")), &claimant(), &[]);
+        assert!(matches!(decision, Decision::Take { ours: true, ref token, .. } if token == "5:new"));
+    }
+
+    #[test]
+    fn a_living_process_elsewhere_keeps_the_lease() {
+        let decision = decide(&seen(RecordState::Running, "d", Some("other")), &claimant(), &[]);
+        assert!(matches!(decision, Decision::Answer(Claim::Held { ref owner, .. }) if owner == "other"));
+    }
+
+    #[test]
+    fn an_ended_or_changed_run_is_not_taken() {
+        let answer = |state, digest| decide(&seen(state, digest, None), &claimant(), &[]);
+        assert_eq!(answer(RecordState::Done, "d"), Decision::Answer(Claim::Done));
+        assert_eq!(answer(RecordState::Sealed, "d"), Decision::Answer(Claim::Sealed));
+        assert!(matches!(answer(RecordState::Running, "e"), Decision::Answer(Claim::Changed { done: false, .. })));
+        assert!(matches!(answer(RecordState::Done, "e"), Decision::Answer(Claim::Changed { done: true, .. })));
+    }
+
+    #[test]
+    fn marks_of_another_state_directory_cannot_be_continued() {
+        let mut seen = seen(RecordState::Running, "d", None);
+        seen.record.as_mut().unwrap().run = "elsewhere".into();
+        assert!(matches!(decide(&seen, &claimant(), &[]), Decision::Take { ours: false, .. }));
+    }
+
+    #[test]
+    fn the_first_claim_notes_what_was_empty() {
+        let decision = decide(&Seen::default(), &claimant(), &[Db(1)]);
+        assert!(matches!(decision, Decision::Take { ours: true, ref record, .. } if record.empty == [Db(1)]));
+    }
+}

@@ -16,7 +16,7 @@ use secrecy::zeroize::Zeroizing;
 use crate::unit::{Secret, SecretRef};
 
 /// Longest secret, in bytes.
-const MAX_BYTES: u64 = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
 /// How long a command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
@@ -70,7 +70,7 @@ pub fn resolve(from: &SecretRef) -> Result<Secret, SecretError> {
         SecretRef::File(path) => file(path),
         SecretRef::Command(argv) => program(argv, COMMAND_LIMIT),
     };
-    read.and_then(text).map_err(|fault| SecretError { from: from.clone(), fault })
+    read.and_then(|bytes| text(&bytes)).map_err(|fault| SecretError { from: from.clone(), fault })
 }
 
 type Bytes = Zeroizing<Vec<u8>>;
@@ -89,13 +89,13 @@ fn file(path: &Path) -> Result<Bytes, SecretFault> {
 /// At most one byte more than allowed, so that too long shows.
 fn bounded(from: impl Read) -> io::Result<Bytes> {
     // Room from the start: a vector that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 2));
-    from.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
+    from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn without_newline(mut bytes: Bytes) -> Result<Bytes, SecretFault> {
-    if bytes.len() as u64 > MAX_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(SecretFault::TooLong);
     }
     if bytes.last() == Some(&b'\n') {
@@ -107,17 +107,17 @@ fn without_newline(mut bytes: Bytes) -> Result<Bytes, SecretFault> {
     Ok(bytes)
 }
 
-fn text(bytes: Bytes) -> Result<Secret, SecretFault> {
-    match std::str::from_utf8(&bytes) {
+fn text(bytes: &Bytes) -> Result<Secret, SecretFault> {
+    match std::str::from_utf8(bytes) {
         Ok("") => Err(SecretFault::Empty),
         Ok(text) => Ok(Secret::from(text)),
         Err(_) => Err(SecretFault::NotText),
     }
 }
 
-fn program(argv: &[String], limit: Duration) -> Result<Bytes, SecretFault> {
+fn program(words: &[String], limit: Duration) -> Result<Bytes, SecretFault> {
     let deadline = Instant::now() + limit;
-    let (name, args) = argv.split_first().ok_or(SecretFault::NoProgram)?;
+    let (name, args) = words.split_first().ok_or(SecretFault::NoProgram)?;
     let mut command = Command::new(PathBuf::from(name));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     let mut child = command.spawn().map_err(|error| SecretFault::Start(error.to_string()))?;
@@ -126,7 +126,7 @@ fn program(argv: &[String], limit: Duration) -> Result<Bytes, SecretFault> {
         kill(&mut child);
     }
     let (status, bytes) = outcome?.ok_or(SecretFault::TooSlow(limit))?;
-    if bytes.len() as u64 > MAX_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(SecretFault::TooLong);
     }
     if !status.success() {
@@ -144,7 +144,7 @@ fn finish(child: &mut Child, deadline: Instant) -> Result<Option<(ExitStatus, By
         Ok(read) => read.map_err(failed)?,
         Err(_) => return Ok(None),
     };
-    if bytes.len() as u64 > MAX_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(SecretFault::TooLong);
     }
     loop {

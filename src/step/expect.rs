@@ -5,24 +5,26 @@ use serde::{Deserialize, Serialize};
 use crate::unit::{Percent, ServerVersion};
 
 /// What the source must be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct SourceExpect {
-    /// Its version lies in this range; `None` takes every version that can be read.
+    /// Its version lies in this range; otherwise every version that can be read is fine.
     pub version: Option<VersionRange>,
-    /// Its role; `None` takes both.
+    /// Its role in replication; otherwise both are fine.
     pub role: Option<Role>,
 }
 
 /// What the destination must be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct DestinationExpect {
-    /// Its version lies in this range; `None` takes every version that can be written.
+    /// Its version lies in this range; otherwise every version that can be written is fine.
     pub version: Option<VersionRange>,
-    /// Its `maxmemory-policy`; `None` takes each.
+    /// Its `maxmemory-policy`; otherwise each is fine.
     pub eviction: Option<Eviction>,
-    /// Whether the databases that keys go to must be empty (`true`) or must hold keys (`false`); `None` does not ask.
+    /// `true`: the databases that keys go to hold no keys. `false`: they hold some.
     pub empty: Option<bool>,
-    /// `maxmemory` minus `used_memory` as a share of the source's `used_memory`; `None` does not ask.
+    /// At least this much memory is free (`maxmemory` minus `used_memory`), as a share of the source's `used_memory`.
     pub free_memory: Option<Percent>,
 }
 

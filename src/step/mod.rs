@@ -3,6 +3,7 @@
 
 mod endpoint;
 mod event;
+mod expect;
 mod graph;
 mod outcome;
 mod pattern;
@@ -10,6 +11,7 @@ mod selection;
 
 pub use endpoint::Endpoint;
 pub use event::{Check, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
+pub use expect::{DestinationExpect, Eviction, Role, SourceExpect, VersionRange};
 pub use graph::{
     BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnUnsupported, PrecheckWork, Step, StepId, Work,
 };

@@ -1,0 +1,136 @@
+//! The plan after every check: what a run of this version does. Every default is applied, so an `Option` here means
+//! "may be absent" and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::raw;
+use crate::step::{
+    DbRule, DbSource, DestinationExpect, Endpoint, Limits, OnConflict, OnUnsupported, Selection, SourceExpect,
+};
+use crate::unit::{ByteSize, Period};
+
+/// A plan that this version can run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Names the run, the state directory and the run record: 1 to 64 of a-z, 0-9 and `-`.
+    pub name: String,
+    /// The change this belongs to, free text.
+    pub change: Option<String>,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Where the data is.
+    pub source: Endpoint,
+    /// What the source must be.
+    pub source_expect: SourceExpect,
+    /// Where it goes.
+    pub destination: Endpoint,
+    /// What the destination must be.
+    pub destination_expect: DestinationExpect,
+    /// Which keys move, and where to.
+    pub selection: Selection,
+    /// The phases.
+    pub migration: Migration,
+    /// What a key that exists already means.
+    pub on_conflict: OnConflict,
+    /// What a value that the destination cannot hold means.
+    pub on_unsupported: OnUnsupported,
+    /// The source's replica output buffer.
+    pub buffer: Buffer,
+    /// Bounds of the run.
+    pub limits: Limits,
+    /// What the end leaves.
+    pub cleanup: Cleanup,
+}
+
+/// The phases of a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migration {
+    /// The dataset is copied once.
+    Full,
+    /// After the copy the source is followed.
+    FullIncremental,
+}
+
+/// The source's replica output buffer while the run follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// It is set to unlimited; otherwise it is only read and recorded.
+    pub unlimited: bool,
+}
+
+/// What the end leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleanup {
+    /// How long the run record stays at the destination; `None` is for ever.
+    pub keep_run_record: Option<Period>,
+}
+
+/// Connections that write to the destination, unless the plan says otherwise.
+pub const DEFAULT_CONNECTIONS: u32 = 4;
+/// The most that the spool may hold, unless the plan says otherwise.
+pub const DEFAULT_SPOOL: ByteSize = ByteSize::mib(64 << 10);
+/// Values above this go in chunks, unless the plan says otherwise.
+pub const DEFAULT_CHUNK_ABOVE: ByteSize = ByteSize::mib(16);
+/// How long the run record stays, unless the plan says otherwise: 30 days.
+pub const DEFAULT_KEEP_RUN_RECORD: Period = Period(Duration::from_secs(30 * 86_400));
+
+/// What the sections that need no more than their defaults come to.
+pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {
+    let raw = raw.cloned().unwrap_or_default();
+    Limits {
+        bandwidth: raw.bandwidth,
+        writes: raw.writes,
+        connections: raw.connections.map_or(DEFAULT_CONNECTIONS, |connections| connections.0),
+        spool: raw.spool.unwrap_or(DEFAULT_SPOOL),
+        chunk_above: raw.chunk_above.unwrap_or(DEFAULT_CHUNK_ABOVE),
+    }
+}
+
+pub(super) fn migration(phases: &[raw::Phase]) -> Migration {
+    if phases.contains(&raw::Phase::Incremental) { Migration::FullIncremental } else { Migration::Full }
+}
+
+/// A copy alone needs no room in the source's buffer beyond the dump itself, so its setting is left alone.
+pub(super) fn buffer(raw: Option<&raw::Buffer>, migration: Migration) -> Buffer {
+    let asked = raw.and_then(|buffer| buffer.replica_output);
+    let unlimited =
+        asked.map_or(migration == Migration::FullIncremental, |asked| asked == raw::ReplicaOutput::Unlimited);
+    Buffer { unlimited }
+}
+
+pub(super) fn cleanup(raw: Option<&raw::Cleanup>) -> Cleanup {
+    let keep = raw.and_then(|cleanup| cleanup.run_record.as_ref()).and_then(|record| record.keep);
+    let keep_run_record = match keep {
+        None => Some(DEFAULT_KEEP_RUN_RECORD),
+        Some(raw::Keep::For(period)) => Some(period),
+        Some(raw::Keep::Forever) => None,
+    };
+    Cleanup { keep_run_record }
+}
+
+pub(super) fn selection(raw: Option<&raw::Databases>) -> Selection {
+    match raw {
+        None | Some(raw::Databases::All) => Selection::all(),
+        Some(raw::Databases::List(entries)) => Selection { rules: entries.iter().map(rule).collect() },
+    }
+}
+
+fn rule(entry: &raw::Entry) -> DbRule {
+    match entry {
+        raw::Entry::Number(db) => DbRule { from: DbSource::One(*db), to: None, include: vec![], exclude: vec![] },
+        raw::Entry::Rule(rule) => {
+            let keys = rule.keys.clone().unwrap_or_default();
+            let from = match rule.from {
+                raw::From::All => DbSource::All,
+                raw::From::One(db) => DbSource::One(db),
+            };
+            DbRule {
+                from,
+                to: rule.to,
+                include: keys.include.unwrap_or_default(),
+                exclude: keys.exclude.unwrap_or_default(),
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Selection};
+use super::{DestinationExpect, Endpoint, Selection, SourceExpect};
 use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 
 /// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
@@ -90,6 +90,10 @@ pub struct PrecheckWork {
     pub on_conflict: OnConflict,
     /// Bounds whose room is checked.
     pub limits: Limits,
+    /// What the source must be.
+    pub source: SourceExpect,
+    /// What the destination must be.
+    pub destination: DestinationExpect,
 }
 
 /// What `full` does.

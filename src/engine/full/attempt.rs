@@ -1,0 +1,370 @@
+//! The loop of the full copy.
+
+use std::time::{Duration, Instant};
+
+use async_channel::{Receiver, Sender, bounded};
+use futures_util::{StreamExt, stream};
+
+use super::{
+    deal::{Deal, Hands, deal},
+    pace::Pace,
+    receive::{Receive, receive},
+    start::{Start, start},
+    tally::{Signal, Tally},
+};
+use crate::{
+    engine::{ending::Ending, run::Run, servers, teller::Teller},
+    journal::Record,
+    net::Control,
+    rdb::{Decoder, SafePoint},
+    sink::{Dealer, Job, Lane, LaneReport, LaneSetup, Lease, Window},
+    step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
+    store::spool::{Level, SpoolReader, remove_before},
+};
+
+/// Bytes that may be queued for or unconfirmed by the destination, over all lanes.
+const WINDOW: u64 = 32 << 20;
+/// Jobs a lane has in hand beside the one it works on.
+const JOBS_AHEAD: usize = 2;
+/// How long a destination may be unreachable or refuse before the run stops.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the heartbeat is renewed; it lasts for three of these.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+/// Copies the dataset; answers the lease, which the run goes on to hold, and what was copied in a sentence.
+pub(in crate::engine) async fn full(
+    run: &mut Run,
+    work: &FullWork,
+    teller: &mut Teller<'_>,
+) -> Result<(Lease, String), Ending> {
+    let graph = &run.request.graph;
+    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let started = start(run, work, &mut control, teller).await?;
+    let clock_ahead = servers::clock_ahead(&mut control).await?;
+    let lease = started.lease.clone();
+    let mut copy = Copy::begin(run, work, started, clock_ahead);
+    let outcome = copy.follow(run, &lease, teller).await;
+    let ended = copy.end().await;
+    match outcome.and_then(|summary| ended.map(|()| summary)) {
+        Ok(summary) => Ok((lease, summary)),
+        Err(ending) => {
+            // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
+            let _ = lease.release(&mut control).await;
+            Err(ending)
+        }
+    }
+}
+
+/// A full copy under way.
+struct Copy {
+    work: FullWork,
+    generation: u32,
+    level: Level,
+    tally: Tally,
+    window: Window,
+    signals: Receiver<Signal>,
+    reports: Receiver<LaneReport>,
+    background: Vec<async_std::task::JoinHandle<()>>,
+    lanes_left: usize,
+    received: bool,
+    decoded: bool,
+    drains: bool,
+    safe_points: Vec<SafePoint>,
+    begun: Instant,
+    last_told: Instant,
+}
+
+impl Copy {
+    fn begin(run: &Run, work: &FullWork, started: Start, clock_ahead: i64) -> Self {
+        let (signals_in, signals) = bounded(4096);
+        let (reports_in, reports) = bounded(4096);
+        let window = Window::new(WINDOW);
+        let (folder, tag) = (run.spool(started.generation), run.spool_tag(started.generation));
+        let whole = started.going_on.as_ref().map(|dump| dump.bytes);
+        let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
+        let all: Vec<_> = (0..started.destination.databases).map(crate::unit::Db).collect();
+        let drains = work.selection.targets(&all).iter().all(|db| started.empty.contains(db));
+        let mut background = vec![];
+
+        let mut jobs_in = vec![];
+        for index in 0..started.marks.len() {
+            let (job_in, jobs) = bounded(JOBS_AHEAD);
+            jobs_in.push(job_in);
+            let setup = LaneSetup {
+                index,
+                access: servers::access(&run.request.graph, &run.request.passwords),
+                destination: started.destination.clone(),
+                keys: run.keys.clone(),
+                token: started.lease.token.clone(),
+                on_conflict: work.on_conflict,
+                on_unsupported: work.on_unsupported,
+                spool: folder.clone(),
+                spool_tag: tag,
+                level: level.clone(),
+                patience: PATIENCE,
+            };
+            let lane = Lane::new(setup, jobs, reports_in.clone(), window.clone());
+            let told = signals_in.clone();
+            background.push(async_std::task::spawn(async move {
+                let ended = lane.run().await;
+                let _ = told.send(Signal::LaneEnded(ended)).await;
+            }));
+        }
+
+        if whole.is_none() {
+            let receiving = Receive {
+                source: run.request.graph.source.clone(),
+                secret: run.request.passwords.source.clone(),
+                limits: work.limits.clone(),
+                folder: folder.clone(),
+                tag,
+                level: level.clone(),
+                drains,
+            };
+            let told = signals_in.clone();
+            background.push(async_std::task::spawn(async move {
+                let ended = receive(receiving, told.clone()).await;
+                let _ = told.send(Signal::Received(ended)).await;
+            }));
+        }
+
+        let from = started.going_on.as_ref().and_then(|dump| dump.from.clone());
+        let keys_before = started.going_on.as_ref().map_or(0, |dump| dump.keys);
+        let limits = crate::rdb::Limits { inline: inline_limit(work), ..crate::rdb::Limits::default() };
+        let decoder = from.as_ref().map_or_else(|| Decoder::new(limits), |point| Decoder::resume(point, limits));
+        let dealing = Deal {
+            reader: SpoolReader::new(&folder, tag, decoder.at(), level.clone()),
+            decoder,
+            dealer: Dealer::new(started.destination, work, &started.marks, started.generation > 1),
+            hands: Hands {
+                lanes: jobs_in,
+                signals: signals_in.clone(),
+                window: window.clone(),
+                pace: work.limits.writes.map(|rate| Pace::new(rate.0, Instant::now())),
+                gone: false,
+            },
+            clock_ahead,
+        };
+        background.push(async_std::task::spawn_blocking(move || deal(dealing)));
+        background.push(spawn_ticks(signals_in.clone()));
+        background.push(spawn_heartbeat(run, started.lease, signals_in.clone()));
+        background.push(spawn_stop(run, signals_in));
+
+        Self {
+            work: work.clone(),
+            generation: started.generation,
+            level,
+            lanes_left: started.marks.len(),
+            tally: Tally::new(started.marks, whole, keys_before),
+            window,
+            signals,
+            reports,
+            background,
+            received: whole.is_some(),
+            decoded: false,
+            drains,
+            safe_points: vec![],
+            begun: Instant::now(),
+            last_told: Instant::now(),
+        }
+    }
+
+    /// Takes signals until the copy is done or cannot go on.
+    async fn follow(&mut self, run: &mut Run, lease: &Lease, teller: &mut Teller<'_>) -> Result<String, Ending> {
+        if self.received {
+            teller.notice(format!(
+                "The whole dump is in the spool: the copy goes on at byte {} without the source.",
+                self.tally.applied()
+            ));
+        }
+        let _ = lease;
+        let reports = self.reports.clone().map(Signal::Lane);
+        let mut signals = Box::pin(stream::select(self.signals.clone(), reports));
+        while self.lanes_left > 0 || !self.decoded || !self.received {
+            let Some(signal) = signals.next().await else { break };
+            self.take(signal, run, teller)?;
+        }
+        while let Ok(report) = self.reports.try_recv() {
+            self.take(Signal::Lane(report), run, teller)?;
+        }
+        let progress = self.tally.progress(self.begun.elapsed(), self.level.written());
+        let summary = summary_of(&progress, self.begun.elapsed());
+        teller.tell(Event::Progress { progress });
+        Ok(summary)
+    }
+
+    fn take(&mut self, signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let step = StepId::Full;
+        match signal {
+            Signal::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
+            Signal::Notice(text) => teller.notice(text),
+            Signal::Header { replid, offset, length } => {
+                self.tally.know_total(length);
+                teller.tell(Event::DumpStarted { replid, offset, length });
+            }
+            Signal::Received(received) => {
+                let bytes = received?;
+                run.journal.append(&Record::DumpReceived { generation: self.generation, bytes })?;
+                self.received = true;
+                self.tally.know_total(Some(bytes));
+                teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
+            }
+            Signal::SafePoint(point) => self.safe_points.push(*point),
+            Signal::Dealt(counts) => self.tally.dealt(counts),
+            Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
+            Signal::Decoded(decoded) => {
+                // A dump that was cut short is told by whoever received it.
+                if decoded.is_err() && !self.received {
+                    return Ok(());
+                }
+                decoded?;
+                self.decoded = true;
+            }
+            Signal::Lane(report) => self.take_report(report, teller)?,
+            Signal::LaneEnded(ended) => {
+                ended?;
+                self.lanes_left -= 1;
+            }
+            Signal::Heartbeat(fault) => return Err(fault.into()),
+            Signal::Tick => {
+                self.keep_safe_points(run)?;
+                if self.last_told.elapsed() >= PROGRESS_EVERY {
+                    self.last_told = Instant::now();
+                    let progress = self.tally.progress(self.begun.elapsed(), self.level.written());
+                    teller.tell(Event::Progress { progress });
+                }
+            }
+            Signal::Stop => {
+                return Err(Ending::stopped(if self.received {
+                    "Stopped. The whole dump is in the spool: the same command goes on where this one stopped."
+                } else {
+                    "Stopped while the dump was being received: the same command begins a new full copy."
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_report(&mut self, report: LaneReport, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        match report {
+            LaneReport::Confirmed { lane, mark, keys } => self.tally.confirm(lane, mark, keys),
+            LaneReport::Conflict(failure) => {
+                let text = format!("The key `{}` exists in database {} of the destination", failure.key, failure.db);
+                teller.tell(Event::KeyFailed { failure });
+                if self.work.on_conflict != OnConflict::Skip {
+                    return Err(Ending::failed(format!(
+                        "{text}, and this run did not write it. It was left as it is. Find out who writes there; the \
+                         plan's `on_conflict: skip` or `replace` says what to do with such keys."
+                    )));
+                }
+                self.tally.skip();
+            }
+            LaneReport::Failed(failure) => {
+                let text = format!("The {} `{}` could not be written: {}", failure.kind, failure.key, failure.reason);
+                self.tally.fail();
+                teller.tell(Event::KeyFailed { failure });
+                if self.work.on_unsupported == OnUnsupported::Fail {
+                    return Err(Ending::failed(format!(
+                        "{text}. With `on_unsupported: report` such keys are listed and left out."
+                    )));
+                }
+            }
+            LaneReport::Waiting { reason } => teller.tell(Event::Waiting { step: StepId::Full, reason }),
+            LaneReport::GoesOn => teller.notice("The destination takes writes again."),
+        }
+        Ok(())
+    }
+
+    /// Notes the last point before which everything is confirmed, and removes what lies before it where that may be.
+    fn keep_safe_points(&mut self, run: &mut Run) -> Result<(), Ending> {
+        let applied = self.tally.applied();
+        let passed = self.safe_points.iter().take_while(|point| point.at <= applied).count();
+        let Some(point) = self.safe_points.drain(..passed).last() else { return Ok(()) };
+        let at = point.at;
+        let keys = self.tally.keys();
+        run.journal.append(&Record::SafePoint { generation: self.generation, point: Box::new(point), keys })?;
+        // Until the dump is whole its spool is what says which keys this run wrote.
+        if self.received || self.drains {
+            let begin = remove_before(&run.spool(self.generation), at)?;
+            self.level.drain(begin);
+        }
+        Ok(())
+    }
+
+    /// Ends everything that runs beside the loop, and waits for it.
+    async fn end(self) -> Result<(), Ending> {
+        self.level.end();
+        self.window.close();
+        self.signals.close();
+        self.reports.close();
+        let mut background = self.background;
+        // The last four wait for nothing of ours but time.
+        for task in background.drain(..) {
+            let _ = async_std::future::timeout(Duration::from_millis(200), task).await;
+        }
+        Ok(())
+    }
+}
+
+/// The most of a value that is handed out whole.
+fn inline_limit(work: &FullWork) -> usize {
+    usize::try_from(work.limits.chunk_above.0).unwrap_or(usize::MAX).min(WINDOW as usize)
+}
+
+fn spawn_ticks(signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
+    async_std::task::spawn(async move {
+        while signals.send(Signal::Tick).await.is_ok() {
+            async_std::task::sleep(PROGRESS_EVERY / 2).await;
+        }
+    })
+}
+
+fn spawn_stop(run: &Run, signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
+    let stop = run.request.stop.clone();
+    async_std::task::spawn(async move {
+        // Nothing is ever sent: the channel is closed when a stop is asked for.
+        while stop.recv().await.is_ok() {}
+        let _ = signals.send(Signal::Stop).await;
+    })
+}
+
+fn spawn_heartbeat(run: &Run, lease: Lease, signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
+    let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
+    async_std::task::spawn(async move {
+        let mut control: Option<Control> = None;
+        while !signals.is_closed() {
+            if control.is_none() {
+                control = servers::connect(&endpoint, secret.as_ref()).await.ok();
+            }
+            if let Some(open) = &mut control {
+                match lease.renew(open).await {
+                    Ok(()) => {}
+                    // The lanes find out by themselves whether the destination is there.
+                    Err(crate::sink::LeaseFault::Control(_)) => control = None,
+                    Err(fault) => {
+                        let _ = signals.send(Signal::Heartbeat(fault)).await;
+                        return;
+                    }
+                }
+            }
+            async_std::task::sleep(HEARTBEAT_EVERY).await;
+        }
+    })
+}
+
+fn summary_of(progress: &crate::step::FullProgress, took: Duration) -> String {
+    let mut text = format!("{} keys copied in {:.1} s", progress.keys, took.as_secs_f64());
+    for (count, what) in [
+        (progress.filtered, "left out by the plan's rules"),
+        (progress.expired, "expired"),
+        (progress.skipped, "left as they were"),
+        (progress.failed, "reported"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text
+}

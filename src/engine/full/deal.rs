@@ -1,0 +1,112 @@
+//! Decoding the spool and dealing its entries out: a thread of its own, since it computes and blocks.
+
+use std::time::Instant;
+
+use async_channel::Sender;
+
+use super::{pace::Pace, tally::Signal};
+use crate::{
+    engine::ending::Ending,
+    rdb::{Checksum, Decoder, Item, RdbFault},
+    sink::{Dealer, Dealt, Job, Window},
+    step::KeyFailure,
+    store::spool::SpoolReader,
+    unit::UnixMillis,
+};
+
+/// Bytes between two points at which decoding could begin again.
+const SAFE_POINT_EVERY: u64 = 64 << 20;
+
+/// What decoding needs.
+pub(super) struct Deal {
+    pub(super) reader: SpoolReader,
+    pub(super) decoder: Decoder,
+    pub(super) dealer: Dealer,
+    pub(super) hands: Hands,
+    /// The destination's clock minus ours, in milliseconds.
+    pub(super) clock_ahead: i64,
+}
+
+/// Gives jobs to lanes, within the window and the plan's rate.
+pub(super) struct Hands {
+    pub(super) lanes: Vec<Sender<Job>>,
+    pub(super) signals: Sender<Signal>,
+    pub(super) window: Window,
+    pub(super) pace: Option<Pace>,
+    /// The lanes or the run ended: nobody takes jobs any more.
+    pub(super) gone: bool,
+}
+
+impl Dealt for Hands {
+    fn job(&mut self, lane: usize, job: Job) {
+        if let Job::Batch(batch) = &job {
+            if let Some(pace) = &mut self.pace {
+                std::thread::sleep(pace.take(u64::from(batch.commands), Instant::now()));
+            }
+            self.gone |= !self.window.take(batch.bytes.len() as u64);
+        }
+        self.gone |= self.lanes.get(lane).is_none_or(|lane| lane.send_blocking(job).is_err());
+    }
+
+    fn failed(&mut self, failure: KeyFailure) {
+        let _ = self.signals.send_blocking(Signal::Unwritable(failure));
+    }
+}
+
+/// Deals the whole dump.
+pub(super) fn deal(mut deal: Deal) {
+    let outcome = deal_all(&mut deal);
+    let _ = deal.hands.signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
+    let _ = deal.hands.signals.send_blocking(Signal::Decoded(outcome));
+}
+
+fn deal_all(deal: &mut Deal) -> Result<(), Ending> {
+    let Deal { reader, decoder, dealer, hands, clock_ahead } = deal;
+    let mut next_safe_point = reader.position() + SAFE_POINT_EVERY;
+    while let Some(bytes) = reader.read()? {
+        decoder.feed(bytes);
+        let now = UnixMillis(UnixMillis::now().0.saturating_add(*clock_ahead));
+        loop {
+            let at = decoder.at();
+            let Some(item) = decoder.next().map_err(|error| damaged(&error))? else { break };
+            if let Item::End { checksum, length } = item {
+                dealer.flush(length, hands);
+                if checksum == Checksum::Disabled {
+                    let text = "The source sends dumps without a checksum (`rdbchecksum no`): nothing proves that this one \
+                                arrived unharmed.";
+                    let _ = hands.signals.send_blocking(Signal::Notice(text.to_owned()));
+                }
+                return Ok(());
+            }
+            dealer.take(&item, at, now, hands)?;
+            if hands.gone {
+                return Ok(());
+            }
+        }
+        let _ = hands.signals.try_send(Signal::Dealt(dealer.counts()));
+        if decoder.at() >= next_safe_point {
+            let point = decoder.safe_point();
+            dealer.flush(point.at, hands);
+            let _ = hands.signals.send_blocking(Signal::SafePoint(Box::new(point)));
+            next_safe_point = decoder.at() + SAFE_POINT_EVERY;
+        }
+    }
+    // The dump did not end with its own end mark. When receiving failed, that is the cause, and it is told there.
+    decoder.finish().map_err(|error| damaged(&error))
+}
+
+fn damaged(error: &crate::rdb::RdbError) -> Ending {
+    let advice = match error.fault {
+        RdbFault::Checksum { .. } => {
+            "Bytes were changed on the way or on the source's disk. Apply again for a new dump; if that fails too, check \
+             the source's memory, disk and network."
+        }
+        RdbFault::Type(_) | RdbFault::Version(_) => {
+            "The source is newer than this version of redis-plan, or has a module's own format. Nothing behind that byte \
+             was copied."
+        }
+        _ => "The source's dump cannot be read to its end. Nothing behind that byte was copied.",
+    };
+    Ending::failed(format!("The dump is damaged: {error}. {advice}"))
+}
+

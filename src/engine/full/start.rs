@@ -1,0 +1,143 @@
+//! Where a full copy begins: in the middle of a dump that is whole in the spool, or with a new dump.
+
+use crate::{
+    engine::{ending::Ending, run::Run, servers, teller::Teller},
+    journal::{DumpState, Record},
+    net::Control,
+    rdb::SafePoint,
+    sink::{Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
+    step::{FullWork, OnConflict},
+    store::spool::stored_end,
+    unit::Db,
+};
+
+/// The right to write and where writing begins.
+pub(super) struct Start {
+    pub(super) lease: Lease,
+    pub(super) destination: Destination,
+    pub(super) generation: u32,
+    pub(super) marks: Vec<Mark>,
+    /// Databases that were empty when the run first took the lease, and are written to by nobody else for all we know.
+    pub(super) empty: Vec<Db>,
+    /// The dump that goes on; `None` begins a new one.
+    pub(super) going_on: Option<GoingOn>,
+}
+
+/// A whole dump in the spool.
+pub(super) struct GoingOn {
+    pub(super) bytes: u64,
+    pub(super) from: Option<SafePoint>,
+    pub(super) keys: u64,
+}
+
+/// Takes the lease and finds out where to begin; takes back what an earlier dump left that cannot go on.
+pub(super) async fn start(
+    run: &mut Run,
+    work: &FullWork,
+    control: &mut Control,
+    teller: &mut Teller<'_>,
+) -> Result<Start, Ending> {
+    let (lease, mut record, ours) = claim(run, control).await?;
+    let destination = servers::destination(control, &run.keys.token).await?;
+    let lanes = work.limits.connections as usize;
+    let dump = run.journal.state().dump.clone();
+    let going_on = if ours { whole_dump(run, &record, dump.as_ref(), lanes, teller)? } else { None };
+    if going_on.is_none() {
+        if record.generation > 0 {
+            let why = why_anew(ours, dump.as_ref());
+            teller.notice(format!("{why}; a new full copy begins after what was written from it is taken back."));
+            take_back(run, work, control, (&lease, &record, ours), &destination, teller).await?;
+        }
+        lease.begin_generation(control, &mut record, lanes).await?;
+        run.journal.append(&Record::DumpStarted { generation: record.generation, replid: None, offset: None })?;
+        run.remove_spools(Some(record.generation))?;
+    }
+    let (generation, marks, empty) = (record.generation, record.marks, record.empty);
+    Ok(Start { lease, destination, generation, marks, empty, going_on })
+}
+
+async fn claim(run: &Run, control: &mut Control) -> Result<(Lease, RunRecord, bool), Ending> {
+    let mut empty = vec![];
+    for db in 0..servers::databases(control).await? {
+        if servers::foreign_keys(control, Db(db)).await? == 0 {
+            empty.push(Db(db));
+        }
+    }
+    match crate::sink::claim(control, &run.keys, &run.claimant, &empty).await? {
+        Claim::Taken { lease, record, ours } => Ok((lease, record, ours)),
+        claim => Err(Ending::of_claim(&claim, &run.keys.run)
+            .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused"))),
+    }
+}
+
+/// The dump of the journal, if all of it that is still needed is in the spool.
+fn whole_dump(
+    run: &Run,
+    record: &RunRecord,
+    dump: Option<&DumpState>,
+    lanes: usize,
+    teller: &mut Teller<'_>,
+) -> Result<Option<GoingOn>, Ending> {
+    let Some(dump) = dump.filter(|dump| dump.generation == record.generation && record.marks.len() == lanes) else {
+        return Ok(None);
+    };
+    let Some(bytes) = dump.received else { return Ok(None) };
+    let stored = stored_end(&run.spool(dump.generation), run.spool_tag(dump.generation))?;
+    if stored < bytes {
+        teller.notice(format!("The spool holds {stored} of the dump's {bytes} bytes."));
+        return Ok(None);
+    }
+    Ok(Some(GoingOn { bytes, from: dump.safe_point.clone(), keys: dump.keys }))
+}
+
+fn why_anew(ours: bool, dump: Option<&DumpState>) -> &'static str {
+    match dump {
+        _ if !ours => "The run was begun from another state directory, and its dump is not here",
+        Some(DumpState { received: Some(_), .. }) => "The spool of this run's dump is not whole any more",
+        Some(_) => "This run's dump was not received to its end, and a source never goes on with one",
+        None => "This state directory has no dump of this run",
+    }
+}
+
+/// Takes back what was written from a dump that cannot go on.
+async fn take_back(
+    run: &Run,
+    work: &FullWork,
+    control: &mut Control,
+    (lease, record, ours): (&Lease, &RunRecord, bool),
+    destination: &Destination,
+    teller: &mut Teller<'_>,
+) -> Result<(), Ending> {
+    if record.marks.iter().all(|mark| *mark == Mark::default()) {
+        return Ok(());
+    }
+    if ours {
+        let folder = run.spool(record.generation);
+        let tag = run.spool_tag(record.generation);
+        let stored = stored_end(&folder, tag)?;
+        let place = (folder.as_path(), tag, stored);
+        match undo(control, lease, record, place, (&work.selection, work.on_conflict)).await {
+            Ok(keys) => {
+                teller.notice(format!("{keys} keys that the earlier dump had brought were taken back."));
+                return Ok(());
+            }
+            Err(UndoFault::Lease(fault)) => return Err(fault.into()),
+            Err(UndoFault::Short | UndoFault::Spool(_)) => {}
+        }
+    }
+    let all: Vec<Db> = (0..destination.databases).map(Db).collect();
+    let targets = work.selection.targets(&all);
+    let cleared = work.on_conflict == OnConflict::Fail
+        && targets.iter().all(|db| record.empty.contains(db))
+        && clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
+    if cleared {
+        teller.notice("The databases, which were empty when this run began, were emptied.");
+        return Ok(());
+    }
+    Err(Ending::failed(format!(
+        "An earlier dump of this run was partly written, and the spool that says which keys came from it is lost. Nothing \
+         was deleted, because keys of others may be among them. Empty the destination's databases yourself, delete the \
+         hash `{}` there, and apply again.",
+        run.keys.run
+    )))
+}

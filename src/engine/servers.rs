@@ -1,0 +1,115 @@
+//! Conversations with both servers, and what is learnt in them.
+
+use redis::{Value, cmd};
+
+use super::Passwords;
+use crate::{
+    command::Info,
+    net::{Control, ControlError, Timeouts},
+    rdb,
+    sink::{Access, Destination},
+    step::{Endpoint, Graph},
+    unit::{Db, Secret, ServerVersion, UnixMillis},
+};
+
+/// Opens a control connection.
+pub(super) async fn connect(endpoint: &Endpoint, secret: Option<&Secret>) -> Result<Control, ControlError> {
+    Control::open(&endpoint.address, endpoint.username.as_deref(), secret, Timeouts::default()).await
+}
+
+/// How lanes get into the destination.
+pub(super) fn access(graph: &Graph, passwords: &Passwords) -> Access {
+    Access { endpoint: graph.destination.clone(), secret: passwords.destination.clone() }
+}
+
+/// The sections of INFO together; servers that hide INFO give an empty one.
+pub(super) async fn info(control: &mut Control) -> Result<Info, ControlError> {
+    Ok(Info::parse(&control.info(None).await?))
+}
+
+/// A server's version; one that hides it is taken for the oldest that can be.
+pub(super) fn version_of(info: &Info) -> ServerVersion {
+    info.server_version().unwrap_or(ServerVersion::redis(2, 8, 0))
+}
+
+/// Learns what the destination can take. Its own RDB version is read from a DUMP of `key`, which must exist, so that it
+/// is known and not guessed from a version number.
+pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Destination, ControlError> {
+    let version = version_of(&info(control).await?);
+    let dump: Option<Vec<u8>> = control.query(cmd("DUMP").arg(key)).await?;
+    let rdb_version = dump.as_deref().and_then(rdb::payload_version).unwrap_or(6);
+    Ok(Destination { version, rdb_version, modules: modules(control).await, databases: databases(control).await? })
+}
+
+/// The names of loaded modules; none where `MODULE LIST` is not known or not allowed.
+async fn modules(control: &mut Control) -> Vec<String> {
+    let Ok(Value::Array(modules)) = control.command(cmd("MODULE").arg("LIST")).await else { return vec![] };
+    let name = |module: Value| {
+        let Value::Array(fields) = module else { return None };
+        fields.chunks_exact(2).find_map(|pair| match pair {
+            [key, value] if text(key)? == "name" => text(value),
+            _ => None,
+        })
+    };
+    modules.into_iter().filter_map(name).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// How many databases the server has: as it says, or found out by selecting.
+pub(super) async fn databases(control: &mut Control) -> Result<u32, ControlError> {
+    if let Ok(Some(count)) = control.config_get("databases").await
+        && let Ok(count) = count.parse()
+    {
+        return Ok(count);
+    }
+    let (mut good, mut bad) = (1u32, 1u32 << 16);
+    while good + 1 < bad {
+        let middle = if good < 16 { (good * 2).min(bad - 1) } else { good.midpoint(bad) };
+        match control.command(cmd("SELECT").arg(middle - 1)).await {
+            Ok(_) => good = middle,
+            Err(error) if error.refusal().is_some() => bad = middle,
+            Err(error) => return Err(error),
+        }
+    }
+    control.command(cmd("SELECT").arg(0)).await?;
+    Ok(good)
+}
+
+/// The server's clock minus ours, in milliseconds, good to the round trip.
+pub(super) async fn clock_ahead(control: &mut Control) -> Result<i64, ControlError> {
+    let before = UnixMillis::now();
+    let (seconds, micros): (i64, i64) = control.query(&cmd("TIME")).await?;
+    let after = UnixMillis::now();
+    Ok(seconds.saturating_mul(1000) + micros / 1000 - before.0.midpoint(after.0))
+}
+
+/// How many keys there are in `db` beside this tool's own.
+pub(super) async fn foreign_keys(control: &mut Control, db: Db) -> Result<u64, ControlError> {
+    control.command(cmd("SELECT").arg(db.0)).await?;
+    let size: u64 = control.query(&cmd("DBSIZE")).await?;
+    let foreign = if size == 0 || size > 10_000 { size } else { size - own_keys(control).await?.min(size) };
+    control.command(cmd("SELECT").arg(0)).await?;
+    Ok(foreign)
+}
+
+async fn own_keys(control: &mut Control) -> Result<u64, ControlError> {
+    let mut cursor = 0u64;
+    let mut found = std::collections::HashSet::new();
+    loop {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg("redis-plan:{*").arg("COUNT").arg(1000);
+        let (next, keys): (u64, Vec<Vec<u8>>) = control.query(&scan).await?;
+        found.extend(keys);
+        if next == 0 {
+            return Ok(found.len() as u64);
+        }
+        cursor = next;
+    }
+}

@@ -15,7 +15,7 @@ pub enum Payload {
 
 /// What the next bytes are: first those of the dump, then those to drop. What is behind both was not judged: it is to be
 /// offered again with more bytes, or belongs to the command stream once the dump is [`Payload::Complete`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cut {
     /// Bytes of the dump.
     pub payload: usize,

@@ -83,7 +83,6 @@ impl Handshake {
     }
 
     /// What to do now.
-    #[expect(clippy::should_implement_trait, reason = "it repeats its answer until there is a reply: no Iterator")]
     pub fn next(&self) -> Action {
         match (&self.failed, self.steps.front()) {
             (Some(error), _) => Action::Fail(error.clone()),

@@ -9,7 +9,7 @@ pub enum HandshakeError {
     #[error("the source needs a password: give `password` (and `username`, from Redis 6 on) in the plan")]
     NeedsPassword,
     /// The user or password is wrong.
-    #[error("the source refused the password{}: {refusal}. Check what `password` refers to", user(.username))]
+    #[error("the source refused the password{}: {refusal}. Check what `password` refers to", user(.username.as_ref()))]
     WrongPassword {
         /// The ACL user, if the plan names one.
         username: Option<String>,
@@ -77,6 +77,6 @@ impl HandshakeError {
     }
 }
 
-fn user(username: &Option<String>) -> String {
-    username.as_ref().map(|name| format!(" of user `{name}`")).unwrap_or_default()
+fn user(username: Option<&String>) -> String {
+    username.map(|name| format!(" of user `{name}`")).unwrap_or_default()
 }

@@ -65,7 +65,7 @@ pub enum SourceError {
     #[error(
         "the source {address} ended the connection after {received} bytes of its dump{}: see its log (a reached \
          client-output-buffer-limit of class slave, repl-timeout, a failed save, a shutdown); the dump is incomplete",
-        of(.expected)
+        of(.expected.as_ref())
     )]
     ClosedDuringDump {
         /// The source.
@@ -116,7 +116,7 @@ impl SourceError {
     }
 }
 
-fn of(expected: &Option<u64>) -> String {
+fn of(expected: Option<&u64>) -> String {
     expected.map(|bytes| format!(" of {bytes}")).unwrap_or_default()
 }
 

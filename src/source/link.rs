@@ -91,20 +91,18 @@ impl Link {
     pub async fn request_dump(&mut self, mut on_wait: impl FnMut(Waiting)) -> Result<DumpHeader, SourceError> {
         let begun = Instant::now();
         let mut wait = |what| on_wait(Waiting { what, elapsed: begun.elapsed() });
-        let history = match self.psync(&mut wait).await? {
-            Some((replid, offset)) => (Some(replid), Some(offset)),
-            None => {
-                self.send(&repl::sync()).await?;
-                (None, None)
-            }
-        };
+        let history = self.psync(&mut wait).await?;
+        if history.is_none() {
+            self.send(&repl::sync()).await?;
+        }
         let header = self.header(&mut wait).await?;
         let length = match header {
             PayloadHeader::Length(length) => Some(length),
             PayloadHeader::Mark(_) => None,
         };
         self.dump = Some(Dump { payload: Payload::new(&header), cut: Cut::default(), expected: length, received: 0 });
-        Ok(DumpHeader { replid: history.0, offset: history.1, length })
+        let (replid, offset) = history.unzip();
+        Ok(DumpHeader { replid, offset, length })
     }
 
     /// Reads bytes of the dump, without its frame; 0 once it is complete, and only then: its stated length came, or its
@@ -249,5 +247,192 @@ impl Dump {
                 return None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_std::{
+        io::{ReadExt, WriteExt},
+        net::{TcpListener, TcpStream},
+        task::block_on,
+    };
+
+    use super::*;
+    use crate::unit::Address;
+
+    const ID: &str = "8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e";
+    const MARK: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    /// What a source does after the handshake.
+    enum Act {
+        /// Awaits a request that begins with this word.
+        Await(&'static str),
+        Send(String),
+        /// Stays silent for 30 ms and fails the test when anything is sent to it.
+        Quiet,
+        /// Stays silent for as long as the replica stays.
+        Hang,
+    }
+
+    fn send(text: &str) -> Act {
+        Act::Send(text.to_owned())
+    }
+
+    /// Plays a source, then closes; the dump that a link gets from it, with its header.
+    fn play(acts: Vec<Act>) -> Result<(DumpHeader, Vec<u8>, usize), SourceError> {
+        play_within(acts, Duration::from_secs(20))
+    }
+
+    fn play_within(acts: Vec<Act>, patience: Duration) -> Result<(DumpHeader, Vec<u8>, usize), SourceError> {
+        block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let source = async_std::task::spawn(async move {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                expect(&mut socket, "PING").await;
+                socket.write_all(b"+PONG\r\n").await.unwrap();
+                expect(&mut socket, "REPLCONF").await;
+                socket.write_all(b"+OK\r\n").await.unwrap();
+                for act in acts {
+                    perform(&mut socket, act).await;
+                }
+            });
+            let endpoint =
+                Endpoint { address: Address::Tcp { host: "127.0.0.1".into(), port }, username: None, password: None };
+            let outcome = receive(&endpoint, patience).await;
+            source.await;
+            outcome
+        })
+    }
+
+    async fn receive(endpoint: &Endpoint, patience: Duration) -> Result<(DumpHeader, Vec<u8>, usize), SourceError> {
+        let timeouts = Timeouts { read: patience, ..Timeouts::default() };
+        let mut link = Link::open_within(endpoint, None, &SourceFacts::default(), timeouts).await?;
+        let mut waits = 0;
+        let header = link.request_dump(|_| waits += 1).await?;
+        let mut dump = vec![];
+        let mut buffer = [0; 7];
+        loop {
+            match link.read_dump(&mut buffer).await? {
+                0 => return Ok((header, dump, waits)),
+                count => dump.extend_from_slice(&buffer[..count]),
+            }
+        }
+    }
+
+    async fn expect(socket: &mut TcpStream, word: &str) {
+        let mut buffer = [0; 512];
+        let count = socket.read(&mut buffer).await.unwrap();
+        let seen = String::from_utf8_lossy(&buffer[..count]).into_owned();
+        assert!(seen.contains(word), "awaited {word}, saw {seen:?}");
+    }
+
+    async fn perform(socket: &mut TcpStream, act: Act) {
+        let mut byte = [0];
+        match act {
+            Act::Await(word) => expect(socket, word).await,
+            Act::Send(text) => socket.write_all(text.as_bytes()).await.unwrap(),
+            Act::Quiet => {
+                let read = async_std::future::timeout(Duration::from_millis(30), socket.read(&mut byte)).await;
+                assert!(read.is_err(), "the replica must send nothing now");
+            }
+            Act::Hang => assert_eq!(socket.read(&mut byte).await.unwrap(), 0),
+        }
+    }
+
+    fn full_resync() -> Act {
+        Act::Send(format!("+FULLRESYNC {ID} 41\r\n"))
+    }
+
+    #[test]
+    fn a_diskless_dump_ends_at_its_mark_and_nothing_is_sent_before_it() {
+        let (header, dump, waits) = play(vec![
+            Act::Await("PSYNC"),
+            send("\n"),
+            Act::Quiet,
+            send("\n"),
+            full_resync(),
+            Act::Quiet,
+            send("\n"),
+            Act::Send(format!("$EOF:{MARK}\r\nREDIS-{}", &MARK[..20])),
+            Act::Quiet,
+            Act::Send(format!("{}{MARK}", &MARK[..30])),
+        ])
+        .unwrap();
+        let replid = ReplId::parse(ID.as_bytes());
+        assert_eq!(header, DumpHeader { replid, offset: Some(Offset(41)), length: None });
+        assert_eq!(String::from_utf8(dump).unwrap(), format!("REDIS-{}{}", &MARK[..20], &MARK[..30]));
+        assert_eq!(waits, 3);
+    }
+
+    #[test]
+    fn a_dump_of_stated_length_ends_there() {
+        let (header, dump, _) = play(vec![
+            Act::Await("PSYNC"),
+            full_resync(),
+            send("$12\r\nREDIS0011"),
+            Act::Quiet,
+            send("abc*1\r\n$4\r\nPING\r\n"),
+        ])
+        .unwrap();
+        assert_eq!((header.length, dump), (Some(12), b"REDIS0011abc".to_vec()));
+    }
+
+    #[test]
+    fn a_source_without_psync_is_asked_with_sync() {
+        let (header, dump, _) = play(vec![
+            Act::Await("PSYNC"),
+            send("-ERR unknown command 'PSYNC'\r\n"),
+            Act::Await("SYNC"),
+            send("\n$5\r\nREDIS"),
+        ])
+        .unwrap();
+        assert_eq!(header, DumpHeader { replid: None, offset: None, length: Some(5) });
+        assert_eq!(dump, b"REDIS");
+    }
+
+    #[test]
+    fn a_dump_that_breaks_off_is_incomplete() {
+        let error = play(vec![Act::Await("PSYNC"), full_resync(), send("$12\r\nREDIS")]).unwrap_err();
+        let SourceError::ClosedDuringDump { received: 5, expected: Some(12), .. } = &error else { panic!("{error}") };
+        assert!(error.retryable() && error.to_string().contains("after 5 bytes of its dump of 12"), "{error}");
+
+        let text = format!("$EOF:{MARK}\r\nREDIS{}", &MARK[..39]);
+        let error = play(vec![Act::Await("PSYNC"), full_resync(), Act::Send(text)]).unwrap_err();
+        assert!(matches!(error, SourceError::ClosedDuringDump { received: 5, expected: None, .. }), "{error}");
+    }
+
+    #[test]
+    fn silence_ends_the_session() {
+        let stages = [vec![Act::Await("PSYNC"), Act::Hang], vec![Act::Await("PSYNC"), full_resync(), Act::Hang]];
+        let dump = vec![Act::Await("PSYNC"), full_resync(), send("$12\r\nREDIS"), Act::Hang];
+        for acts in stages.into_iter().chain([dump]) {
+            let error = play_within(acts, Duration::from_millis(300)).unwrap_err();
+            assert!(matches!(error, SourceError::Silent { .. }) && error.retryable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn refusals_say_whether_to_try_again() {
+        let cases = [
+            ("-NOMASTERLINK Can't SYNC while not connected with my master\r\n", true, "mend that link"),
+            ("-LOADING Redis is loading the dataset in memory\r\n", true, "cannot send a dump now"),
+            ("-NOPERM this user has no permissions to run the 'psync' command\r\n", false, "+psync"),
+            ("+OK\r\n", false, "answered PSYNC with `+OK`"),
+            ("", true, "closed the connection before"),
+        ];
+        for (line, retryable, words) in cases {
+            let error = play(vec![Act::Await("PSYNC"), send(line)]).unwrap_err();
+            assert_eq!(error.retryable(), retryable, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        let failed = "-ERR BGSAVE failed, replication can't continue\r\n";
+        let error = play(vec![Act::Await("PSYNC"), full_resync(), send(failed)]).unwrap_err();
+        assert!(matches!(error, SourceError::NotNow { .. }), "{error}");
+        let sync =
+            [send("-ERR unknown command 'PSYNC'\r\n"), Act::Await("SYNC"), send("-ERR unknown command 'SYNC'\r\n")];
+        let error = play([Act::Await("PSYNC")].into_iter().chain(sync).collect()).unwrap_err();
+        assert!(matches!(error, SourceError::Refused { .. }) && !error.retryable(), "{error}");
     }
 }

@@ -1,8 +1,9 @@
 //! Received bytes that are not consumed yet.
 
-/// A growing window over a stream. It grows with the bytes that came, never with a length that was only announced.
+/// A growing window over a stream. It grows with the bytes that came, never with a length that was only announced; it
+/// does not shrink.
 #[derive(Debug, Default)]
-pub(super) struct Buffer {
+pub struct Buffer {
     bytes: Vec<u8>,
     /// First byte not consumed.
     start: usize,
@@ -14,22 +15,22 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// A window whose first byte will have the absolute offset `at`.
-    pub(super) fn starting_at(at: u64) -> Self {
+    pub fn starting_at(at: u64) -> Self {
         Self { at, ..Self::default() }
     }
 
     /// The bytes not consumed.
-    pub(super) fn unread(&self) -> &[u8] {
+    pub fn unread(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Absolute offset of the first byte not consumed.
-    pub(super) fn at(&self) -> u64 {
+    pub fn at(&self) -> u64 {
         self.at
     }
 
     /// Room for at least `min` bytes behind those received.
-    pub(super) fn space(&mut self, min: usize) -> &mut [u8] {
+    pub fn space(&mut self, min: usize) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
@@ -46,12 +47,12 @@ impl Buffer {
     }
 
     /// Says that `count` bytes were put into [`Self::space`].
-    pub(super) fn commit(&mut self, count: usize) {
+    pub fn commit(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
     }
 
     /// Appends `bytes`.
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
         if let Some(room) = self.space(bytes.len()).get_mut(..bytes.len()) {
             room.copy_from_slice(bytes);
         }
@@ -59,7 +60,7 @@ impl Buffer {
     }
 
     /// Gives up `count` bytes and hands them out for as long as the buffer is not touched.
-    pub(super) fn consume(&mut self, count: usize) -> &[u8] {
+    pub fn consume(&mut self, count: usize) -> &[u8] {
         let from = self.start;
         self.start = self.start.saturating_add(count).min(self.end);
         self.at = self.at.saturating_add(self.start.saturating_sub(from) as u64);

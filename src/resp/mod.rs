@@ -14,6 +14,7 @@ mod frames;
 mod refusal;
 mod reply;
 
+pub use buffer::Buffer;
 pub use element::Limits;
 pub use encode::{array_header, bulk, bulk_header, bulk_i64, bulk_u64, command};
 pub use error::{RespError, RespFault};

@@ -1,0 +1,253 @@
+//! Introducing ourselves as a replica.
+
+use std::collections::VecDeque;
+
+use secrecy::ExposeSecret;
+
+use super::HandshakeError;
+use super::line::shown;
+use crate::resp::{self, Refusal, RefusalKind};
+use crate::unit::{Secret, ServerVersion};
+
+/// The version we claim towards Valkey: from 9.1 on it chooses the dump's format by it, and without it the dump of a
+/// hash whose fields have a time to live fails for ever (Valkey replication.c, `replicaRdbVersion`).
+const CLAIMED: &[u8] = b"9.1.0";
+
+/// What the handshake depends on.
+#[derive(Debug, Default)]
+pub struct HandshakeOptions {
+    /// The ACL user (Redis 6).
+    pub username: Option<String>,
+    /// The password; none sends no AUTH.
+    pub password: Option<Secret>,
+    /// The source's version as far as it is known.
+    pub source: Option<ServerVersion>,
+    /// A port to be listed with in the source's `INFO`; none leaves it 0. A Sentinel takes every port listed for a
+    /// replica it should watch, so a made-up one leaves a dead replica behind.
+    pub listening_port: Option<u16>,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this, read one line and hand it to [`Handshake::on_reply`].
+    Send(Vec<u8>),
+    /// The source is ready for PSYNC.
+    Done,
+    /// Give up.
+    Fail(HandshakeError),
+}
+
+/// The handshake, one request at a time (replication.c, `syncWithMaster`): PING, AUTH, then the REPLCONFs, of which
+/// every one may be refused by a source that does not know it.
+#[derive(Debug)]
+pub struct Handshake {
+    options: HandshakeOptions,
+    /// Requests to make; the first is made and not answered yet, or is the next.
+    steps: VecDeque<Step>,
+    failed: Option<HandshakeError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Ping,
+    Auth,
+    ListeningPort,
+    Version,
+    Capabilities,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "PING",
+            Self::Auth => "AUTH",
+            Self::ListeningPort | Self::Version | Self::Capabilities => "REPLCONF",
+        }
+    }
+}
+
+impl Handshake {
+    /// A handshake on a fresh connection.
+    pub fn new(options: HandshakeOptions) -> Self {
+        let claims_version = options.source.is_some_and(|source| source.has((u16::MAX, 0), (8, 0)));
+        let steps = [
+            (true, Step::Ping),
+            (options.password.is_some(), Step::Auth),
+            (options.listening_port.is_some(), Step::ListeningPort),
+            (claims_version, Step::Version),
+            (true, Step::Capabilities),
+        ];
+        let steps = steps.into_iter().filter(|(wanted, _)| *wanted).map(|(_, step)| step).collect();
+        Self { options, steps, failed: None }
+    }
+
+    /// What to do now.
+    pub fn next(&self) -> Action {
+        match (&self.failed, self.steps.front()) {
+            (Some(error), _) => Action::Fail(error.clone()),
+            (None, None) => Action::Done,
+            (None, Some(step)) => Action::Send(self.request(*step)),
+        }
+    }
+
+    /// Takes in the answer to the last request, a line without its line end.
+    pub fn on_reply(&mut self, line: &[u8]) {
+        let Some(step) = self.steps.pop_front() else { return };
+        self.failed = match line.split_first() {
+            Some((b'+', _)) => None,
+            Some((b'-', text)) => {
+                let text = String::from_utf8_lossy(text);
+                self.judge(step, Refusal::of_secret_request(&text)).err()
+            }
+            _ => Some(HandshakeError::Strange { request: step.name(), seen: shown(line) }),
+        };
+    }
+
+    fn request(&self, step: Step) -> Vec<u8> {
+        let mut out = vec![];
+        match step {
+            Step::Ping => resp::command(&mut out, &[b"PING"]),
+            Step::Auth => self.auth(&mut out),
+            Step::ListeningPort => {
+                let port = self.options.listening_port.unwrap_or_default().to_string();
+                resp::command(&mut out, &[b"REPLCONF", b"listening-port", port.as_bytes()]);
+            }
+            Step::Version => resp::command(&mut out, &[b"REPLCONF", b"version", CLAIMED]),
+            Step::Capabilities => resp::command(&mut out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]),
+        }
+        out
+    }
+
+    fn auth(&self, out: &mut Vec<u8>) {
+        let password = self.options.password.as_ref().map_or("", |secret| secret.expose_secret()).as_bytes();
+        match &self.options.username {
+            Some(username) => resp::command(out, &[b"AUTH", username.as_bytes(), password]),
+            None => resp::command(out, &[b"AUTH", password]),
+        }
+    }
+
+    /// Whether the handshake can go on after a refusal.
+    fn judge(&self, step: Step, refusal: Refusal) -> Result<(), HandshakeError> {
+        use RefusalKind as Kind;
+        let error = |refusal| Err(HandshakeError::of(step.name(), refusal));
+        match (step, refusal.kind) {
+            // AUTH comes next.
+            (Step::Ping, Kind::NoAuth) if self.options.password.is_some() => Ok(()),
+            // PING proves nothing that PSYNC does not.
+            (Step::Ping, Kind::NoPermission | Kind::UnknownCommand) => Ok(()),
+            (Step::Auth, Kind::WrongPassword) => {
+                Err(HandshakeError::WrongPassword { username: self.options.username.clone(), refusal })
+            }
+            (Step::Auth, Kind::NoPasswordSet) => Err(HandshakeError::NoPasswordSet(refusal)),
+            (Step::Auth, Kind::Arity) if self.options.username.is_some() => Err(HandshakeError::NoUsers(refusal)),
+            (Step::Ping | Step::Auth, _) | (_, Kind::NoAuth | Kind::NoPermission | Kind::Loading) => error(refusal),
+            // "Unrecognized REPLCONF option" of an older source.
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a source that answers with these lines; what was sent (the words, `|` between requests) and how it ended.
+    fn play(options: HandshakeOptions, answers: &[&str]) -> (String, Action) {
+        let mut handshake = Handshake::new(options);
+        let mut sent = vec![];
+        for answer in answers {
+            let Action::Send(bytes) = handshake.next() else { break };
+            let mut reader = resp::ReplyReader::default();
+            reader.feed(&bytes);
+            let Ok(Some(resp::Reply::Array(Some(words)))) = reader.next() else { panic!("no command: {bytes:?}") };
+            let words: Vec<_> = words.iter().map(|word| str::from_utf8(word.text().unwrap()).unwrap()).collect();
+            sent.push(words.join(" "));
+            handshake.on_reply(answer.as_bytes());
+        }
+        (sent.join(" | "), handshake.next())
+    }
+
+    fn with_password(username: Option<&str>) -> HandshakeOptions {
+        HandshakeOptions {
+            username: username.map(str::to_owned),
+            password: Some(Secret::from("hunter2")),
+            ..HandshakeOptions::default()
+        }
+    }
+
+    #[test]
+    fn an_open_source_is_greeted_and_told_our_capabilities() {
+        let (sent, end) = play(HandshakeOptions::default(), &["+PONG", "+OK"]);
+        assert_eq!(sent, "PING | REPLCONF capa eof capa psync2");
+        assert_eq!(end, Action::Done);
+    }
+
+    #[test]
+    fn old_sources_need_not_know_any_replconf() {
+        let options = HandshakeOptions { listening_port: Some(7000), ..HandshakeOptions::default() };
+        let refusal = "-ERR Unrecognized REPLCONF option: capa";
+        let (sent, end) = play(options, &["+PONG", "-ERR unknown command 'REPLCONF'", refusal]);
+        assert_eq!(sent, "PING | REPLCONF listening-port 7000 | REPLCONF capa eof capa psync2");
+        assert_eq!(end, Action::Done);
+    }
+
+    #[test]
+    fn valkey_from_8_on_is_told_a_version() {
+        let versions = [
+            (ServerVersion::valkey(9, 1, 2), true),
+            (ServerVersion::valkey(8, 0, 0), true),
+            (ServerVersion::valkey(7, 2, 7), false),
+            (ServerVersion::redis(8, 2, 3), false),
+        ];
+        for (version, told) in versions {
+            let options = HandshakeOptions { source: Some(version), ..HandshakeOptions::default() };
+            let (sent, end) = play(options, &["+PONG", "+OK", "+OK"]);
+            assert_eq!(sent.contains("REPLCONF version 9.1.0 |"), told, "{version}");
+            assert_eq!(end, Action::Done);
+        }
+    }
+
+    #[test]
+    fn a_password_is_given_after_ping_asks_for_it() {
+        let answers = ["-NOAUTH Authentication required.", "+OK", "+OK"];
+        let (sent, end) = play(with_password(Some("migrator")), &answers);
+        assert_eq!(sent, "PING | AUTH migrator hunter2 | REPLCONF capa eof capa psync2");
+        assert_eq!(end, Action::Done);
+        let (sent, _) = play(with_password(None), &answers);
+        assert!(sent.contains("| AUTH hunter2 |"));
+    }
+
+    #[test]
+    fn refusals_are_explained() {
+        let cases = [
+            (HandshakeOptions::default(), vec!["-NOAUTH Authentication required."], "needs a password"),
+            (HandshakeOptions::default(), vec!["-ERR operation not permitted"], "needs a password"),
+            (HandshakeOptions::default(), vec!["-DENIED Redis is running in protected mode"], "protected mode"),
+            (HandshakeOptions::default(), vec!["-LOADING Redis is loading the dataset in memory"], "try again later"),
+            (HandshakeOptions::default(), vec!["-ERR max number of clients reached"], "try again later"),
+            (HandshakeOptions::default(), vec!["HTTP/1.1 400 Bad Request"], "is it a Redis"),
+            (HandshakeOptions::default(), vec!["+PONG", "-NOPERM this user has no permissions"], "+replconf"),
+            (with_password(None), vec!["+PONG", "-ERR invalid password"], "refused the password:"),
+            (with_password(Some("u")), vec!["+PONG", "-WRONGPASS invalid"], "refused the password of user `u`:"),
+            (with_password(None), vec!["+PONG", "-ERR Client sent AUTH, but no password is set"], "remove `password`"),
+            (
+                with_password(Some("u")),
+                vec!["+PONG", "-ERR wrong number of arguments for 'auth' command"],
+                "older than Redis 6",
+            ),
+            (
+                with_password(None),
+                vec!["+PONG", "-ERR unknown command `AUTH`, with args beginning with: `hunter2`, "],
+                "refused AUTH: ERR unknown command `AUTH`",
+            ),
+        ];
+        for (options, answers, words) in cases {
+            let (_, end) = play(options, &answers);
+            let Action::Fail(error) = end else { panic!("{answers:?} did not fail") };
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+            assert_eq!(error.retryable(), words == "try again later");
+        }
+    }
+}

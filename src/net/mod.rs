@@ -1,1 +1,20 @@
-//! (skeleton)
+//! Sockets with deadlines, the control connection, and where secrets are read.
+//!
+//! [`dial`] opens a [`Stream`]; every wait on it has a limit and every failure says which server and what happened.
+//! [`Control`] is the `redis` crate's client over such a stream, for questions and settings; bulk data never passes it.
+//! [`secret::resolve`] turns a plan's reference into the secret.
+
+mod control;
+mod control_error;
+mod dial;
+mod error;
+pub mod secret;
+mod stream;
+mod timeouts;
+
+pub use control::Control;
+pub use control_error::ControlError;
+pub use dial::dial;
+pub use error::{NetError, NetFault};
+pub use stream::Stream;
+pub use timeouts::Timeouts;

@@ -1,0 +1,155 @@
+//! An open connection.
+
+use std::{
+    future::Future,
+    io,
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use async_std::{future::timeout, net::TcpStream, os::unix::net::UnixStream};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::{NetError, NetFault, Timeouts};
+use crate::unit::Address;
+
+/// A connection to a server. Clones share the socket, so that one task may read while another writes; the socket is
+/// closed when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    socket: Socket,
+    address: Arc<Address>,
+    timeouts: Timeouts,
+}
+
+#[derive(Clone, Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub(super) fn tcp(socket: TcpStream, address: Address, timeouts: Timeouts) -> Self {
+        Self { socket: Socket::Tcp(socket), address: Arc::new(address), timeouts }
+    }
+
+    pub(super) fn unix(socket: UnixStream, address: Address, timeouts: Timeouts) -> Self {
+        Self { socket: Socket::Unix(socket), address: Arc::new(address), timeouts }
+    }
+
+    /// The server's address as it was asked for.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Reads some bytes; 0 when the server has closed the connection. Fails after [`Timeouts::read`] of silence.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
+        self.read_within(buffer, self.timeouts.read).await
+    }
+
+    /// Reads some bytes; 0 when the server has closed the connection. Fails after `limit` of silence.
+    pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> Result<usize, NetError> {
+        let reading = AsyncReadExt::read(&mut self.socket, buffer);
+        within(limit, "reading", reading).await.map_err(|fault| self.fault(fault))
+    }
+
+    /// Writes all of `bytes`. Fails when the server takes none of them for [`Timeouts::write`].
+    pub async fn write_all(&mut self, bytes: &[u8]) -> Result<(), NetError> {
+        self.write_all_within(bytes, self.timeouts.write).await
+    }
+
+    /// Writes all of `bytes`. Fails when the server takes none of them for `limit`.
+    pub async fn write_all_within(&mut self, mut bytes: &[u8], limit: Duration) -> Result<(), NetError> {
+        while !bytes.is_empty() {
+            let writing = AsyncWriteExt::write(&mut self.socket, bytes);
+            let taken = within(limit, "writing", writing).await.map_err(|fault| self.fault(fault))?;
+            if taken == 0 {
+                return Err(self.fault(NetFault::Closed("writing")));
+            }
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in both directions for all clones; a task that reads sees it closed.
+    pub fn shutdown(&self) {
+        // It may be closed already, which is what is wanted.
+        let _ = match &self.socket {
+            Socket::Tcp(socket) => socket.shutdown(Shutdown::Both),
+            Socket::Unix(socket) => socket.shutdown(Shutdown::Both),
+        };
+    }
+
+    /// This fault, on this connection.
+    pub fn fault(&self, fault: NetFault) -> NetError {
+        NetError { address: (*self.address).clone(), fault }
+    }
+}
+
+async fn within(
+    limit: Duration,
+    doing: &'static str,
+    work: impl Future<Output = io::Result<usize>>,
+) -> Result<usize, NetFault> {
+    match timeout(limit, work).await {
+        Ok(outcome) => outcome.map_err(|error| NetFault::of(&error, doing)),
+        Err(_) => Err(NetFault::Timeout { doing, after: limit }),
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Unix(socket) => Pin::new(socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_close(cx),
+            Self::Unix(socket) => Pin::new(socket).poll_close(cx),
+        }
+    }
+}
+
+/// Without deadlines, for what brings its own.
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_read(cx, buffer)
+    }
+}
+
+/// Without deadlines, for what brings its own.
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_close(cx)
+    }
+}

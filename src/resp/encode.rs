@@ -1,0 +1,68 @@
+//! Writing commands.
+
+/// Appends a command: an array of bulk strings.
+pub fn command(out: &mut Vec<u8>, args: &[&[u8]]) {
+    array_header(out, args.len());
+    for arg in args {
+        bulk(out, arg);
+    }
+}
+
+/// Appends `*n`: a command of `n` arguments follows.
+pub fn array_header(out: &mut Vec<u8>, n: usize) {
+    header(out, b'*', n);
+}
+
+/// Appends a bulk string.
+pub fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+    bulk_header(out, bytes.len());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `$len`: `len` bytes and CR LF are to follow.
+pub fn bulk_header(out: &mut Vec<u8>, len: usize) {
+    header(out, b'$', len);
+}
+
+/// Appends a decimal number as a bulk string.
+pub fn bulk_u64(out: &mut Vec<u8>, number: u64) {
+    bulk(out, itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends a decimal number as a bulk string.
+pub fn bulk_i64(out: &mut Vec<u8>, number: i64) {
+    bulk(out, itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn header(out: &mut Vec<u8>, sign: u8, number: usize) {
+    out.push(sign);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_an_array_of_bulk_strings() {
+        let mut out = vec![];
+        command(&mut out, &[b"SET", b"a\r\nb", b""]);
+        assert_eq!(out, b"*3\r\n$3\r\nSET\r\n$4\r\na\r\nb\r\n$0\r\n\r\n");
+    }
+
+    #[test]
+    fn the_pieces_make_the_same_bytes() {
+        let mut whole = vec![];
+        command(&mut whole, &[b"EXPIRE", b"k", b"-9223372036854775808", b"18446744073709551615"]);
+        let mut pieces = vec![];
+        array_header(&mut pieces, 4);
+        bulk_header(&mut pieces, 6);
+        pieces.extend_from_slice(b"EXPIRE\r\n");
+        bulk(&mut pieces, b"k");
+        bulk_i64(&mut pieces, i64::MIN);
+        bulk_u64(&mut pieces, u64::MAX);
+        assert_eq!(pieces, whole);
+    }
+}

@@ -1,0 +1,169 @@
+//! What a server's error reply means.
+
+/// An error reply of a server: its text and what kind of refusal it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind.
+    pub kind: RefusalKind,
+    /// The reply as it came, without the leading `-`.
+    pub text: String,
+}
+
+/// The refusals that are told apart. Each is recognised by the reply's first word where servers give it one of its own,
+/// by the text after `ERR` otherwise (server.c, networking.c, cluster.c; texts differ between versions).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// A password is needed and none was given.
+    NoAuth,
+    /// The user or password is wrong, or the user is disabled.
+    WrongPassword,
+    /// A password was given to a server that has none.
+    NoPasswordSet,
+    /// The user may not run this command or touch this key or channel.
+    NoPermission,
+    /// The server answers only local clients (protected mode).
+    ProtectedMode,
+    /// All client connections are taken.
+    MaxClients,
+    /// The dataset is being loaded.
+    Loading,
+    /// A replica without a link to its master refuses to serve replication.
+    NoMasterLink,
+    /// A replica without a link to its master refuses reads.
+    MasterDown,
+    /// A replica refuses writes.
+    ReadOnly,
+    /// `maxmemory` is reached and nothing may be evicted.
+    OutOfMemory,
+    /// A script or module runs for too long.
+    Busy,
+    /// Writes are refused because the last background save failed.
+    Misconf,
+    /// Too few replicas for a write.
+    NoReplicas,
+    /// The key exists already (`RESTORE` without `REPLACE`).
+    BusyKey,
+    /// A serialized value that the server cannot read: newer than it, or damaged.
+    BadPayload,
+    /// The key holds another type.
+    WrongType,
+    /// The script is not in the cache.
+    NoScript,
+    /// A transaction was dropped because one of its commands was refused when queued.
+    ExecAbort,
+    /// The slot lives elsewhere, moves, or the cluster is not whole.
+    Cluster,
+    /// The command is not known, or was renamed away.
+    UnknownCommand,
+    /// A wrong number of arguments.
+    Arity,
+    /// The server has no such database.
+    DbRange,
+    /// Anything else.
+    Other,
+}
+
+/// First words that settle the kind.
+const WORDS: [(&str, RefusalKind); 22] = [
+    ("NOAUTH", RefusalKind::NoAuth),
+    ("WRONGPASS", RefusalKind::WrongPassword),
+    ("NOPERM", RefusalKind::NoPermission),
+    ("DENIED", RefusalKind::ProtectedMode),
+    ("LOADING", RefusalKind::Loading),
+    ("NOMASTERLINK", RefusalKind::NoMasterLink),
+    ("MASTERDOWN", RefusalKind::MasterDown),
+    ("READONLY", RefusalKind::ReadOnly),
+    ("OOM", RefusalKind::OutOfMemory),
+    ("BUSY", RefusalKind::Busy),
+    ("MISCONF", RefusalKind::Misconf),
+    ("NOREPLICAS", RefusalKind::NoReplicas),
+    ("BUSYKEY", RefusalKind::BusyKey),
+    ("WRONGTYPE", RefusalKind::WrongType),
+    ("NOSCRIPT", RefusalKind::NoScript),
+    ("EXECABORT", RefusalKind::ExecAbort),
+    ("MOVED", RefusalKind::Cluster),
+    ("ASK", RefusalKind::Cluster),
+    ("TRYAGAIN", RefusalKind::Cluster),
+    ("CROSSSLOT", RefusalKind::Cluster),
+    ("CLUSTERDOWN", RefusalKind::Cluster),
+    ("REDIRECT", RefusalKind::Cluster),
+];
+
+/// Beginnings of the text after `ERR`, in lower case.
+const TEXTS: [(&str, RefusalKind); 14] = [
+    ("operation not permitted", RefusalKind::NoAuth),
+    ("invalid password", RefusalKind::WrongPassword),
+    ("client sent auth, but no password is set", RefusalKind::NoPasswordSet),
+    ("auth <password> called without any password configured", RefusalKind::NoPasswordSet),
+    ("max number of clients reached", RefusalKind::MaxClients),
+    ("can't sync while not connected with my master", RefusalKind::NoMasterLink),
+    ("target key name is busy", RefusalKind::BusyKey),
+    ("dump payload version or checksum are wrong", RefusalKind::BadPayload),
+    ("bad data format", RefusalKind::BadPayload),
+    ("unknown command", RefusalKind::UnknownCommand),
+    ("wrong number of arguments", RefusalKind::Arity),
+    ("invalid db index", RefusalKind::DbRange),
+    ("db index is out of range", RefusalKind::DbRange),
+    ("select is not allowed in cluster mode", RefusalKind::DbRange),
+];
+
+impl Refusal {
+    /// Judges an error reply, given without its `-`.
+    pub fn of(text: &str) -> Self {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let lower = rest.to_ascii_lowercase();
+        let by_text = || TEXTS.iter().find(|(start, _)| word == "ERR" && lower.starts_with(start));
+        let found = WORDS.iter().find(|(known, _)| *known == word).or_else(by_text);
+        Self { kind: found.map_or(RefusalKind::Other, |(_, kind)| *kind), text: text.to_owned() }
+    }
+
+    /// Judges the reply to a request that carried a secret: drops the part in which servers from Redis 5 on repeat the
+    /// arguments of a command they do not know.
+    pub fn of_secret_request(text: &str) -> Self {
+        let end = text.find("with args beginning with").unwrap_or(text.len());
+        Self::of(text.get(..end).unwrap_or_default().trim_end_matches([' ', ',']))
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_of_old_and_new_servers_mean_the_same() {
+        use RefusalKind as Kind;
+        let cases = [
+            ("ERR operation not permitted", Kind::NoAuth),
+            ("NOAUTH Authentication required.", Kind::NoAuth),
+            ("ERR invalid password", Kind::WrongPassword),
+            ("WRONGPASS invalid username-password pair or user is disabled.", Kind::WrongPassword),
+            ("ERR Client sent AUTH, but no password is set", Kind::NoPasswordSet),
+            ("ERR unknown command 'PSYNC'", Kind::UnknownCommand),
+            ("ERR unknown command `PSYNC`, with args beginning with: `?`, `-1`, ", Kind::UnknownCommand),
+            ("ERR wrong number of arguments for 'auth' command", Kind::Arity),
+            ("BUSYKEY Target key name already exists.", Kind::BusyKey),
+            ("BUSY Redis is busy running a script.", Kind::Busy),
+            ("ERR Target key name is busy.", Kind::BusyKey),
+            ("ERR DUMP payload version or checksum are wrong", Kind::BadPayload),
+            ("ERR Bad data format", Kind::BadPayload),
+            ("ERR syntax error", Kind::Other),
+            ("", Kind::Other),
+        ];
+        for (text, kind) in cases {
+            assert_eq!(Refusal::of(text).kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_secret_is_not_repeated() {
+        let refusal = Refusal::of_secret_request("ERR unknown command `AUTH`, with args beginning with: `hunter2`, ");
+        assert_eq!(refusal.kind, RefusalKind::UnknownCommand);
+        assert_eq!(refusal.text, "ERR unknown command `AUTH`");
+    }
+}

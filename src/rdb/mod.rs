@@ -5,12 +5,14 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod cursor;
+pub mod element;
 mod error;
 mod kind;
 mod length;
 mod lzf;
 
 pub use cursor::Cursor;
+pub use element::{Element, ElementReader, StreamCounters, StreamId, StreamMeta};
 pub use error::{RdbError, RdbFault};
 pub use kind::Kind;
 pub use length::{Encoding, Length};

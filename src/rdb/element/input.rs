@@ -1,0 +1,103 @@
+//! The bytes of a value that were fed and not read yet.
+
+use crate::rdb::Cursor;
+use crate::rdb::RdbError;
+
+/// Room that is kept when all was read; one that a large element needed is given back.
+const KEEP: usize = 1 << 20;
+
+/// Why a step cannot be done.
+pub(super) enum Stop {
+    /// Its bytes are not all there yet.
+    More,
+    /// They are damaged.
+    Fault(RdbError),
+}
+
+impl From<RdbError> for Stop {
+    fn from(error: RdbError) -> Self {
+        Self::Fault(error)
+    }
+}
+
+/// `None` for what needs more bytes.
+pub(super) fn poll<T>(step: Result<T, Stop>) -> Result<Option<T>, RdbError> {
+    match step {
+        Ok(value) => Ok(Some(value)),
+        Err(Stop::More) => Ok(None),
+        Err(Stop::Fault(error)) => Err(error),
+    }
+}
+
+/// A queue of bytes that knows the absolute offset of its first one.
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    bytes: Vec<u8>,
+    /// Where the bytes not read begin in `bytes`.
+    start: usize,
+    at: u64,
+}
+
+impl Input {
+    pub(super) const fn new(at: u64) -> Self {
+        Self { bytes: vec![], start: 0, at }
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        if self.start >= self.bytes.len() {
+            self.bytes.clear();
+            self.bytes.shrink_to(KEEP);
+            self.start = 0;
+        } else if self.start >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The absolute offset of the next byte.
+    pub(super) const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Does a step over the next bytes, which are read only when it succeeds.
+    pub(super) fn read<'a, T>(&'a mut self, step: impl FnOnce(&mut Cursor<'a>) -> Result<T, Stop>) -> Result<T, Stop> {
+        let mut cursor = Cursor::new(self.bytes.get(self.start..).unwrap_or_default(), self.at);
+        let before = cursor.rest().len();
+        let value = step(&mut cursor)?;
+        self.start = self.start.saturating_add(before.saturating_sub(cursor.rest().len()));
+        self.at = cursor.at();
+        Ok(value)
+    }
+}
+
+/// Reading steps that say [`Stop::More`] where a cursor says `None`.
+pub(super) trait Steps<'a> {
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Stop>;
+    fn byte(&mut self) -> Result<u8, Stop>;
+    fn i64_le(&mut self) -> Result<i64, Stop>;
+    fn f64_le(&mut self) -> Result<f64, Stop>;
+    fn length(&mut self, reading: &'static str) -> Result<u64, Stop>;
+}
+
+impl<'a> Steps<'a> for Cursor<'a> {
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Stop> {
+        self.take(count).ok_or(Stop::More)
+    }
+
+    fn byte(&mut self) -> Result<u8, Stop> {
+        self.u8().ok_or(Stop::More)
+    }
+
+    fn i64_le(&mut self) -> Result<i64, Stop> {
+        self.array().map(i64::from_le_bytes).ok_or(Stop::More)
+    }
+
+    fn f64_le(&mut self) -> Result<f64, Stop> {
+        self.array().map(f64::from_le_bytes).ok_or(Stop::More)
+    }
+
+    fn length(&mut self, reading: &'static str) -> Result<u64, Stop> {
+        crate::rdb::Length::plain(self, reading)?.ok_or(Stop::More)
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Selection};
+use super::{DestinationExpect, Endpoint, Selection, SourceExpect};
 use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 
 /// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
@@ -84,6 +84,10 @@ pub struct BufferWork {
 /// What `precheck` looks at beside what every run needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrecheckWork {
+    /// What the plan says the source is.
+    pub source: SourceExpect,
+    /// What the plan says the destination is.
+    pub destination: DestinationExpect,
     /// Which databases must be empty depends on where keys go.
     pub selection: Selection,
     /// What a key that exists already means.

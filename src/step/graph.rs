@@ -84,6 +84,10 @@ pub struct BufferWork {
 /// What `precheck` looks at beside what every run needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrecheckWork {
+    /// What the plan says the source is.
+    pub source: SourceExpect,
+    /// What the plan says the destination is.
+    pub destination: DestinationExpect,
     /// Which databases must be empty depends on where keys go.
     pub selection: Selection,
     /// What a key that exists already means.

@@ -37,7 +37,7 @@ pub(super) fn version_of(info: &Info) -> ServerVersion {
 pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Destination, ControlError> {
     let version = version_of(&info(control).await?);
     let dump: Option<Vec<u8>> = control.query(cmd("DUMP").arg(key)).await?;
-    let rdb_version = dump.as_deref().and_then(rdb::payload_version).unwrap_or(6);
+    let rdb_version = dump.as_deref().and_then(rdb::verify).map_or(6, |payload| payload.version);
     Ok(Destination { version, rdb_version, modules: modules(control).await, databases: databases(control).await? })
 }
 

@@ -19,6 +19,10 @@ pub struct Batch {
     pub mark: Mark,
     /// Keys that must not exist yet; empty where the commands themselves refuse to overwrite, or may.
     pub probes: Vec<Probe>,
+    /// Where the lane stands instead if a probed key exists: behind the value that would have been written to it.
+    pub mark_if_left_alone: Option<Mark>,
+    /// Bytes of the window that the batch holds.
+    pub charged: u64,
 }
 
 /// A key that is written only if it does not exist.

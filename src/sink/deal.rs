@@ -169,12 +169,16 @@ impl Dealer {
             self.counts.expired += 1;
             return Ok(());
         }
+        if to.0 >= self.destination.databases {
+            let reason = format!("the destination has no database {to}: it has {}", self.destination.databases);
+            return self.unsupported(entry, reason, dealt);
+        }
         let form = self.destination.form(entry.value.kind, entry.value.module);
         match (form, &entry.value.body) {
             (Form::Unsupported(reason), _) => return self.unsupported(entry, reason, dealt),
             (_, Body::Spooled) => self.big(lane, entry, to, dealt),
             (Form::Restore { version }, Body::Inline(body)) => self.restore(lane, (entry, body, version), to, now),
-            (Form::Native, Body::Inline(body)) => self.native(lane, (entry, body), to, dealt)?,
+            (Form::Native, Body::Inline(body)) => self.native(lane, (entry, body), (to, now), dealt)?,
         }
         self.counts.dealt += 1;
         let Some(building) = self.lanes.get_mut(lane) else { return Ok(()) };
@@ -203,12 +207,11 @@ impl Dealer {
         &mut self,
         lane: usize,
         (entry, body): (&Entry<'_>, &[u8]),
-        to: Db,
+        (to, now): (Db, UnixMillis),
         dealt: &mut impl Dealt,
     ) -> Result<(), DealFault> {
-        let failure = |reason: String| failure_of(entry, reason);
         let mut writer = match NativeWriter::new(&entry.key, entry.value.kind, &self.caps, BATCH_BYTES) {
-            Ok(writer) => writer,
+            Ok(writer) => writer.leaving_out_expired(now),
             Err(unsupported) => return self.unsupported(entry, unsupported.to_string(), dealt),
         };
         let mut elements = ElementReader::new(entry.value.kind, entry.value.at);
@@ -224,10 +227,11 @@ impl Dealer {
         }
         commands += writer.finish(entry.expires_at, &mut out);
         for loss in writer.losses() {
-            match self.on_unsupported {
-                OnUnsupported::Fail => return Err(DealFault::Unsupported(failure(loss.to_string()))),
-                OnUnsupported::Report => dealt.failed(failure(loss.to_string())),
+            let failure = failure_of(entry, loss.to_string());
+            if loss.touches_data() && self.on_unsupported == OnUnsupported::Fail {
+                return Err(DealFault::Unsupported(failure));
             }
+            dealt.failed(failure);
         }
         let Some(building) = self.lanes.get_mut(lane) else { return Ok(()) };
         building.select(to);

@@ -14,6 +14,8 @@ pub struct Destination {
     pub rdb_version: u16,
     /// Names of the module types' modules it has loaded, as the 9 characters of a type name where known.
     pub modules: Vec<String>,
+    /// How many databases it has.
+    pub databases: u32,
 }
 
 /// How a value can be sent.
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     fn destination(version: ServerVersion, rdb_version: u16) -> Destination {
-        Destination { version, rdb_version, modules: vec![] }
+        Destination { version, rdb_version, modules: vec![], databases: 16 }
     }
 
     #[test]

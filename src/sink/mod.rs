@@ -17,10 +17,10 @@ mod record;
 mod window;
 
 pub use batch::{Batch, Job};
-pub use deal::{DealFault, Dealer, Dealt};
+pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
-pub use ghosts::{clear_databases, undo};
-pub use lane::{Lane, LaneFault, LaneReport, LaneSetup};
-pub use lease::{Claim, Claimant, Lease, LeaseFault};
+pub use ghosts::{UndoFault, clear_databases, undo};
+pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup};
+pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, peek};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord};
 pub use window::Window;

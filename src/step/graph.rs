@@ -94,10 +94,6 @@ pub struct PrecheckWork {
     pub on_conflict: OnConflict,
     /// Bounds whose room is checked.
     pub limits: Limits,
-    /// What the source must be.
-    pub source: SourceExpect,
-    /// What the destination must be.
-    pub destination: DestinationExpect,
 }
 
 /// What `full` does.

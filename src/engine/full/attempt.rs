@@ -99,7 +99,7 @@ impl Copy {
                 keys: run.keys.clone(),
                 token: started.lease.token.clone(),
                 on_conflict: work.on_conflict,
-                on_unsupported: work.on_unsupported,
+                clock_ahead,
                 spool: folder.clone(),
                 spool_tag: tag,
                 level: level.clone(),
@@ -270,6 +270,10 @@ impl Copy {
                         "{text}. With `on_unsupported: report` such keys are listed and left out."
                     )));
                 }
+            }
+            LaneReport::Lossy(failure) => {
+                self.tally.fail();
+                teller.tell(Event::KeyFailed { failure });
             }
             LaneReport::Waiting { reason } => teller.tell(Event::Waiting { step: StepId::Full, reason }),
             LaneReport::GoesOn => teller.notice("The destination takes writes again."),

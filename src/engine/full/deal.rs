@@ -38,12 +38,13 @@ pub(super) struct Hands {
 }
 
 impl Dealt for Hands {
-    fn job(&mut self, lane: usize, job: Job) {
-        if let Job::Batch(batch) = &job {
+    fn job(&mut self, lane: usize, mut job: Job) {
+        if let Job::Batch(batch) = &mut job {
+            batch.charged = batch.bytes.len() as u64;
             if let Some(pace) = &mut self.pace {
                 std::thread::sleep(pace.take(u64::from(batch.commands), Instant::now()));
             }
-            self.gone |= !self.window.take(batch.bytes.len() as u64);
+            self.gone |= !self.window.take(batch.charged);
         }
         self.gone |= self.lanes.get(lane).is_none_or(|lane| lane.send_blocking(job).is_err());
     }

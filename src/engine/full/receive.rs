@@ -10,7 +10,7 @@ use async_channel::{Receiver, Sender, bounded};
 use super::{pace::Pace, tally::Signal};
 use crate::{
     engine::{ending::Ending, servers},
-    source::{Link, Waiting},
+    source::{Link, Waiting, WaitingFor},
     step::{Endpoint, Limits},
     store::spool::{Level, MAX_FRAME, SpoolError, SpoolWriter},
     unit::{ByteSize, Secret},
@@ -48,7 +48,7 @@ async fn receive_whole(receive: Receive, signals: &Sender<Signal>) -> Result<u64
     let mut link = Link::open(&receive.source, receive.secret.as_ref(), &facts).await?;
     let header = link
         .request_dump(|waiting: Waiting| {
-            let _ = signals.try_send(Signal::Waiting(waiting.to_string()));
+            let _ = signals.try_send(Signal::Waiting(said(waiting)));
         })
         .await?;
     let _ = signals.send(Signal::Header { replid: header.replid, offset: header.offset, length: header.length }).await;
@@ -127,4 +127,12 @@ fn write_all(mut writer: SpoolWriter, full: &Receiver<Vec<u8>>, empty: &Sender<V
     }
     writer.sync()?;
     Ok(length)
+}
+
+fn said(waiting: Waiting) -> String {
+    let what = match waiting.what {
+        WaitingFor::Start => "the source has not begun its dump (`repl-diskless-sync-delay`, or a save that runs already)",
+        WaitingFor::Save => "the source writes its dump to its own disk first",
+    };
+    format!("{what}: {} s", waiting.elapsed.as_secs())
 }

@@ -36,10 +36,12 @@ impl Lane {
             }
         };
         for probe in existing.iter().filter_map(|index| batch.probes.get(*index)) {
+            self.conflicts += 1;
             self.tell(LaneReport::Conflict(conflict(probe.db, &probe.key, probe.bytes.len()))).await;
         }
         let left = u32::try_from(existing.len()).unwrap_or(u32::MAX);
-        let settled = Batch { keys: batch.keys.saturating_sub(left), probes: vec![], ..batch };
+        let mark = batch.mark_if_left_alone.filter(|_| left > 0).unwrap_or(batch.mark);
+        let settled = Batch { keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
         self.confirmed(settled, &errors).await;
         Ok(())
     }
@@ -94,7 +96,8 @@ fn without(batch: &Batch, existing: &[usize], on_conflict: OnConflict, skipped: 
     if existing.is_empty() {
         return Batch { probes: vec![], ..batch.clone() };
     }
-    let mut rest = Batch { mark: batch.mark, commands: batch.commands, ..Batch::default() };
+    let mark = batch.mark_if_left_alone.unwrap_or(batch.mark);
+    let mut rest = Batch { mark, commands: batch.commands, ..Batch::default() };
     let mut at = 0;
     for probe in existing.iter().filter_map(|index| batch.probes.get(*index)) {
         rest.bytes.extend_from_slice(batch.bytes.get(at..probe.bytes.start).unwrap_or_default());

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     resp,
     sink::{Batch, Destination, Job, Mark, RecordKeys, Window},
-    step::{KeyFailure, OnConflict, OnUnsupported},
+    step::{KeyFailure, OnConflict},
     store::spool::Level,
     unit::Db,
 };
@@ -31,14 +31,14 @@ pub struct LaneSetup {
     pub token: String,
     /// What a key that exists already means.
     pub on_conflict: OnConflict,
-    /// What a value that cannot be held whole means.
-    pub on_unsupported: OnUnsupported,
     /// The spool's folder, to read big values back.
     pub spool: PathBuf,
     /// The tag of the spool's segments.
     pub spool_tag: u64,
     /// How far the spool is filled.
     pub level: Level,
+    /// The destination's clock minus ours, in milliseconds.
+    pub clock_ahead: i64,
     /// How long a destination may be unreachable or refuse before the lane gives up.
     pub patience: Duration,
 }
@@ -57,8 +57,10 @@ pub enum LaneReport {
     },
     /// A key exists already and was left as it is.
     Conflict(KeyFailure),
-    /// A key could not be written.
+    /// A key could not be written, or lost data.
     Failed(KeyFailure),
+    /// A key was written, but something that is not data was left behind.
+    Lossy(KeyFailure),
     /// The lane waits.
     Waiting {
         /// For what.
@@ -77,13 +79,15 @@ pub struct Lane {
     pub(super) connection: Option<Connection>,
     /// The batch whose EXEC was sent and not answered yet.
     pub(super) pending: Option<Batch>,
+    /// Keys that existed already.
+    pub(super) conflicts: u64,
 }
 
 impl Lane {
     /// A lane that takes its work from `jobs`, gives back to `window` what it confirmed, and tells `reports`.
     #[must_use]
     pub fn new(setup: LaneSetup, jobs: Receiver<Job>, reports: Sender<LaneReport>, window: Window) -> Self {
-        Self { setup, jobs, reports, window, connection: None, pending: None }
+        Self { setup, jobs, reports, window, connection: None, pending: None, conflicts: 0 }
     }
 
     /// Works until there are no more jobs and everything is confirmed.
@@ -156,7 +160,7 @@ impl Lane {
         }
         let keys = batch.keys.saturating_sub(failed);
         self.tell(LaneReport::Confirmed { lane: self.setup.index, mark: batch.mark, keys }).await;
-        self.window.give(batch.bytes.len() as u64);
+        self.window.give(batch.charged);
     }
 
     pub(super) async fn tell(&self, report: LaneReport) {

@@ -12,7 +12,7 @@ mod length;
 mod lzf;
 
 pub use cursor::Cursor;
-pub use element::{Element, ElementReader, StreamCounters, StreamId, StreamMeta};
+pub use element::{Element, ElementReader, Pair, StreamCounters, StreamId, StreamMeta};
 pub use error::{RdbError, RdbFault};
 pub use kind::Kind;
 pub use length::{Encoding, Length};

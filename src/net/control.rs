@@ -54,10 +54,14 @@ impl Control {
         &self.address
     }
 
-    /// Asks once.
+    /// Asks once. What was refused inside a transaction is a [`Value::ServerError`] in the array of `EXEC`'s answer.
     pub async fn command(&mut self, command: &Cmd) -> Result<Value, ControlError> {
-        let outcome = self.connection.send_packed_command(command).await;
-        outcome.map_err(|error| self.fault(&error, &name(command)))
+        // A refusal comes as a value here; inside an array (a transaction's) it stays one.
+        match self.connection.send_packed_command(command).await {
+            Ok(Value::ServerError(error)) => Err(self.fault(&error.into(), &name(command))),
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.fault(&error, &name(command))),
+        }
     }
 
     /// Asks once and reads the answer as a `T`.

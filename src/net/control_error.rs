@@ -63,7 +63,8 @@ impl ControlError {
         const DOING: &str = "waiting for a reply";
         let net = |fault| Self::Net(NetError { address: address.clone(), fault });
         if let (Some(code), true) = (error.code(), is_server(error)) {
-            let text = error.detail().map_or_else(|| code.to_owned(), |detail| format!("{code} {detail}"));
+            let detail = error.detail().map(str::to_owned).or_else(|| cause(error));
+            let text = detail.map_or_else(|| code.to_owned(), |detail| format!("{code} {detail}"));
             let refusal = if command.eq_ignore_ascii_case("AUTH") {
                 Refusal::of_secret_request(&text)
             } else {
@@ -90,6 +91,13 @@ impl ControlError {
 
 fn is_server(error: &redis::RedisError) -> bool {
     matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension)
+}
+
+/// The first refusal inside a transaction, for which all of it was dropped.
+fn cause(error: &redis::RedisError) -> Option<String> {
+    let errors = error.clone().into_server_errors()?;
+    let (_, first) = errors.first()?;
+    Some(format!("because of: {} {}", first.code(), first.details().unwrap_or_default()))
 }
 
 /// What to do about it; empty where the server's words say enough.

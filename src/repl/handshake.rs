@@ -98,7 +98,7 @@ impl Handshake {
             Some((b'+', _)) => None,
             Some((b'-', text)) => {
                 let text = String::from_utf8_lossy(text);
-                self.judge(step, Refusal::of_secret_request(&text)).err()
+                self.judge(step, Refusal::of(&text)).err()
             }
             _ => Some(HandshakeError::Strange { request: step.name(), seen: shown(line) }),
         };

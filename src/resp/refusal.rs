@@ -5,7 +5,7 @@
 pub struct Refusal {
     /// The kind.
     pub kind: RefusalKind,
-    /// The reply as it came, without the leading `-`.
+    /// The reply as it came, without the leading `-` and without arguments of ours that it repeats.
     pub text: String,
 }
 
@@ -108,26 +108,23 @@ const TEXTS: [(&str, RefusalKind); 14] = [
 ];
 
 impl Refusal {
-    /// Judges an error reply, given without its `-`.
+    /// Judges an error reply, given without its `-`. The part in which servers from Redis 5 on repeat the arguments of
+    /// a command they do not know is dropped: an argument may be a secret.
     pub fn of(text: &str) -> Self {
+        let end = text.find("with args beginning with").unwrap_or(text.len());
+        let text = text.get(..end).unwrap_or_default().trim_end_matches([' ', ',']);
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         let lower = rest.to_ascii_lowercase();
         let by_text = || TEXTS.iter().find(|(start, _)| word == "ERR" && lower.starts_with(start));
         let found = WORDS.iter().find(|(known, _)| *known == word).or_else(by_text);
         Self { kind: found.map_or(RefusalKind::Other, |(_, kind)| *kind), text: text.to_owned() }
     }
-
-    /// Judges the reply to a request that carried a secret: drops the part in which servers from Redis 5 on repeat the
-    /// arguments of a command they do not know.
-    pub fn of_secret_request(text: &str) -> Self {
-        let end = text.find("with args beginning with").unwrap_or(text.len());
-        Self::of(text.get(..end).unwrap_or_default().trim_end_matches([' ', ',']))
-    }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        // Without a full stop: it stands within a sentence.
+        f.write_str(self.text.trim_end_matches('.'))
     }
 }
 
@@ -162,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_refused_secret_is_not_repeated() {
-        let refusal = Refusal::of_secret_request("ERR unknown command `AUTH`, with args beginning with: `hunter2`, ");
+        let refusal = Refusal::of("ERR unknown command `AUTH`, with args beginning with: `hunter2`, ");
         assert_eq!(refusal.kind, RefusalKind::UnknownCommand);
         assert_eq!(refusal.text, "ERR unknown command `AUTH`");
     }

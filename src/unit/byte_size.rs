@@ -1,7 +1,8 @@
 //! Amounts of bytes.
 
 /// An amount of bytes. Read with the rules of redis.conf (`k` 1000, `kb` 1024, `m`, `mb`, `g`, `gb`, any case) and the
-/// IEC words (`KiB`, `MiB`, `GiB`, `TiB`); shown in the largest IEC unit that keeps it short.
+/// IEC words (`KiB`, `MiB`, `GiB`, `TiB`); shown in the largest IEC unit that keeps it short. `{:#}`, and serde with it,
+/// shows it to the last byte: what two graphs differ in must be in their text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 
@@ -56,6 +57,9 @@ impl std::fmt::Display for ByteSize {
         if self.0.trailing_zeros() >= shift {
             return write!(f, "{} {unit}", self.0 >> shift);
         }
+        if f.alternate() {
+            return write!(f, "{} B", self.0);
+        }
         // One decimal, cut, not rounded: a limit never looks larger than it is.
         let tenths = (u128::from(self.0) * 10) >> shift;
         write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
@@ -89,5 +93,16 @@ mod tests {
         assert_eq!(ByteSize(512).to_string(), "512 B");
         assert_eq!(ByteSize::mib(64).to_string(), "64 MiB");
         assert_eq!(ByteSize(1_500_000).to_string(), "1.4 MiB");
+    }
+
+    #[test]
+    fn serde_keeps_the_last_byte() {
+        for size in [ByteSize(1_500_001), ByteSize::mib(64), ByteSize(u64::MAX), ByteSize(0)] {
+            let text = serde_json::to_string(&size).unwrap();
+            assert_eq!(serde_json::from_str::<ByteSize>(&text).unwrap(), size, "{text}");
+        }
+        let rate = crate::unit::ByteRate(1_500_001);
+        assert_eq!(serde_json::to_string(&rate).unwrap(), "\"1500001 B/s\"");
+        assert_eq!(serde_json::from_str::<crate::unit::ByteRate>("\"1500001 B/s\"").unwrap(), rate);
     }
 }

@@ -22,7 +22,8 @@ impl std::str::FromStr for ByteRate {
 
 impl std::fmt::Display for ByteRate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/s", ByteSize(self.0))
+        std::fmt::Display::fmt(&ByteSize(self.0), f)?;
+        f.write_str("/s")
     }
 }
 
@@ -72,7 +73,7 @@ macro_rules! text_serde {
     ($type:ty, $name:literal, $format:literal, $description:literal, [$($example:literal),+]) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.collect_str(&format_args!("{self:#}"))
             }
         }
 

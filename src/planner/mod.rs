@@ -1,1 +1,6 @@
-//! (skeleton)
+//! Plan in, graph out: which steps a plan comes to, with every default filled in, and the digest that names the
+//! result. Pure: the same plan gives the same graph on every machine.
+
+mod digest;
+
+pub use digest::{Digest, DigestError, digest};

@@ -1,1 +1,15 @@
-//! (skeleton)
+//! What people and programs see of a plan and a run: the graph, the checks, the progress, the evidence afterwards.
+//! Renders data into text and never runs anything. All text that came from a server or a plan is made harmless first.
+
+mod checks;
+mod graph;
+mod progress;
+mod run;
+#[cfg(test)]
+mod sample;
+mod text;
+
+pub use checks::{check_list, check_table};
+pub use graph::{GraphFormat, render_graph};
+pub use progress::{Progress, ProgressStyle};
+pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown};

@@ -1,0 +1,133 @@
+//! What a step does, in words: one place for the preview, the drawings and the report.
+
+use crate::report::text::Clean;
+use crate::step::{
+    BufferWork, CleanupWork, DbRule, DbSource, Endpoint, FullWork, KeyPattern, Limits, OnConflict, OnUnsupported,
+    PrecheckWork, Selection, Step, Work,
+};
+
+/// A step in words.
+pub(super) struct Description {
+    /// What it does, in a clause.
+    pub(super) does: &'static str,
+    /// Its parameters: name and value.
+    pub(super) facts: Vec<(&'static str, String)>,
+    /// What only running it will show.
+    pub(super) not_known: &'static [&'static str],
+}
+
+pub(super) fn describe(step: &Step) -> Description {
+    match &step.work {
+        Work::Buffer(work) => buffer(work),
+        Work::Precheck(work) => precheck(work),
+        Work::Full(work) => full(work),
+        Work::Cleanup(work) => cleanup(work),
+    }
+}
+
+fn buffer(work: &BufferWork) -> Description {
+    let (does, limit) = if work.unlimited {
+        ("raises the source's output-buffer limit for replicas", "unlimited while the run lasts, then as it was")
+    } else {
+        ("reads and records the source's output-buffer limit for replicas", "left as it is")
+    };
+    Description { does, facts: vec![("limit", limit.to_owned())], not_known: &["the limit that is set now"] }
+}
+
+fn precheck(work: &PrecheckWork) -> Description {
+    let mut facts = keys(&work.selection);
+    facts.push(("on conflict", on_conflict(work.on_conflict).to_owned()));
+    facts.push(("spool room", format!("up to {}", work.limits.spool)));
+    Description {
+        does: "judges both servers before anything is copied",
+        facts,
+        not_known: &["versions, roles and permissions of both servers", "what the destination holds already"],
+    }
+}
+
+fn full(work: &FullWork) -> Description {
+    let mut facts = keys(&work.selection);
+    facts.push(("on conflict", on_conflict(work.on_conflict).to_owned()));
+    facts.push(("on unsupported", on_unsupported(work.on_unsupported).to_owned()));
+    facts.extend(limits(&work.limits));
+    Description {
+        does: "takes the source's dump as a replica would and writes its keys to the destination",
+        facts,
+        not_known: &[
+            "how much data there is, and how long it takes",
+            "which values the destination cannot hold",
+            "what is written at the source after the dump began: it is not copied",
+        ],
+    }
+}
+
+fn cleanup(work: &CleanupWork) -> Description {
+    let kept = work.keep_run_record.map_or_else(|| "kept for ever".to_owned(), |keep| format!("kept for {keep}"));
+    Description {
+        does: "puts back what the run changed and closes its record at the destination",
+        facts: vec![("run record", kept)],
+        not_known: &[],
+    }
+}
+
+fn keys(selection: &Selection) -> Vec<(&'static str, String)> {
+    selection.rules.iter().map(|rule| ("keys", rule_in_words(rule))).collect()
+}
+
+fn rule_in_words(rule: &DbRule) -> String {
+    let mut text = match (rule.from, rule.to) {
+        (DbSource::All, None) => "every database, numbers kept".to_owned(),
+        (DbSource::All, Some(to)) => format!("every database → {to}"),
+        (DbSource::One(from), None) => format!("database {from}"),
+        (DbSource::One(from), Some(to)) => format!("database {from} → {to}"),
+    };
+    for (word, patterns) in [("only", &rule.include), ("not", &rule.exclude)] {
+        if !patterns.is_empty() {
+            text = format!("{text}, {word} {}", list(patterns));
+        }
+    }
+    text
+}
+
+fn list(patterns: &[KeyPattern]) -> String {
+    let shown: Vec<String> = patterns.iter().map(|pattern| Clean(&pattern.0).to_string()).collect();
+    shown.join(" ")
+}
+
+const fn on_conflict(policy: OnConflict) -> &'static str {
+    match policy {
+        OnConflict::Fail => "fail: a key that this run did not write ends it",
+        OnConflict::Skip => "skip: keys that exist already stay as they are and are reported",
+        OnConflict::Replace => "replace: keys that exist already are overwritten",
+    }
+}
+
+const fn on_unsupported(policy: OnUnsupported) -> &'static str {
+    match policy {
+        OnUnsupported::Fail => "fail: a value that the destination cannot hold ends the run",
+        OnUnsupported::Report => "report: values that the destination cannot hold are left out and reported",
+    }
+}
+
+fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
+    let unlimited = || "unlimited".to_owned();
+    vec![
+        ("bandwidth", limits.bandwidth.map_or_else(unlimited, |rate| rate.to_string())),
+        ("writes", limits.writes.map_or_else(unlimited, |rate| rate.to_string())),
+        ("connections", limits.connections.to_string()),
+        ("spool", format!("up to {}", limits.spool)),
+        ("in chunks", format!("values above {}", limits.chunk_above)),
+    ]
+}
+
+/// A server and how it is signed in to.
+pub(in crate::report) fn endpoint(endpoint: &Endpoint) -> String {
+    let mut text = Clean(&endpoint.address.to_string()).to_string();
+    if let Some(user) = &endpoint.username {
+        text = format!("{text}, user {}", Clean(user));
+    }
+    if let Some(password) = &endpoint.password {
+        text = format!("{text}, password from {}", Clean(&password.to_string()));
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! Events as lines of text.
+
+use crate::report::checks::word;
+use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spoken};
+use crate::step::{Event, FullProgress, Outcome, Stamped, Verdict};
+use crate::unit::{ByteSize, UnixMillis};
+
+/// At most one line of figures in this time, milliseconds.
+const FIGURES_EVERY: i64 = 10_000;
+
+/// Decides which events become lines.
+#[derive(Default)]
+pub(super) struct Lines {
+    figures_at: Option<UnixMillis>,
+}
+
+impl Lines {
+    /// The line for an event, with its time; `None` when nothing is to be said.
+    pub(super) fn line(&mut self, Stamped { at, event }: &Stamped) -> Option<String> {
+        let text = match event {
+            Event::Progress { progress } => self.are_figures_due(*at).then(|| figures(progress))?,
+            _ => change(event)?,
+        };
+        Some(format!("{} {text}", clock(*at)))
+    }
+
+    fn are_figures_due(&mut self, now: UnixMillis) -> bool {
+        let due = self.figures_at.is_none_or(|last| now.0.saturating_sub(last.0) >= FIGURES_EVERY);
+        if due {
+            self.figures_at = Some(now);
+        }
+        due
+    }
+}
+
+/// Time of day, UTC, without the date.
+fn clock(at: UnixMillis) -> String {
+    let text = at.to_string();
+    text.split_once('T').map_or(text.clone(), |(_, time)| time.get(..8).unwrap_or(time).to_owned())
+}
+
+/// What an event that is a change says; `None` for figures.
+pub(super) fn change(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Progress { .. } => return None,
+        Event::RunStarted { run, plan, digest, attempt } => {
+            let digest = digest.get(..12).unwrap_or(digest);
+            let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            format!("run {} of {} ({}{attempt})", Clean(run), Clean(plan), Clean(digest))
+        }
+        Event::StepStarted { step } => format!("{step}: started"),
+        Event::StepSkipped { step, reason } => format!("{step}: skipped, {}", Clean(reason)),
+        Event::StepDone { step, seconds } => format!("{step}: done in {}", spoken(*seconds)),
+        Event::StepFailed { step, reason } => format!("{step}: failed: {}", Clean(reason)),
+        Event::Checked { check } => {
+            let remedy = match check.verdict {
+                Verdict::Pass => String::new(),
+                _ => format!(" → {}", Clean(&check.remedy)),
+            };
+            format!("check: {:<7} {}: {}{remedy}", word(check.verdict), Clean(&check.item), Clean(&check.seen))
+        }
+        Event::Waiting { step, reason } => format!("{step}: waiting: {}", Clean(reason)),
+        Event::DumpStarted { offset, length, .. } => {
+            let offset = offset.map_or_else(String::new, |offset| format!(" at offset {offset}"));
+            let length = length.map_or_else(String::new, |length| format!(", {}", ByteSize(length)));
+            format!("full: the source sends its dump{offset}{length}")
+        }
+        Event::DumpReceived { bytes, seconds } => {
+            let rate = byte_rate(*bytes, *seconds).map_or_else(String::new, |rate| format!(" ({rate})"));
+            format!("full: the whole dump is here: {} in {}{rate}", ByteSize(*bytes), spoken(*seconds))
+        }
+        Event::KeyFailed { failure } => {
+            let size = ByteSize(failure.size);
+            let (key, kind, reason) = (Clean(&failure.key), Clean(&failure.kind), Clean(&failure.reason));
+            format!("full: key {key} (db {}, {kind}, {size}): {reason}", failure.db)
+        }
+        Event::Notice { text } => format!("note: {}", Clean(text)),
+        Event::RunFinished { outcome, summary, seconds } => {
+            format!("{} after {}: {}", ending(*outcome), spoken(*seconds), Clean(summary))
+        }
+    })
+}
+
+/// The figures of the full copy in a line.
+pub(super) fn figures(progress: &FullProgress) -> String {
+    let mut parts = vec![];
+    let of_total = progress.total.map_or_else(String::new, |total| format!(" of {}", ByteSize(total)));
+    let share = percentage(progress.applied, progress.total).map_or_else(String::new, |share| format!(" ({share})"));
+    parts.push(format!("full: {}{of_total}{share}", ByteSize(progress.applied)));
+    parts.push(format!("{} keys", grouped(progress.keys)));
+    parts.push(per_second(progress.keys_per_second, "keys"));
+    parts.extend(progress.eta.map(|eta| format!("{} left", spoken(eta))));
+    if progress.failed > 0 {
+        parts.push(format!("{} failed", grouped(progress.failed)));
+    }
+    parts.join(", ")
+}
+
+const fn ending(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
+        Outcome::Locked => "locked by another runner",
+        Outcome::Stale => "stale",
+        Outcome::Sealed => "sealed",
+        Outcome::Stopped => "stopped, the same command goes on",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_run_in_lines() {
+        let mut lines = Lines::default();
+        let shown: Vec<String> = sample::events().iter().filter_map(|event| lines.line(event)).collect();
+        insta::assert_snapshot!("lines", shown.join("\n"));
+    }
+
+    #[test]
+    fn figures_come_at_most_every_ten_seconds() {
+        let mut lines = Lines::default();
+        let shown = (0..100).filter(|second| {
+            let event = Stamped { at: sample::at(second * 1000), event: sample::progress(1, 1, 1, 1.0, None) };
+            lines.line(&event).is_some()
+        });
+        assert_eq!(shown.count(), 10);
+    }
+}

@@ -1,0 +1,188 @@
+//! The run report in Markdown.
+
+use std::fmt::Write as _;
+
+use super::summary::{Attempt, Dump, RunSummary, StepState};
+use crate::report::checks::check_table;
+use crate::report::graph::endpoint;
+use crate::report::text::{Clean, byte_rate, grouped, spoken};
+use crate::step::{FullProgress, Graph, KeyFailure, Outcome, Stamped};
+use crate::unit::ByteSize;
+
+/// Failed keys listed one by one; the event log holds all of them.
+const FAILURES_SHOWN: usize = 1000;
+
+/// The report of a run: its plan, what was checked, what ran when, what moved, what failed, how it ended. `events` are
+/// those of one run, oldest first.
+pub fn run_markdown(events: &[Stamped], graph: &Graph) -> String {
+    let run = RunSummary::of(events);
+    let mut out = format!("# Run of {}\n\n{}\n\n", prose(&graph.name), outcome(&run));
+    out.push_str(&plan_section(&run, graph));
+    if !run.checks.is_empty() {
+        _ = write!(out, "## Checks\n\n{}\n", check_table(&run.checks));
+    }
+    out.push_str(&timeline_section(&run));
+    out.push_str(&data_section(&run));
+    out.push_str(&failures_section(&run.failures));
+    if !run.notices.is_empty() {
+        out.push_str("## Notices\n\n");
+        for notice in &run.notices {
+            _ = writeln!(out, "- {} {}", notice.at, prose(&notice.text));
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn outcome(run: &RunSummary) -> String {
+    let Some(attempt) = run.attempts.last() else { return "Outcome: **not started**".to_owned() };
+    let Some(ending) = &attempt.ending else {
+        return "Outcome: **unfinished**. The last process was killed or still runs; `plan apply` of the same plan \
+                continues the run."
+            .to_owned();
+    };
+    format!("Outcome: **{}**. {}", outcome_word(ending.outcome), prose(&ending.summary))
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
+        Outcome::Locked => "locked",
+        Outcome::Stale => "stale",
+        Outcome::Sealed => "sealed",
+        Outcome::Stopped => "stopped",
+    }
+}
+
+fn plan_section(run: &RunSummary, graph: &Graph) -> String {
+    let mut rows = vec![("plan", cell(&graph.name))];
+    rows.extend(run.digest.as_ref().map(|digest| ("digest", format!("`{}`", cell(digest)))));
+    rows.extend(graph.change.as_ref().map(|change| ("change", cell(change))));
+    let labels: Vec<String> = graph.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    rows.extend((!labels.is_empty()).then(|| ("labels", cell(&labels.join(", ")))));
+    rows.push(("source", cell(&endpoint(&graph.source))));
+    rows.push(("destination", cell(&endpoint(&graph.destination))));
+    rows.extend(run.run.as_ref().map(|id| ("run", cell(id))));
+    format!("## Plan\n\n{}", table(["", ""], &pairs(rows)))
+}
+
+fn timeline_section(run: &RunSummary) -> String {
+    let rows: Vec<[String; 4]> = run.attempts.iter().flat_map(attempt_rows).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!("## Timeline\n\n{}", table(["at", "attempt", "step", "what came of it"], &rows))
+}
+
+fn attempt_rows(attempt: &Attempt) -> Vec<[String; 4]> {
+    let number = attempt.number.to_string();
+    let steps = attempt.steps.iter();
+    let mut rows: Vec<[String; 4]> =
+        steps.map(|step| [step.at.to_string(), number.clone(), step.step.to_string(), state(&step.state)]).collect();
+    let (outcome, at) = match &attempt.ending {
+        Some(ending) => {
+            (format!("{} after {}", outcome_word(ending.outcome), spoken(ending.seconds)), ending.at.to_string())
+        }
+        None => ("no ending was recorded".to_owned(), "–".to_owned()),
+    };
+    rows.push([at, number, "–".to_owned(), outcome]);
+    rows
+}
+
+fn state(state: &StepState) -> String {
+    match state {
+        StepState::Interrupted => "interrupted".to_owned(),
+        StepState::Skipped { reason } => format!("skipped: {}", cell(reason)),
+        StepState::Done { seconds } => format!("done in {}", spoken(*seconds)),
+        StepState::Failed { reason } => format!("**failed**: {}", cell(reason)),
+    }
+}
+
+fn data_section(run: &RunSummary) -> String {
+    let mut rows = vec![];
+    if let Some(dump) = &run.dump {
+        rows.extend(dump_rows(dump));
+    }
+    if let Some(progress) = &run.progress {
+        rows.extend(progress_rows(progress));
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!("## Data\n\n{}", table(["", ""], &pairs(rows)))
+}
+
+fn dump_rows(dump: &Dump) -> Vec<(&'static str, String)> {
+    let mut rows = vec![];
+    let history = dump.replid.zip(dump.offset).map(|(replid, offset)| format!("`{replid}` at offset {offset}"));
+    rows.extend(history.map(|history| ("dump of", history)));
+    if let Some(bytes) = dump.bytes {
+        let received = dump.seconds.map_or_else(String::new, |seconds| {
+            let rate = byte_rate(bytes, seconds).map_or_else(String::new, |rate| format!(" ({rate})"));
+            format!(", received in {}{rate}", spoken(seconds))
+        });
+        rows.push(("dump size", format!("{}{received}", ByteSize(bytes))));
+    }
+    rows
+}
+
+fn progress_rows(progress: &FullProgress) -> Vec<(&'static str, String)> {
+    let FullProgress { applied, keys, filtered, expired, skipped, failed, .. } = progress;
+    let counts = [
+        ("keys confirmed by the destination", keys),
+        ("keys left out by the plan's rules", filtered),
+        ("keys whose time had passed", expired),
+        ("keys that existed already and stayed as they were", skipped),
+        ("keys that failed", failed),
+    ];
+    let mut rows = vec![("dump worked off", ByteSize(*applied).to_string())];
+    rows.extend(counts.map(|(name, count)| (name, grouped(*count))));
+    rows
+}
+
+fn failures_section(failures: &[KeyFailure]) -> String {
+    if failures.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<[String; 5]> = failures
+        .iter()
+        .take(FAILURES_SHOWN)
+        .map(|failure| {
+            let size = ByteSize(failure.size).to_string();
+            [cell(&failure.key), failure.db.to_string(), cell(&failure.kind), size, cell(&failure.reason)]
+        })
+        .collect();
+    let mut out = format!("## Failed keys\n\n{}", table(["key", "db", "type", "size", "why"], &rows));
+    if let Some(more) = failures.len().checked_sub(FAILURES_SHOWN).filter(|more| *more > 0) {
+        _ = writeln!(out, "…and {more} more, all of them in the event log.\n");
+    }
+    out
+}
+
+/// Names and values as rows.
+fn pairs(rows: Vec<(&str, String)>) -> Vec<[String; 2]> {
+    rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
+/// A Markdown table; the cells are ready.
+fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let mut out = format!("| {} |\n|{}\n", head.join(" | "), " --- |".repeat(N));
+    for row in rows {
+        _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+    out.push('\n');
+    out
+}
+
+/// Text that stands in a table's cell.
+pub(in crate::report) fn cell(text: &str) -> String {
+    prose(text).replace('|', "\\|")
+}
+
+/// Text of a plan or a server that stands in Markdown: no line break, no HTML.
+fn prose(text: &str) -> String {
+    Clean(text).to_string().replace('&', "&amp;").replace('<', "&lt;")
+}

@@ -1,0 +1,209 @@
+//! A run's events folded into what a reader asks: what was checked, what ran when, what moved, what failed, how it ended.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::step::{Check, Event, FullProgress, Graph, KeyFailure, Outcome, Stamped, StepId};
+use crate::unit::{Offset, ReplId, UnixMillis};
+
+/// Version of the JSON report's structure.
+const FORMAT: u32 = 1;
+
+/// What the events of a run say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// The run's id; `None` before it started.
+    pub run: Option<String>,
+    /// The digest of the graph it runs.
+    pub digest: Option<String>,
+    /// One for each process that worked on it.
+    pub attempts: Vec<Attempt>,
+    /// The items of the newest precheck.
+    pub checks: Vec<Check>,
+    /// The newest dump.
+    pub dump: Option<Dump>,
+    /// The newest figures of the full copy.
+    pub progress: Option<FullProgress>,
+    /// Keys that could not be written as they are, each once.
+    pub failures: Vec<KeyFailure>,
+    /// What else was worth saying.
+    pub notices: Vec<Notice>,
+}
+
+/// One process's work on the run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u32,
+    /// When it began.
+    pub at: UnixMillis,
+    /// What it did, in order.
+    pub steps: Vec<StepRun>,
+    /// How it ended; `None` when it was killed or still runs.
+    pub ending: Option<Ending>,
+}
+
+/// One step in one attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepRun {
+    /// Which.
+    pub step: StepId,
+    /// When it began.
+    pub at: UnixMillis,
+    /// What came of it.
+    pub state: StepState,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Nothing was heard of it after it started.
+    Interrupted,
+    /// It had nothing to do.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// It is done.
+    Done {
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It failed.
+    Failed {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ending {
+    /// When.
+    pub at: UnixMillis,
+    /// How.
+    pub outcome: Outcome,
+    /// Why and what next.
+    pub summary: String,
+    /// Seconds the process took.
+    pub seconds: f64,
+}
+
+/// A dump as the source sent it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Dump {
+    /// When it began.
+    pub at: UnixMillis,
+    /// Its replication history; `None` after SYNC.
+    pub replid: Option<ReplId>,
+    /// The offset it stands for.
+    pub offset: Option<Offset>,
+    /// Its length in bytes, once known.
+    pub bytes: Option<u64>,
+    /// Seconds it took to receive the whole of it; `None` while it has not come in.
+    pub seconds: Option<f64>,
+}
+
+/// A sentence and when it was said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notice {
+    /// When.
+    pub at: UnixMillis,
+    /// What.
+    pub text: String,
+}
+
+/// The summary with its graph as one JSON object; ends with a newline.
+pub fn run_json(events: &[Stamped], graph: &Graph) -> String {
+    let summary = RunSummary::of(events);
+    let report = serde_json::json!({
+        "format": FORMAT,
+        "outcome": summary.outcome(),
+        "graph": graph,
+        "run": summary,
+    });
+    format!("{report:#}\n")
+}
+
+impl RunSummary {
+    /// Folds the events of one run, oldest first.
+    pub fn of(events: &[Stamped]) -> Self {
+        let mut summary = Self::default();
+        for event in events {
+            summary.take(event);
+        }
+        summary.failures = newest_of_each_key(summary.failures);
+        summary
+    }
+
+    /// How the run ended; `None` while it has not.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.attempts.last().and_then(|attempt| attempt.ending.as_ref()).map(|ending| ending.outcome)
+    }
+
+    fn take(&mut self, Stamped { at, event }: &Stamped) {
+        match event {
+            Event::RunStarted { run, digest, attempt, .. } => {
+                (self.run, self.digest) = (Some(run.clone()), Some(digest.clone()));
+                self.attempts.push(Attempt { number: *attempt, at: *at, steps: vec![], ending: None });
+            }
+            Event::StepStarted { step } => self.step_started(*step, *at),
+            Event::StepSkipped { step, reason } => {
+                self.step_ended(*step, *at, StepState::Skipped { reason: reason.clone() });
+            }
+            Event::StepDone { step, seconds } => self.step_ended(*step, *at, StepState::Done { seconds: *seconds }),
+            Event::StepFailed { step, reason } => {
+                self.step_ended(*step, *at, StepState::Failed { reason: reason.clone() });
+            }
+            Event::Checked { check } => self.checks.push(check.clone()),
+            Event::Waiting { .. } => {}
+            Event::DumpStarted { replid, offset, length } => {
+                self.dump = Some(Dump { at: *at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
+            }
+            Event::DumpReceived { bytes, seconds } => self.dump_received(*at, *bytes, *seconds),
+            Event::Progress { progress } => self.progress = Some(progress.clone()),
+            Event::KeyFailed { failure } => self.failures.push(failure.clone()),
+            Event::Notice { text } => self.notices.push(Notice { at: *at, text: text.clone() }),
+            Event::RunFinished { outcome, summary, seconds } => {
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.ending =
+                        Some(Ending { at: *at, outcome: *outcome, summary: summary.clone(), seconds: *seconds });
+                }
+            }
+        }
+    }
+
+    fn step_started(&mut self, step: StepId, at: UnixMillis) {
+        if step == StepId::Precheck {
+            self.checks.clear();
+        }
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.steps.push(StepRun { step, at, state: StepState::Interrupted });
+        }
+    }
+
+    fn step_ended(&mut self, step: StepId, at: UnixMillis, state: StepState) {
+        let Some(attempt) = self.attempts.last_mut() else { return };
+        match attempt.steps.last_mut() {
+            Some(last) if last.step == step && last.state == StepState::Interrupted => last.state = state,
+            _ => attempt.steps.push(StepRun { step, at, state }),
+        }
+    }
+
+    fn dump_received(&mut self, at: UnixMillis, bytes: u64, seconds: f64) {
+        let unseen = Dump { at, replid: None, offset: None, bytes: None, seconds: None };
+        let dump = self.dump.get_or_insert(unseen);
+        (dump.bytes, dump.seconds) = (Some(bytes), Some(seconds));
+    }
+}
+
+/// A key that failed in several attempts is told once, as it was last.
+fn newest_of_each_key(failures: Vec<KeyFailure>) -> Vec<KeyFailure> {
+    let mut seen = HashSet::new();
+    let mut newest: Vec<KeyFailure> =
+        failures.into_iter().rev().filter(|failure| seen.insert((failure.db, failure.key.clone()))).collect();
+    newest.reverse();
+    newest
+}

@@ -1,0 +1,97 @@
+//! Small pieces of text that every renderer needs.
+
+use std::fmt::{Display, Formatter, Result, Write as _};
+
+use crate::unit::ByteSize;
+
+/// Text from a plan or a server with every control character and every character that changes how a line is shown
+/// escaped: one line in, one line out, no terminal escape passes.
+pub(super) struct Clean<'a>(pub(super) &'a str);
+
+impl Display for Clean<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        for c in self.0.chars() {
+            match c {
+                c if c.is_control() || changes_the_line(c) => write!(f, "{}", c.escape_unicode())?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bidirectional controls, zero-width marks, line separators.
+const fn changes_the_line(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A count with its digits in groups of three: `1 234 567` (thin spaces would not survive a terminal).
+pub(super) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Seconds as people say them: `0.42 s`, `12.3 s`, `4m10s`, `2h03m`.
+pub(super) fn spoken(seconds: f64) -> String {
+    let whole = whole_seconds(seconds);
+    match whole {
+        0 => format!("{:.2} s", seconds.max(0.0)),
+        1..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
+        _ => format!("{}h{:02}m", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// A rate of things per second, rounded.
+pub(super) fn per_second(rate: f64, thing: &str) -> String {
+    format!("{} {thing}/s", grouped(whole_seconds(rate + 0.5)))
+}
+
+/// Bytes over seconds as a rate; nothing when no time passed.
+pub(super) fn byte_rate(bytes: u64, seconds: f64) -> Option<String> {
+    (seconds > 0.0).then(|| {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = whole_seconds(bytes as f64 / seconds);
+        format!("{}/s", ByteSize(rate))
+    })
+}
+
+/// How much of `total` is `part`, as `42 %`; nothing when the whole is not known.
+pub(super) fn percentage(part: u64, total: Option<u64>) -> Option<String> {
+    let total = total.filter(|total| *total > 0)?;
+    let percent = u128::from(part.min(total)) * 100 / u128::from(total);
+    Some(format!("{percent} %"))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
+fn whole_seconds(value: f64) -> u64 {
+    value.clamp(0.0, 9e15) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
+        assert_eq!([0.0, 0.416, 12.34, 250.0, 7385.0].map(spoken), ["0.00 s", "0.42 s", "12.3 s", "4m10s", "2h03m"]);
+        assert_eq!(per_second(84_211.6, "keys"), "84 212 keys/s");
+        assert_eq!(per_second(f64::NAN, "keys"), "0 keys/s");
+        assert_eq!(percentage(1, Some(3)).as_deref(), Some("33 %"));
+        assert_eq!(percentage(1, Some(0)), None);
+        assert_eq!(byte_rate(3 << 20, 2.0).as_deref(), Some("1.5 MiB/s"));
+    }
+
+    #[test]
+    fn nothing_from_a_server_steers_the_terminal() {
+        assert_eq!(Clean("a\x1b[2J\nb\u{202e}\\x00").to_string(), "a\\u{1b}[2J\\u{a}b\\u{202e}\\x00");
+    }
+}

@@ -1,6 +1,20 @@
-//! The command line.
+//! The command line: arguments, one file per subcommand, exit codes. The only place that prints, exits, reads the
+//! environment or asks whether somebody watches.
 
-/// Runs the tool and maps its outcome to an exit code.
-pub fn run(_args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+mod app;
+mod apply;
+mod check;
+mod completions;
+mod evidence;
+mod exit;
+mod load;
+mod logging;
+mod man;
+mod output;
+mod preview;
+mod report;
+mod secrets;
+mod signals;
+mod watch;
+
+pub use app::{command, run};

@@ -12,4 +12,4 @@ mod text;
 pub use checks::{check_list, check_table};
 pub use graph::{GraphFormat, render_graph};
 pub use progress::{Progress, ProgressStyle};
-pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown};
+pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown, run_result};

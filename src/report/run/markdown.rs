@@ -45,7 +45,7 @@ fn outcome(run: &RunSummary) -> String {
     format!("Outcome: **{}**. {}", outcome_word(ending.outcome), prose(&ending.summary))
 }
 
-const fn outcome_word(outcome: Outcome) -> &'static str {
+pub(super) const fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Refused => "refused",

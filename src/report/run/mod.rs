@@ -1,10 +1,12 @@
 //! The evidence of a run, from its events: Markdown for people, JSON for programs.
 
 mod markdown;
+mod result;
 mod summary;
 
 pub(super) use markdown::cell;
 pub use markdown::run_markdown;
+pub use result::run_result;
 pub use summary::{Attempt, RunSummary, StepRun, StepState, run_json};
 
 #[cfg(test)]
@@ -24,6 +26,11 @@ mod tests {
         let text = run_markdown(&events[..11], &sample::rich());
         assert!(text.contains("**unfinished**"), "{text}");
         assert!(run_markdown(&[], &sample::minimal()).contains("**not started**"));
+    }
+
+    #[test]
+    fn a_result_is_a_few_lines() {
+        insta::assert_snapshot!("result", run_result(&RunSummary::of(&sample::events())));
     }
 
     #[test]

@@ -143,7 +143,8 @@ impl RunSummary {
         self.attempts.last().and_then(|attempt| attempt.ending.as_ref()).map(|ending| ending.outcome)
     }
 
-    fn take(&mut self, Stamped { at, event }: &Stamped) {
+    /// Adds one event. A key that fails twice is in `failures` twice; [`RunSummary::of`] lists it once.
+    pub fn take(&mut self, Stamped { at, event }: &Stamped) {
         match event {
             Event::RunStarted { run, digest, attempt, .. } => {
                 (self.run, self.digest) = (Some(run.clone()), Some(digest.clone()));

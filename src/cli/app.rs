@@ -1,0 +1,79 @@
+//! The whole tool as a table of contents.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::{apply, check, completions, logging, man, preview, report};
+
+/// Redis migrations that are reviewed like code and run to the end
+///
+/// A plan file says what moves where. `plan validate` judges it, `plan preview` shows the steps it comes to, `plan apply`
+/// runs them; after a stop or a crash the same command goes on where the run was.
+///
+/// Results go to standard output, everything else to standard error.
+#[derive(Parser)]
+#[command(name = "plan", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct App {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    logging: logging::Args,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done                          6  stale: plan, graph or server changed
+    1  the answer is no              7  sealed
+    2  the command line is wrong    70  a bug in plan
+    3  failed, a human must look    75  stopped, run the same command again
+    5  another runner has the run   130, 143  as 75, after a signal";
+
+#[derive(Subcommand)]
+enum Command {
+    Preview(preview::Args),
+    Check(check::Args),
+    Apply(apply::Args),
+    Report(report::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs the tool: reads `args` (the program's name first), does what they say, and answers with the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut out = Output::stdout();
+    let app = match App::try_parse_from(args) {
+        Ok(app) => app,
+        Err(error) => return Exit::of_usage(&error).into(),
+    };
+    logging::start(&app.logging);
+    let ended = catch_unwind(AssertUnwindSafe(|| dispatch(app, &mut out)));
+    let exit = match ended {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(failure)) => Exit::of_failure(&failure),
+        Err(_) => Exit::of_panic(),
+    };
+    exit.into()
+}
+
+/// The command line as clap knows it, for the pages that are generated from it.
+pub fn command() -> clap::Command {
+    App::command()
+}
+
+fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
+    let watched = app.logging.is_quiet();
+    match app.command {
+        Command::Preview(args) => preview::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Apply(args) => apply::run(args, watched, out),
+        Command::Report(args) => report::run(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => man::run(&args, out),
+    }
+}

@@ -1,0 +1,142 @@
+//! `plan apply`.
+
+use std::path::{Path, PathBuf};
+
+use super::evidence::Recorder;
+use super::exit::{Exit, Failure};
+use super::load::{Loaded, load};
+use super::output::Output;
+use super::secrets::passwords;
+use super::signals::StopSignal;
+use super::watch::{EventFile, ProgressArg};
+use crate::engine::ApplyRequest;
+use crate::planner::Digest;
+use crate::report::{Progress, RunSummary, run_result};
+use crate::step::{Event, Graph, Outcome, Stamped, StepId};
+
+/// Run a plan, or continue its run
+///
+/// The same command goes on after a stop, a crash or a reboot: what the destination has confirmed is not done again. A
+/// run that is finished is finished; applying it again changes nothing.
+///
+/// Ctrl-C stops at the next durable checkpoint (exit 130); a second one stops at once, as safely.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The plan file; `-` reads standard input
+    file: PathBuf,
+
+    /// Run nothing but the graph with this digest, as `plan preview` shows it
+    #[arg(long, value_name = "DIGEST")]
+    expect_digest: Option<Digest>,
+
+    /// Stop when this step is done
+    #[arg(long, value_name = "STEP", value_parser = step)]
+    until: Option<StepId>,
+
+    /// Append every event to this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+
+    /// How to show the run
+    #[arg(long, value_enum, default_value = "auto", value_name = "STYLE")]
+    progress: ProgressArg,
+
+    /// Where the run keeps its files [default: .plan/NAME]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// All that one process needs to work on a run.
+pub(super) struct Run<'a> {
+    /// What to run.
+    pub(super) loaded: Loaded,
+    /// Where its files are.
+    pub(super) state_dir: PathBuf,
+    /// The step to stop after.
+    pub(super) until: Option<StepId>,
+    /// The file of `--events`.
+    pub(super) events: Option<EventFile>,
+    /// What is shown meanwhile.
+    pub(super) progress: Progress,
+    /// Who may ask for a stop.
+    pub(super) stop: &'a StopSignal,
+}
+
+pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let loaded = load(&args.file)?;
+    expect_digest(args.expect_digest, loaded.digest)?;
+    expect_step(args.until, &loaded.graph)?;
+    let stop = StopSignal::listen()?;
+    let state_dir = args.state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
+    let events = args.events.as_deref().map(EventFile::open).transpose()?;
+    let progress = args.progress.renderer(alone);
+    let run = Run { loaded, state_dir, until: args.until, events, progress, stop: &stop };
+    let (outcome, summary) = perform(run)?;
+    out.print(&run_result(&summary))?;
+    Ok(match (outcome, stop.signal()) {
+        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
+        _ => Exit::Outcome(outcome),
+    })
+}
+
+/// Runs it, and answers how it ended and what its events say.
+pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
+    let Run { loaded, state_dir, until, mut events, mut progress, stop } = run;
+    let request = ApplyRequest {
+        passwords: passwords(&loaded.graph)?,
+        digest: loaded.digest.to_string(),
+        state_dir: state_dir.clone(),
+        until,
+        stop: stop.asked(),
+        graph: loaded.graph.clone(),
+    };
+    let mut recorder = Recorder::new(state_dir, loaded.graph);
+    let mut summary = RunSummary::default();
+    let outcome = crate::engine::apply(request, &mut |event: &Stamped| {
+        progress.show(event);
+        recorder.take(event);
+        if !matches!(event.event, Event::KeyFailed { .. }) {
+            summary.take(event); // The failed keys are counted in the figures; there may be too many to hold.
+        }
+        if let Some(file) = &mut events {
+            file.write(event);
+        }
+    });
+    Ok((outcome, summary))
+}
+
+/// Where the run of a plan keeps its files when nobody says otherwise.
+pub(super) fn default_state_dir(name: &str) -> PathBuf {
+    Path::new(".plan").join(name)
+}
+
+fn expect_digest(expected: Option<Digest>, actual: Digest) -> Result<(), Failure> {
+    match expected {
+        Some(expected) if expected != actual => {
+            Err(Failure::Digest { expected: expected.to_string(), actual: actual.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn expect_step(until: Option<StepId>, graph: &Graph) -> Result<(), Failure> {
+    let Some(until) = until.filter(|until| graph.steps.iter().all(|step| step.id != *until)) else { return Ok(()) };
+    let steps: Vec<&str> = graph.steps.iter().map(|step| step.id.name()).collect();
+    Err(Failure::Usage(format!("this plan has no step `{until}`: it has {}", steps.join(", "))))
+}
+
+fn step(text: &str) -> Result<StepId, String> {
+    const ALL: [StepId; 7] = [
+        StepId::Buffer,
+        StepId::Precheck,
+        StepId::Full,
+        StepId::Incremental,
+        StepId::Verify,
+        StepId::Cutover,
+        StepId::Cleanup,
+    ];
+    ALL.into_iter().find(|id| id.name() == text).ok_or_else(|| {
+        let names = ALL.map(StepId::name);
+        format!("no such step; there are {}", names.join(", "))
+    })
+}

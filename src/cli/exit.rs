@@ -1,0 +1,153 @@
+//! The one place that turns what happened into an exit code and a hint.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::step::Outcome;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// As a run or a check ended.
+    Outcome(Outcome),
+    /// The question was answered with no.
+    No,
+    /// The command line is wrong.
+    Usage,
+    /// `plan` itself is wrong.
+    Bug,
+    /// Stopped with a durable checkpoint by a signal.
+    Signal(Signal),
+}
+
+/// The signals that stop a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, a scheduler, a shutdown.
+    Terminate,
+}
+
+/// Why a subcommand could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The plan has faults; this is the whole report of them.
+    #[error("{0}")]
+    Faults(String),
+    /// The graph is not the one that was approved.
+    #[error(
+        "the plan's digest is {actual}, not the expected {expected}: it changed since it was reviewed\n\
+         help: review `plan preview` again, then pass the digest it shows"
+    )]
+    Digest {
+        /// What `--expect-digest` says.
+        expected: String,
+        /// What the plan comes to.
+        actual: String,
+    },
+    /// A command line that clap cannot judge.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that was named on the command line.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that was to be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Standard output, for another reason than that nobody reads it any more.
+    #[error("cannot write the result: {0}")]
+    Output(std::io::Error),
+    /// What a password is read from.
+    #[error("{0}")]
+    Secret(#[from] super::secrets::SecretError),
+    /// Signals cannot be caught, so no run could be stopped.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+    /// No run to report on.
+    #[error("{0}")]
+    NoRun(String),
+}
+
+impl Exit {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Outcome(outcome) => outcome.exit_code(),
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Bug => 70,
+            Self::Signal(Signal::Interrupt) => 130,
+            Self::Signal(Signal::Terminate) => 143,
+        }
+    }
+
+    /// Says what is wrong with the command line, or prints the help that was asked for.
+    pub(super) fn of_usage(error: &clap::Error) -> Self {
+        _ = error.print();
+        if error.use_stderr() { Self::Usage } else { Self::Outcome(Outcome::Done) }
+    }
+
+    /// Says why a subcommand failed.
+    pub(super) fn of_failure(failure: &Failure) -> Self {
+        let (exit, is_whole) = match failure {
+            Failure::Faults(_) => (Self::No, true),
+            Failure::Digest { .. } => (Self::Outcome(Outcome::Stale), false),
+            Failure::Usage(_) | Failure::Read { .. } | Failure::NoRun(_) => (Self::Usage, false),
+            Failure::Write { .. } | Failure::Output(_) | Failure::Secret(_) | Failure::Signals(_) => {
+                (Self::Outcome(Outcome::Failed), false)
+            }
+        };
+        let text = if is_whole { failure.to_string() } else { format!("error: {failure}\n") };
+        _ = std::io::stderr().write_all(text.as_bytes());
+        exit
+    }
+
+    /// The panic's own message is on standard error already.
+    pub(super) fn of_panic() -> Self {
+        _ = std::io::stderr().write_all(
+            b"error: this is a bug in plan, not in your plan file. A run keeps its checkpoint: the same command goes on.\n",
+        );
+        Self::Bug
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_has_the_documented_code() {
+        let outcomes = [
+            (Outcome::Done, 0),
+            (Outcome::Refused, 1),
+            (Outcome::Failed, 3),
+            (Outcome::Locked, 5),
+            (Outcome::Stale, 6),
+            (Outcome::Sealed, 7),
+            (Outcome::Stopped, 75),
+        ];
+        for (outcome, code) in outcomes {
+            assert_eq!(Exit::Outcome(outcome).code(), code);
+        }
+        let others = [Exit::No, Exit::Usage, Exit::Bug];
+        assert_eq!(others.map(Exit::code), [1, 2, 70]);
+        assert_eq!([Signal::Interrupt, Signal::Terminate].map(|signal| Exit::Signal(signal).code()), [130, 143]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What looks at a run's events as they come: the progress on standard error, the file of `--events`, and the evidence
+//! in the state directory. None of them can fail a run; each says once when it cannot write.
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use crate::report::{Progress, ProgressStyle};
+use crate::step::Stamped;
+
+/// How to show a run as it happens.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ProgressArg {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Tty,
+    /// A line for each change, figures every ten seconds
+    Plain,
+    /// Every event as a line of JSON
+    Json,
+    /// Nothing
+    None,
+}
+
+impl ProgressArg {
+    /// The renderer on standard error. `alone`: nothing else writes there.
+    pub(super) fn renderer(self, alone: bool) -> Progress {
+        let stderr = std::io::stderr();
+        let style = match self {
+            Self::Auto if alone && stderr.is_terminal() => ProgressStyle::Tty,
+            Self::Auto | Self::Plain => ProgressStyle::Plain,
+            Self::Tty => ProgressStyle::Tty,
+            Self::Json => ProgressStyle::Json,
+            Self::None => ProgressStyle::None,
+        };
+        Progress::new(style, Box::new(stderr))
+    }
+}
+
+/// A file that gets every event as a line of JSON, whole lines only. Only its owner may read it: keys have names.
+pub(super) struct EventFile {
+    path: PathBuf,
+    file: File,
+    broken: bool,
+}
+
+impl EventFile {
+    /// Opens the file to append to it; makes it when it is not there. A line that a crash cut off is closed first.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let open = || {
+            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+            if ends_inside_a_line(path)? {
+                file.write_all(b"\n")?;
+            }
+            Ok(file)
+        };
+        let file = open().map_err(|source| Failure::Write { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file, broken: false })
+    }
+
+    /// Appends one event. After a failure nothing more is written: a file with holes would be no evidence.
+    pub(super) fn write(&mut self, event: &Stamped) {
+        if self.broken {
+            return;
+        }
+        let line = serde_json::to_string(event).map_err(std::io::Error::from);
+        let written = line.and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()));
+        if let Err(error) = written {
+            self.broken = true;
+            tracing::error!("{} ends here, the run goes on: {error}", self.path.display());
+        }
+    }
+}
+
+/// Whether the last byte of a regular file is another one than a newline.
+fn ends_inside_a_line(path: &Path) -> std::io::Result<bool> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    File::open(path)?.read_exact_at(&mut last, metadata.len() - 1)?;
+    Ok(last != *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::step::Event;
+    use crate::unit::UnixMillis;
+
+    #[test]
+    fn events_are_lines_that_only_the_owner_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let event = Stamped { at: UnixMillis(1), event: Event::Notice { text: "a\nb".to_owned() } };
+        EventFile::open(&path).unwrap().write(&event);
+        EventFile::open(&path).unwrap().write(&event);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read: Vec<Stamped> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read, [event.clone(), event]);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_does_not_take_the_next_one_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        std::fs::write(&path, "{\"at\":1,\"ev").unwrap();
+        EventFile::open(&path)
+            .unwrap()
+            .write(&Stamped { at: UnixMillis(1), event: Event::Notice { text: String::new() } });
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().filter_map(|line| serde_json::from_str::<Stamped>(line).ok()).count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_does_not_stop_the_run() {
+        let mut full = EventFile::open(Path::new("/dev/full")).unwrap();
+        full.write(&Stamped { at: UnixMillis(1), event: Event::Notice { text: String::new() } });
+        assert!(full.broken);
+    }
+}

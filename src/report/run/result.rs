@@ -1,0 +1,38 @@
+//! The result of `apply` in a few aligned lines.
+
+use std::fmt::Write as _;
+
+use super::markdown::outcome_word;
+use super::summary::RunSummary;
+use crate::report::text::{Clean, grouped, spoken};
+use crate::step::FullProgress;
+use crate::unit::ByteSize;
+
+/// How this process's work on a run ended.
+pub fn run_result(run: &RunSummary) -> String {
+    let mut rows = vec![];
+    if let Some(ending) = run.attempts.last().and_then(|attempt| attempt.ending.as_ref()) {
+        rows.push(("outcome", format!("{} after {}", outcome_word(ending.outcome), spoken(ending.seconds))));
+        rows.push(("", Clean(&ending.summary).to_string()));
+    }
+    if let Some(progress) = &run.progress {
+        rows.push(("keys", keys(progress)));
+        rows.push(("dump", format!("{} worked off", ByteSize(progress.applied))));
+    }
+    rows.retain(|(_, value)| !value.is_empty());
+    rows.iter().fold(String::new(), |mut out, (name, value)| {
+        _ = writeln!(out, "{name:<8} {value}");
+        out
+    })
+}
+
+fn keys(progress: &FullProgress) -> String {
+    let FullProgress { keys, filtered, expired, skipped, failed, .. } = progress;
+    let mut text = grouped(*keys);
+    let others =
+        [(filtered, "left out by rule"), (expired, "expired"), (skipped, "existed already"), (failed, "failed")];
+    for (count, word) in others.into_iter().filter(|(count, _)| **count > 0) {
+        _ = write!(text, ", {} {word}", grouped(*count));
+    }
+    text
+}

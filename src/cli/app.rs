@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{apply, check, completions, logging, man, preview, report};
+use super::{apply, check, completions, demo, logging, man, preview, report};
 
 /// Redis migrations that are reviewed like code and run to the end
 ///
@@ -40,6 +40,7 @@ enum Command {
     Check(check::Args),
     Apply(apply::Args),
     Report(report::Args),
+    Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -73,6 +74,7 @@ fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args, out),
         Command::Apply(args) => apply::run(args, watched, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Demo(args) => demo::run(&args, watched, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),
     }

@@ -75,6 +75,9 @@ pub(super) enum Failure {
     /// Signals cannot be caught, so no run could be stopped.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
+    /// The demo could not be shown.
+    #[error(transparent)]
+    Demo(#[from] super::demo::DemoError),
     /// No run to report on.
     #[error("{0}")]
     NoRun(String),
@@ -104,9 +107,11 @@ impl Exit {
             Failure::Faults(_) => (Self::No, true),
             Failure::Digest { .. } => (Self::Outcome(Outcome::Stale), false),
             Failure::Usage(_) | Failure::Read { .. } | Failure::NoRun(_) => (Self::Usage, false),
-            Failure::Write { .. } | Failure::Output(_) | Failure::Secret(_) | Failure::Signals(_) => {
-                (Self::Outcome(Outcome::Failed), false)
-            }
+            Failure::Write { .. }
+            | Failure::Output(_)
+            | Failure::Secret(_)
+            | Failure::Demo(_)
+            | Failure::Signals(_) => (Self::Outcome(Outcome::Failed), false),
         };
         let text = if is_whole { failure.to_string() } else { format!("error: {failure}\n") };
         _ = std::io::stderr().write_all(text.as_bytes());

@@ -5,6 +5,7 @@ mod app;
 mod apply;
 mod check;
 mod completions;
+mod demo;
 mod evidence;
 mod exit;
 mod load;

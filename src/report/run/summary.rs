@@ -143,6 +143,15 @@ impl RunSummary {
         self.attempts.last().and_then(|attempt| attempt.ending.as_ref()).map(|ending| ending.outcome)
     }
 
+    /// How long the newest attempt took for a step that is done.
+    pub fn seconds_of(&self, step: StepId) -> Option<f64> {
+        let runs = self.attempts.iter().flat_map(|attempt| &attempt.steps).filter(|run| run.step == step);
+        runs.rev().find_map(|run| match run.state {
+            StepState::Done { seconds } => Some(seconds),
+            _ => None,
+        })
+    }
+
     /// Adds one event. A key that fails twice is in `failures` twice; [`RunSummary::of`] lists it once.
     pub fn take(&mut self, Stamped { at, event }: &Stamped) {
         match event {

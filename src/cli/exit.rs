@@ -71,7 +71,7 @@ pub(super) enum Failure {
     Output(std::io::Error),
     /// What a password is read from.
     #[error("{0}")]
-    Secret(#[from] super::secrets::SecretError),
+    Secret(#[from] super::secrets::PasswordError),
     /// Signals cannot be caught, so no run could be stopped.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

@@ -2,5 +2,7 @@
 //! result. Pure: the same plan gives the same graph on every machine.
 
 mod digest;
+mod expand;
 
 pub use digest::{Digest, DigestError, digest};
+pub use expand::expand;

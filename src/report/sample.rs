@@ -1,11 +1,11 @@
 //! Graphs and events for the golden tests.
 
 use crate::step::{
-    BufferWork, Check, CleanupWork, DbRule, DbSource, Endpoint, Event, FullProgress, FullWork, Graph, KeyFailure,
-    KeyPattern, Limits, OnConflict, OnUnsupported, Outcome, PrecheckWork, Selection, Stamped, Step, StepId, Verdict,
-    Work,
+    BufferWork, Check, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, Event, Eviction, FullProgress,
+    FullWork, Graph, KeyFailure, KeyPattern, Limits, OnConflict, OnUnsupported, Outcome, PrecheckWork, Role, Selection,
+    SourceExpect, Stamped, Step, StepId, Verdict, Work,
 };
-use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, Offset, Period, ReplId, SecretRef, UnixMillis};
+use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, Offset, Percent, Period, ReplId, SecretRef, UnixMillis};
 
 /// A graph in which every parameter is set.
 pub(super) fn rich() -> Graph {
@@ -34,6 +34,17 @@ pub(super) fn rich() -> Graph {
     graph.source.username = Some("migrator".to_owned());
     graph.source.password = Some(SecretRef::File("/run/secrets/cart-src".into()));
     graph.destination.password = Some(SecretRef::Env("DST".to_owned()));
+    for step in &mut graph.steps {
+        if let Work::Precheck(precheck) = &mut step.work {
+            precheck.source = SourceExpect { version: ">=2.8, <6".parse().ok(), role: Some(Role::Master) };
+            precheck.destination = DestinationExpect {
+                version: None,
+                eviction: Some(Eviction::NoEviction),
+                empty: Some(true),
+                free_memory: Some(Percent(120)),
+            };
+        }
+    }
     graph
 }
 
@@ -56,7 +67,13 @@ fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
         password: None,
     };
     let step = |id, after: &[StepId], always, work| Step { id, after: after.to_vec(), always, work };
-    let precheck = PrecheckWork { selection: selection.clone(), on_conflict: OnConflict::Fail, limits: limits.clone() };
+    let precheck = PrecheckWork {
+        source: SourceExpect::default(),
+        destination: DestinationExpect::default(),
+        selection: selection.clone(),
+        on_conflict: OnConflict::Fail,
+        limits: limits.clone(),
+    };
     let full = FullWork { selection, on_conflict: OnConflict::Fail, on_unsupported: OnUnsupported::Report, limits };
     let cleanup = CleanupWork { keep_run_record: "30d".parse::<Period>().ok() };
     Graph {

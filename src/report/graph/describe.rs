@@ -2,8 +2,8 @@
 
 use crate::report::text::Clean;
 use crate::step::{
-    BufferWork, CleanupWork, DbRule, DbSource, Endpoint, FullWork, KeyPattern, Limits, OnConflict, OnUnsupported,
-    PrecheckWork, Selection, Step, Work,
+    BufferWork, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, FullWork, KeyPattern, Limits, OnConflict,
+    OnUnsupported, PrecheckWork, Selection, SourceExpect, Step, Work,
 };
 
 /// A step in words.
@@ -35,7 +35,10 @@ fn buffer(work: &BufferWork) -> Description {
 }
 
 fn precheck(work: &PrecheckWork) -> Description {
-    let mut facts = keys(&work.selection);
+    let mut facts = vec![];
+    facts.extend(joined(&source_expect(&work.source)).map(|text| ("source", text)));
+    facts.extend(joined(&destination_expect(&work.destination)).map(|text| ("destination", text)));
+    facts.extend(keys(&work.selection));
     facts.push(("on conflict", on_conflict(work.on_conflict).to_owned()));
     facts.push(("spool room", format!("up to {}", work.limits.spool)));
     Description {
@@ -68,6 +71,32 @@ fn cleanup(work: &CleanupWork) -> Description {
         facts: vec![("run record", kept)],
         not_known: &[],
     }
+}
+
+/// What a plan expects, as it says it.
+fn source_expect(expect: &SourceExpect) -> Vec<String> {
+    let version = expect.version.as_ref().map(|range| format!("version {range}"));
+    let role = expect.role.as_ref().map(|role| format!("role {}", name(role)));
+    version.into_iter().chain(role).collect()
+}
+
+fn destination_expect(expect: &DestinationExpect) -> Vec<String> {
+    let parts = [
+        expect.version.as_ref().map(|range| format!("version {range}")),
+        expect.eviction.as_ref().map(|policy| format!("eviction {}", name(policy))),
+        expect.empty.map(|empty| if empty { "empty".to_owned() } else { "not empty".to_owned() }),
+        expect.free_memory.map(|share| format!("free memory at least {share} of what the source uses")),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// The word a plan has for it.
+fn name(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn joined(parts: &[String]) -> Option<String> {
+    (!parts.is_empty()).then(|| format!("must be: {}", parts.join(", ")))
 }
 
 fn keys(selection: &Selection) -> Vec<(&'static str, String)> {

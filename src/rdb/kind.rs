@@ -94,17 +94,47 @@ const TABLE: [(Kind, u8, Option<Dialect>, u16, &str); 27] = [
     (Kind::ValkeyHash2, 22, Some(Dialect::Valkey), 80, "hash"),
 ];
 
+/// Numbers below this one may be types.
+const NUMBERS: usize = 32;
+
+/// The table by number, for each dialect: every key of a dump is looked up.
+static REDIS: [Option<Kind>; NUMBERS] = by_number(Dialect::Redis);
+static VALKEY: [Option<Kind>; NUMBERS] = by_number(Dialect::Valkey);
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "it is computed when compiling")]
+const fn by_number(dialect: Dialect) -> [Option<Kind>; NUMBERS] {
+    let mut numbers = [None; NUMBERS];
+    let mut row = 0;
+    while row < TABLE.len() {
+        let (kind, number, only, ..) = TABLE[row];
+        let known = match only {
+            None => true,
+            Some(only) => only as u8 == dialect as u8,
+        };
+        if known {
+            numbers[number as usize] = Some(kind);
+        }
+        row += 1;
+    }
+    numbers
+}
+
 impl Kind {
     /// The type that `number` means in a dump of this dialect; `None` when it is not known.
     #[must_use]
+    #[inline]
     pub fn of(number: u8, dialect: Dialect) -> Option<Self> {
-        let row = TABLE.iter().find(|row| row.1 == number && row.2.is_none_or(|only| only == dialect))?;
-        Some(row.0)
+        let numbers = match dialect {
+            Dialect::Redis => &REDIS,
+            Dialect::Valkey => &VALKEY,
+        };
+        numbers.get(usize::from(number)).copied()?
     }
 
+    #[inline]
     fn row(self) -> (u8, Option<Dialect>, u16, &'static str) {
-        // Every kind has its row: `each_kind_has_a_row` goes through them all.
-        TABLE.iter().find(|row| row.0 == self).map_or((0, None, 1, "string"), |row| (row.1, row.2, row.3, row.4))
+        // Every kind has its row, in the order of the enum: `each_kind_has_a_row` goes through them all.
+        TABLE.get(self as usize).map_or((0, None, 1, "string"), |row| (row.1, row.2, row.3, row.4))
     }
 
     /// The number that stands for this type in a dump and in a RESTORE payload.
@@ -138,7 +168,8 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_row_and_reads_back() {
-        for row in TABLE {
+        for (number, row) in TABLE.into_iter().enumerate() {
+            assert_eq!(row.0 as usize, number, "the rows stand in the order of the enum");
             assert_eq!(Kind::of(row.1, row.2.unwrap_or(Dialect::Redis)), Some(row.0));
             assert_eq!(row.0.number(), row.1);
         }

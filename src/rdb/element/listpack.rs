@@ -193,9 +193,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_listpack_that_a_server_wrote_reads() {
-        // HSET h a 1 b -5000 on 7.0: DUMP's blob.
+        // HSET h a 1 b -5000 on 7.0.15: DUMP's blob.
         let bytes = b"\x13\0\0\0\x04\0\x81a\x02\x01\x01\x81b\x02\xf1\x78\xec\x03\xff";
-        assert_eq!(bytes.len(), 19);
         assert_eq!(walk(bytes).unwrap(), [&b"a"[..], b"1", b"b", b"-5000"]);
     }
 

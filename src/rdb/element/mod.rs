@@ -3,6 +3,8 @@
 
 mod atom;
 mod blob;
+#[cfg(test)]
+mod goldens;
 mod input;
 mod intset;
 mod item;

@@ -6,13 +6,12 @@ use super::input::Steps;
 use super::input::Stop;
 use super::input::poll;
 use super::item::Element;
-use super::text::int;
+use super::text::head;
 use crate::rdb::Cursor;
-use crate::rdb::Encoding;
-use crate::rdb::Length;
 use crate::rdb::LzfStream;
 use crate::rdb::RdbError;
 use crate::rdb::RdbFault;
+use crate::rdb::StringHead;
 
 /// Bytes in each part of a string value but the last. Fixed, so that the parts do not depend on how the bytes came.
 pub const STRING_PART: usize = 256 << 10;
@@ -88,15 +87,13 @@ impl TextParts {
 /// Reads how the string is written, up to its bytes.
 fn begin(cursor: &mut Cursor<'_>) -> Result<Form, Stop> {
     let at = cursor.at();
-    Ok(match Length::read(cursor)?.ok_or(Stop::More)? {
-        Length::Plain(left) => Form::Raw { left },
-        Length::Encoded(Encoding::Lzf) => {
-            let packed = cursor.length("a compressed string's length")?;
-            let original = cursor.length("a compressed string's length")?;
-            let stream = LzfStream::new(packed, original).map_err(|fault| damaged(at, fault))?;
+    Ok(match head(cursor)? {
+        StringHead::Raw(left) => Form::Raw { left },
+        StringHead::Int(number) => Form::Int(i64::from(number)),
+        StringHead::Lzf { compressed, original } => {
+            let stream = LzfStream::new(compressed, original).map_err(|fault| damaged(at, fault))?;
             Form::Lzf { stream: Box::new(stream), at }
         }
-        Length::Encoded(encoding) => Form::Int(int(cursor, encoding)?),
     })
 }
 

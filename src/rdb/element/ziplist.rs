@@ -155,10 +155,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_ziplist_that_a_server_wrote_reads() {
-        // RPUSH l ab 3 1000 on 2.8: the blob of the dump.
-        let bytes = b"\x15\0\0\0\x10\0\0\0\x03\0\0\x02ab\x04\xf4\x02\xc0\xe8\x03\xff";
-        assert_eq!(bytes.len(), 21);
-        assert_eq!(walk(bytes).unwrap(), [&b"ab"[..], b"3", b"1000"]);
+        // RPUSH l a 12 -5000 70000 on 2.8.17: DUMP's blob.
+        let bytes = b"\x19\0\0\0\x13\0\0\0\x04\0\0\x01a\x03\xfd\x02\xc0x\xec\x04\xf0p\x11\x01\xff";
+        assert_eq!(walk(bytes).unwrap(), [&b"a"[..], b"12", b"-5000", b"70000"]);
     }
 
     #[test]

@@ -21,9 +21,9 @@ impl Caps {
         self.version
     }
 
-    /// HSET takes many fields; before, only HMSET does.
+    /// HSET takes many fields; before, only HMSET does. (4.0 knows it already, but its release candidates do not.)
     pub(super) fn hset_many(self) -> bool {
-        self.version.has_redis((4, 0))
+        self.version.has_redis((5, 0))
     }
 
     /// HPEXPIREAT: fields of a hash expire by themselves.

@@ -125,6 +125,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(30))]
         #[test]
         fn a_set_of_ids_gives_the_same_answers(
             ids in prop::collection::btree_set((0u64..5000, 0u64..3), 0..2000),

@@ -4,11 +4,11 @@ use redis::{
     AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError, Value,
     aio::MultiplexedConnection,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::{ControlError, Timeouts, dial};
-use crate::resp::RefusalKind;
+use super::{ControlError, NetFault, Stream, Timeouts, dial};
+use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader};
 use crate::unit::{Address, Secret};
 
 /// A connection that asks one thing after another, in RESP2. Opening it sends `AUTH` when there is a password, then
@@ -34,19 +34,15 @@ impl Control {
         password: Option<&Secret>,
         timeouts: Timeouts,
     ) -> Result<Self, ControlError> {
-        let stream = dial(address, timeouts).await?;
+        let mut stream = dial(address, timeouts).await?;
+        greet(&mut stream, username, password).await?;
         let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeouts.read));
         let (connection, driver) = MultiplexedConnection::new_with_config(&bare, stream.compat(), config)
             .await
             .map_err(|error| ControlError::of(&error, address, "connect", timeouts.read))?;
         async_std::task::spawn(driver);
-        let mut control = Self { connection, address: address.clone(), timeouts };
-        if let Some(password) = password {
-            control.authenticate(username, password).await?;
-        }
-        control.greet().await?;
-        Ok(control)
+        Ok(Self { connection, address: address.clone(), timeouts })
     }
 
     /// The server.
@@ -100,41 +96,76 @@ impl Control {
         Ok(pairs.into_iter().nth(1))
     }
 
-    async fn authenticate(&mut self, username: Option<&str>, password: &Secret) -> Result<(), ControlError> {
-        let mut command = redis::cmd("AUTH");
-        if let Some(username) = username {
-            command.arg(username);
-        }
-        command.arg(password.expose_secret());
-        self.command(&command).await.map(drop)
-    }
-
-    /// A server that lets us in answers `PING`, or refuses it for a reason that other commands may not meet.
-    async fn greet(&mut self) -> Result<(), ControlError> {
-        let command = redis::cmd("PING");
-        match self.command(&command).await {
-            Ok(Value::SimpleString(_) | Value::BulkString(_)) => Ok(()),
-            Ok(other) => Err(self.unexpected(&command, short(&other))),
-            Err(error) => match error.refusal() {
-                Some(
-                    RefusalKind::NoPermission
-                    | RefusalKind::Loading
-                    | RefusalKind::Busy
-                    | RefusalKind::MasterDown
-                    | RefusalKind::Misconf
-                    | RefusalKind::UnknownCommand,
-                ) => Ok(()),
-                _ => Err(error),
-            },
-        }
-    }
-
     fn fault(&self, error: &RedisError, command: &str) -> ControlError {
         ControlError::of(error, &self.address, command, self.timeouts.read)
     }
 
     fn unexpected(&self, command: &Cmd, seen: String) -> ControlError {
         ControlError::Unexpected { address: self.address.clone(), command: name(command), seen }
+    }
+}
+
+/// `AUTH` and `PING`, before the `redis` crate takes over: a server that turns us away at the door (protected mode,
+/// `maxclients`) says so before it is asked, which the crate would not hear.
+async fn greet(stream: &mut Stream, username: Option<&str>, password: Option<&Secret>) -> Result<(), ControlError> {
+    let mut reader = ReplyReader::default();
+    if let Some(password) = password {
+        let words = [Some("AUTH"), username, Some(password.expose_secret())];
+        let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
+        ask(stream, &mut reader, "AUTH", &words).await?;
+    }
+    match ask(stream, &mut reader, "PING", &[b"PING"]).await {
+        // It lets us in; other commands may not meet what PING met.
+        Err(ControlError::Refused { refusal, .. }) if PASSABLE.contains(&refusal.kind) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Refusals of `PING` by a server that is open to us.
+const PASSABLE: [RefusalKind; 6] = [
+    RefusalKind::NoPermission,
+    RefusalKind::Loading,
+    RefusalKind::Busy,
+    RefusalKind::MasterDown,
+    RefusalKind::Misconf,
+    RefusalKind::UnknownCommand,
+];
+
+async fn ask(
+    stream: &mut Stream,
+    reader: &mut ReplyReader,
+    command: &str,
+    words: &[&[u8]],
+) -> Result<(), ControlError> {
+    let mut request = Zeroizing::new(Vec::with_capacity(4 << 10));
+    resp::command(&mut request, words);
+    // A server that has turned us away takes nothing; what it said is still to be read.
+    let sent = stream.write_all(&request).await;
+    loop {
+        let unexpected = |seen: String| ControlError::Unexpected {
+            address: stream.address().clone(),
+            command: command.to_owned(),
+            seen,
+        };
+        match reader.next() {
+            Ok(Some(Reply::Simple(_) | Reply::Bulk(Some(_)))) => return Ok(()),
+            Ok(Some(Reply::Error(text))) => {
+                let refusal = Refusal::of(&String::from_utf8_lossy(text));
+                let address = stream.address().clone();
+                return Err(ControlError::Refused { address, command: command.to_owned(), refusal });
+            }
+            Ok(Some(other)) => return Err(unexpected(format!("{other:?}").chars().take(120).collect())),
+            Ok(None) => {}
+            Err(error) => return Err(unexpected(error.to_string())),
+        }
+        match stream.read(reader.space(4 << 10)).await {
+            Ok(0) => {
+                sent?;
+                return Err(stream.fault(NetFault::Closed("waiting for a reply")).into());
+            }
+            Ok(count) => reader.commit(count),
+            Err(error) => return Err(sent.err().unwrap_or(error).into()),
+        }
     }
 }
 
@@ -148,4 +179,115 @@ fn name(command: &Cmd) -> String {
 
 fn short(value: &Value) -> String {
     format!("{value:?}").chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use async_std::{
+        io::{ReadExt, WriteExt},
+        net::TcpListener,
+        task::block_on,
+    };
+
+    use super::*;
+
+    /// Opens a connection to a server that gives these answers, one to each thing it is sent (the first unasked when
+    /// `eager`), then closes; what `then` makes of the connection, and all that the server was sent.
+    fn play<T>(
+        answers: &[&str],
+        eager: bool,
+        password: Option<&str>,
+        then: impl AsyncFnOnce(Result<Control, ControlError>) -> T,
+    ) -> (T, String) {
+        block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = Address::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+            let answers: Vec<String> = answers.iter().map(|answer| (*answer).to_owned()).collect();
+            let server = async_std::task::spawn(async move {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut heard = String::new();
+                let mut buffer = [0; 1 << 12];
+                for (index, answer) in answers.iter().enumerate() {
+                    if index > 0 || !eager {
+                        let count = socket.read(&mut buffer).await.unwrap();
+                        heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+                    }
+                    socket.write_all(answer.as_bytes()).await.unwrap();
+                }
+                heard
+            });
+            let secret = password.map(Secret::from);
+            let timeouts = Timeouts { read: std::time::Duration::from_secs(20), ..Timeouts::default() };
+            let control = Control::open(&address, None, secret.as_ref(), timeouts).await;
+            let outcome = then(control).await;
+            (outcome, server.await)
+        })
+    }
+
+    async fn refusal(outcome: Result<Control, ControlError>) -> Option<RefusalKind> {
+        outcome.unwrap_err().refusal()
+    }
+
+    #[test]
+    fn nothing_but_auth_and_ping_is_sent_to_open() {
+        let (opened, heard) = play(&["+OK\r\n", "+PONG\r\n"], false, Some("hunter2"), async |control| control.is_ok());
+        assert!(opened);
+        assert_eq!(heard, "*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n*1\r\n$4\r\nPING\r\n");
+    }
+
+    #[test]
+    fn a_server_that_turns_us_away_unasked_is_heard() {
+        for (answer, kind) in [
+            ("-ERR max number of clients reached\r\n", RefusalKind::MaxClients),
+            ("-DENIED Redis is running in protected mode because ...\r\n", RefusalKind::ProtectedMode),
+        ] {
+            assert_eq!(play(&[answer], true, None, refusal).0, Some(kind));
+        }
+    }
+
+    #[test]
+    fn ping_may_be_refused_where_other_commands_are_not() {
+        for answer in ["-NOPERM no\r\n", "-LOADING Redis is loading the dataset in memory\r\n", "-BUSY script\r\n"] {
+            assert!(play(&[answer], false, None, async |control| control.is_ok()).0, "{answer}");
+        }
+        assert_eq!(play(&["-NOAUTH needed\r\n"], false, None, refusal).0, Some(RefusalKind::NoAuth));
+        let (error, _) = play(&["HTTP/1.1 400\r\n"], false, None, async |control| control.unwrap_err());
+        assert!(error.to_string().contains("is it a Redis or Valkey server"), "{error}");
+    }
+
+    #[test]
+    fn answers_and_refusals_are_told_apart() {
+        let config = "*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n";
+        let exec = "*2\r\n+OK\r\n-WRONGTYPE Operation against a key\r\n";
+        let answers = ["+PONG\r\n", config, "*0\r\n", "-OOM command not allowed\r\n", exec, "$6\r\nrole:m\r\n"];
+        play(&answers, false, None, async |control| {
+            let mut control = control.unwrap();
+            assert_eq!(control.config_get("maxmemory").await, Ok(Some("0".into())));
+            assert_eq!(control.config_get("no-such").await, Ok(None));
+            let error = control.command(redis::cmd("SET").arg("key").arg("value")).await.unwrap_err();
+            assert_eq!(error.refusal(), Some(RefusalKind::OutOfMemory));
+            assert!(error.to_string().ends_with("refused SET: OOM command not allowed"), "{error}");
+            let Ok(Value::Array(results)) = control.command(&redis::cmd("EXEC")).await else { panic!("no array") };
+            assert!(matches!(results[..], [Value::Okay, Value::ServerError(_)]), "{results:?}");
+            assert_eq!(control.info(None).await, Ok("role:m".into()));
+            let gone = control.command(&redis::cmd("PING")).await.unwrap_err();
+            assert!(matches!(&gone, ControlError::Net(_)) && gone.retryable(), "{gone}");
+        });
+    }
+
+    #[test]
+    fn a_transaction_refused_when_queued_says_why() {
+        let answers = [
+            "+PONG\r\n",
+            "+OK\r\n-ERR wrong number of arguments for 'set' command\r\n-EXECABORT Transaction \
+            discarded because of previous errors.\r\n",
+        ];
+        play(&answers, false, None, async |control| {
+            let mut pipeline = redis::pipe();
+            pipeline.atomic().cmd("SET").arg("key");
+            let error = control.unwrap().pipeline(&pipeline).await.unwrap_err();
+            assert_eq!(error.refusal(), Some(RefusalKind::ExecAbort));
+            assert!(error.to_string().contains("because of: ERR wrong number of arguments"), "{error}");
+        });
+    }
 }

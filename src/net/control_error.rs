@@ -13,7 +13,7 @@ pub enum ControlError {
     #[error(transparent)]
     Net(#[from] NetError),
     /// The server refused.
-    #[error("{address} refused {command}: {refusal}{}", advice(.refusal.kind))]
+    #[error("{address} refused {command}: {refusal}{}", advice(.command, .refusal.kind))]
     Refused {
         /// The server.
         address: Address,
@@ -97,8 +97,11 @@ fn cause(error: &redis::RedisError) -> Option<String> {
 }
 
 /// What to do about it; empty where the server's words say enough.
-fn advice(kind: RefusalKind) -> &'static str {
+fn advice(command: &str, kind: RefusalKind) -> &'static str {
     match kind {
+        RefusalKind::Arity if command == "AUTH" => {
+            ". It is older than Redis 6 and knows no users: remove `username` from the plan"
+        }
         RefusalKind::NoAuth => ". It needs a password: give `password` (and `username`) in the plan",
         RefusalKind::WrongPassword => ". Check `username` and what `password` refers to",
         RefusalKind::NoPasswordSet => ". It has no password: remove `password` from the plan",

@@ -107,6 +107,9 @@ const TEXTS: [(&str, RefusalKind); 14] = [
     ("select is not allowed in cluster mode", RefusalKind::DbRange),
 ];
 
+/// Characters of a refusal's text that are shown.
+const SHOWN: usize = 160;
+
 impl Refusal {
     /// Judges an error reply, given without its `-`. The part in which servers from Redis 5 on repeat the arguments of
     /// a command they do not know is dropped: an argument may be a secret.
@@ -123,8 +126,12 @@ impl Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Without a full stop: it stands within a sentence.
-        f.write_str(self.text.trim_end_matches('.'))
+        // Within a sentence: without a full stop, and without the essay on protected mode.
+        let text = self.text.trim_end_matches('.');
+        match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => write!(f, "{}…", text.get(..end).unwrap_or_default()),
+            None => f.write_str(text),
+        }
     }
 }
 
@@ -155,6 +162,13 @@ mod tests {
         for (text, kind) in cases {
             assert_eq!(Refusal::of(text).kind, kind, "{text}");
         }
+    }
+
+    #[test]
+    fn a_long_text_is_shown_short() {
+        let shown = Refusal::of(&format!("DENIED {}", "é".repeat(1000))).to_string();
+        assert_eq!((shown.chars().count(), shown.ends_with("é…")), (161, true));
+        assert_eq!(Refusal::of("NOAUTH Authentication required.").to_string(), "NOAUTH Authentication required");
     }
 
     #[test]

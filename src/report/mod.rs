@@ -1,1 +1,3 @@
-//! (skeleton)
+//! What people and programs see of a plan and a run.
+
+pub mod diagnostics;

@@ -83,8 +83,9 @@ impl Faults<'_> {
         let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let message = format!("{} mixes {}; it takes exactly one", subject(path), shown.join(" and "));
         let mut problem = Problem::new(&shape::ONE_FORM, path.clone(), message);
-        for name in &names {
-            problem = problem.label(self.place(&path.key(name)).key_or_value(), "");
+        for (position, name) in names.iter().enumerate() {
+            let text = if position == 0 { "one form" } else { "another" };
+            problem = problem.label(self.place(&path.key(name)).key_or_value(), text);
         }
         let conditions = names.iter().any(|name| matches!(*name, "lag" | "source_idle"));
         let help = if conditions {

@@ -49,7 +49,7 @@ pub(in crate::plan) struct Located {
 impl Located {
     /// The range to label for the value: a whole block would cover the screen, so its key stands for it.
     pub(in crate::plan) fn short(self) -> Span {
-        if self.is_block { self.key.unwrap_or(Span::at(self.value.start)) } else { self.value }
+        self.key.filter(|_| self.is_block).unwrap_or(self.value)
     }
 
     /// The range of the key, or of the value when it has none.

@@ -1,0 +1,88 @@
+//! `plan validate`.
+
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use crate::plan::{self, Report};
+use crate::report::diagnostics::{Style, human, json};
+
+/// More is not a plan; reading stops, and the file is reported as too large.
+const MAX_READ: u64 = 64 << 20;
+
+/// Judge plan files without touching any server
+///
+/// Checks the YAML, the schema and what the values mean together, and shows everything that is wrong at once. Exits with 0
+/// when every plan is valid, 1 when one is not, and 2 when a file cannot be read.
+#[derive(Debug, clap::Args)]
+pub struct ValidateArgs {
+    /// Plan files; `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// How to show what is wrong
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+
+    /// Take warnings for errors
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people, with the lines of the file
+    Human,
+    /// One JSON object for all files
+    Json,
+}
+
+/// Runs `plan validate`; answers the exit code. Results go to `out`, unreadable files to `err`.
+///
+/// # Errors
+/// When `out` or `err` cannot be written.
+pub fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let mut reports = vec![];
+    let mut code = 0;
+    for file in &args.files {
+        match read(file) {
+            Ok(bytes) => reports.push(judge(file, &bytes)),
+            Err(error) => {
+                code = 2;
+                writeln!(err, "error: cannot read {}: {error}", file.display())?;
+            }
+        }
+    }
+    let refused = |report: &Report| report.errors() > 0 || (args.deny_warnings && report.warnings() > 0);
+    if code == 0 && reports.iter().any(refused) {
+        code = 1;
+    }
+    match args.format {
+        Format::Human => {
+            for report in &reports {
+                out.write_all(human(report, style).as_bytes())?;
+            }
+        }
+        Format::Json => writeln!(out, "{:#}", json(&reports.iter().collect::<Vec<_>>()))?,
+    }
+    out.flush()?;
+    Ok(code)
+}
+
+fn judge(file: &Path, bytes: &[u8]) -> Report {
+    let name = if file == Path::new("-") { "<stdin>".into() } else { file.to_string_lossy() };
+    match plan::load(&name, bytes) {
+        Ok(loaded) => loaded.warnings,
+        Err(report) => report,
+    }
+}
+
+/// A plan's bytes.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    if file == Path::new("-") {
+        io::stdin().lock().take(MAX_READ).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(file)?.take(MAX_READ).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}

@@ -66,7 +66,7 @@ impl ControlError {
             let detail = error.detail().map(str::to_owned).or_else(|| cause(error));
             let text = detail.map_or_else(|| code.to_owned(), |detail| format!("{code} {detail}"));
             let refusal = if command.eq_ignore_ascii_case("AUTH") {
-                Refusal::of_secret_request(&text)
+                Refusal::of(&text)
             } else {
                 Refusal::of(&text)
             };

@@ -1,0 +1,26 @@
+//! The one harness: real servers, a client, the tool itself, a network that fails on request, data and a comparer.
+
+mod client;
+mod comparer;
+mod dataset;
+mod difference;
+mod flavour;
+mod plan;
+mod proxy;
+mod random;
+mod reply;
+mod server;
+mod tool;
+mod value;
+
+pub use client::{Client, Command, ToArgument};
+pub use comparer::Comparer;
+pub use dataset::{Dataset, Size};
+pub use difference::{Comparison, Difference};
+pub use flavour::{ALL, Flavour};
+pub use plan::Plan;
+pub use proxy::{Direction, Fault, Proxy};
+pub use random::Random;
+pub use reply::Reply;
+pub use server::Server;
+pub use tool::{Finished, Tool};

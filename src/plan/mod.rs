@@ -1,10 +1,18 @@
 //! The plan file: text, spans, schema, raw and checked types, and what is wrong with it.
 
 mod checked;
+pub mod fault;
+mod load;
 pub mod raw;
+mod rules;
 mod schema;
+mod text;
+mod yaml;
 
 pub use checked::{
     Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_CONNECTIONS, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan,
 };
+pub use fault::{Fault, Label, Problem, Report, Severity};
+pub use load::{Loaded, load};
 pub use schema::{schema_json, schema_text};
+pub use text::{Path, Position, Segment, Source, Span};

@@ -1,5 +1,14 @@
-//! The JSON schema of the plan file.
+//! The JSON schema of the plan file, and what is wrong with a value by it.
 
+mod branch;
+mod check;
+mod formats;
 mod generate;
+mod prune;
+mod suggest;
+mod tree;
+mod words;
 
+pub(super) use check::{Checker, Finding};
 pub use generate::{schema_json, schema_text};
+pub(super) use prune::prune;

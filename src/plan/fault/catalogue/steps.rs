@@ -1,0 +1,44 @@
+//! Faults of the steps: phases, conditions, windows, hooks, the end.
+
+use super::rows;
+
+rows! {
+    FULL_MISSING = "P401", Error, "changes are followed without a copy",
+        "`incremental` follows the writes that come after a copy of the dataset; without `full` it would apply changes to data that is not there. \
+         Write `migration: [full, incremental]`. An interrupted run goes on by itself with the same plan.";
+    SAME_PHASE = "P402", Error, "a phase is written twice",
+        "Each phase of `migration` runs once. A second `full` would copy the dataset again over itself. Delete one of the two; to repeat a finished \
+         migration, use a plan with another name.";
+    PHASE_ORDER = "P403", Error, "the phases are in the wrong order",
+        "Phases run in the order they are written, and changes can only be followed after the copy. Write `migration: [full, incremental]`.";
+    NEEDS_INCREMENTAL = "P404", Error, "a block has no meaning without the incremental phase",
+        "`stop`, `cutover` and `windows.cutover` say how following the source ends. With `migration: [full]` nothing is followed: the run ends \
+         with the copy and these blocks would be ignored. Add `incremental` to `migration`, or delete the block.";
+    STOP_FORM = "P405", Error, "stop needs one list of conditions",
+        "`stop` holds `any` (one must hold) or `all` (all must hold), one of the two. Without a condition nothing could end but the deadline, which \
+         never counts as success. Put the other list inside as one of the conditions.";
+    DEADLINE_TOO_EARLY = "P406", Error, "the deadline comes before the conditions can hold",
+        "A condition must hold `for` a time, and the deadline passes before that time can be over, so the condition can never end the run. Raise \
+         `deadline.after`, or lower the condition's `for`.";
+    TIMEZONE = "P407", Error, "the time zone is not an IANA name",
+        "Windows are read in one time zone, written by its IANA name, such as `Europe/Berlin`, or `UTC`. Abbreviations (CET, EST) and offsets \
+         (+01:00) do not say when summer time begins. Only the form of the name is checked here; that the machine knows it, is checked at the start.";
+    HOOK_NEVER = "P408", Error, "a hook's moment never comes",
+        "The hook runs at a moment that this plan never reaches, because the phase or the step is not part of it. A hook that never runs is worse \
+         than none, as somebody relies on it. Choose another moment, or add the phase.";
+    EMPTY_PROGRAM = "P409", Error, "a program has no name",
+        "`run` takes the program and its arguments as a list, and runs it without a shell. The first item is the program; it cannot be \
+         empty. For a shell line write `[sh, -c, \"...\"]`.";
+    ACCOUNT_FORM = "P410", Error, "an account needs a user or a program, not both",
+        "An account is removed by deleting an ACL user (`user`) or by a program of yours (`run`), for a source before Redis 6 or a service \
+         with its own API. With neither nothing would happen; with both it would be open which one counts.";
+    ZERO_TIME = "P411", Error, "a time of zero can never be enough",
+        "A timeout or deadline of `0s` is over before it starts, so the step would fail every time. Leave the key out for the default, or give a \
+         time that the work can be done in.";
+    NO_FENCE = "P412", Warning, "nothing keeps writers off the source",
+        "With `fence: none` the run believes that you have stopped every writer. A write that comes to the source after the last one was \
+         followed is lost, without a trace. Prefer `client_pause`, unless the source refuses it.";
+    EMPTY_AND_CONFLICT = "P413", Warning, "an expectation contradicts what conflicts mean",
+        "The destination is expected to be empty, and yet `on_conflict` says what to do with keys that exist. The run refuses to start when there are \
+         any, so `on_conflict` never acts. Keep the one that is meant.";
+}

@@ -1,0 +1,9 @@
+//! What can be wrong with a plan: the catalogue of faults, and the problems found in one file.
+
+pub mod catalogue;
+mod problem;
+mod report;
+
+pub use catalogue::{Fault, Severity};
+pub use problem::{Label, Problem};
+pub use report::Report;

@@ -1,0 +1,69 @@
+//! One thing that is wrong with a plan.
+
+use super::catalogue::{Fault, Severity};
+use crate::plan::text::{Path, Span};
+
+/// One thing that is wrong with a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The row of the catalogue.
+    pub fault: &'static Fault,
+    /// The value it is about; the whole plan when empty.
+    pub path: Path,
+    /// What is wrong, in a sentence without a full stop.
+    pub message: String,
+    /// Where; the first is the place of the fault, the others explain it. Empty when the text cannot be shown.
+    pub labels: Vec<Label>,
+    /// The way out.
+    pub help: Option<String>,
+}
+
+/// A range of the text and what to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The range.
+    pub span: Span,
+    /// A few words; may be empty.
+    pub text: String,
+}
+
+impl Problem {
+    /// A problem without a place.
+    #[must_use]
+    pub fn new(fault: &'static Fault, path: Path, message: impl Into<String>) -> Self {
+        Self { fault, path, message: message.into(), labels: vec![], help: None }
+    }
+
+    /// Adds a place; the first is the place of the fault.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says the way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says the way out, when there is one.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.fault.severity
+    }
+
+    /// The place of the fault.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        self.labels.first().map(|label| label.span)
+    }
+}

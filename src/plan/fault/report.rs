@@ -1,0 +1,71 @@
+//! Everything that is wrong with one plan file.
+
+use std::sync::Arc;
+
+use super::Problem;
+use super::catalogue::Severity;
+use crate::plan::text::Source;
+
+/// Everything that is wrong with one plan file, in the order of the text.
+#[derive(Clone, Debug)]
+pub struct Report(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    source: Arc<Source>,
+    shown: Arc<str>,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    /// A report on `source`. `shown` is its text as it may be shown: byte for byte as long, without secrets and without
+    /// characters that a terminal obeys. Problems that say the same thing are kept once.
+    #[must_use]
+    pub fn new(source: Arc<Source>, shown: Arc<str>, mut problems: Vec<Problem>) -> Self {
+        for label in problems.iter_mut().flat_map(|problem| &mut problem.labels) {
+            label.span = label.span.clamped(&shown);
+        }
+        let order = |problem: &Problem| (problem.span().unwrap_or_default(), problem.fault.code);
+        problems.sort_by(|a, b| (order(a), &a.path, &a.message).cmp(&(order(b), &b.path, &b.message)));
+        problems.dedup_by(|a, b| {
+            (a.fault.code, a.span(), &a.path, &a.message) == (b.fault.code, b.span(), &b.path, &b.message)
+        });
+        Self(Box::new(Inner { source, shown, problems }))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    /// The file's text as it may be shown: spans fit it.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.0.shown
+    }
+
+    /// The problems, in the order of the text.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.0.problems
+    }
+
+    /// How many problems make the plan invalid.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.0.problems.iter().filter(|problem| problem.severity() == Severity::Error).count()
+    }
+
+    /// How many problems are risks only.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.0.problems.len() - self.errors()
+    }
+
+    /// A report on the same file with other problems, for what is found out later, such as by the precheck.
+    #[must_use]
+    pub fn with(&self, problems: Vec<Problem>) -> Self {
+        Self::new(self.0.source.clone(), self.0.shown.clone(), problems)
+    }
+}

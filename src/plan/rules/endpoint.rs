@@ -1,0 +1,217 @@
+//! Rules of `source` and `destination`.
+
+use std::net::IpAddr;
+
+use super::url::Url;
+use super::{Checking, Rule};
+use crate::plan::fault::Problem;
+use crate::plan::fault::catalogue::endpoints;
+use crate::plan::raw;
+use crate::plan::text::{Path, Span, is_variable_name};
+use crate::step::VersionRange;
+use crate::unit::{Address, SecretRef};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { reads: &["source.url"], check: |checking| url(checking, "source", checking.raw.source.url.as_deref()) },
+    Rule {
+        reads: &["destination.url"],
+        check: |checking| url(checking, "destination", Some(&checking.raw.destination.url)),
+    },
+    Rule { reads: &["source.url", "destination.url"], check: same_server },
+    Rule { reads: &["source.url", "source.rdb"], check: source_form },
+    Rule { reads: &["source.url"], check: rdb_with_server },
+    Rule { reads: &[], check: |checking| secret(checking, "source", checking.raw.source.password.as_ref()) },
+    Rule { reads: &[], check: |checking| secret(checking, "destination", checking.raw.destination.password.as_ref()) },
+    Rule { reads: &["source.password"], check: source_user },
+    Rule { reads: &["destination.password"], check: destination_user },
+    Rule {
+        reads: &["source.url", "source.tls"],
+        check: |checking| tls(checking, "source", checking.raw.source.url.as_deref(), checking.raw.source.tls.as_ref()),
+    },
+    Rule {
+        reads: &["destination.url", "destination.tls"],
+        check: |checking| {
+            tls(checking, "destination", Some(&checking.raw.destination.url), checking.raw.destination.tls.as_ref());
+        },
+    },
+    Rule { reads: &[], check: ranges },
+];
+
+fn url(checking: &mut Checking<'_>, side: &str, url: Option<&str>) {
+    let Some(url) = url else { return };
+    let Err(faults) = Url::parse(url) else { return };
+    let path = Path::parse(side).key("url");
+    let place = checking.at(&path.to_string()).value;
+    for fault in faults {
+        let range = inside(place, checking.text, url, &fault.range);
+        let problem = Problem::new(fault.fault, path.clone(), fault.message).label(range, "").help(fault.help);
+        checking.report(problem);
+    }
+}
+
+/// The bytes of the file that a part of a scalar comes from; the whole scalar when escapes or line breaks hide them.
+fn inside(scalar: Span, text: &str, value: &str, range: &std::ops::Range<usize>) -> Span {
+    let raw = scalar.of(text);
+    match raw.find(value) {
+        Some(start) => Span::new(scalar.start + start + range.start, scalar.start + start + range.end),
+        None => scalar,
+    }
+}
+
+fn same_server(checking: &mut Checking<'_>) {
+    let source = checking.raw.source.url.as_deref().and_then(|url| Url::parse(url).ok());
+    let (Some(source), Ok(destination)) = (source, Url::parse(&checking.raw.destination.url)) else { return };
+    if canonical(&source.address) == canonical(&destination.address) {
+        let problem = checking
+            .problem(
+                &endpoints::SAME_SERVER,
+                "destination.url",
+                "source and destination are the same server",
+                "the destination",
+            )
+            .label(checking.value("source.url"), "the source");
+        checking.report(problem);
+    }
+}
+
+/// The address with one spelling for the names of this machine.
+fn canonical(address: &Address) -> Address {
+    let Address::Tcp { host, port } = address else { return address.clone() };
+    let host = host.to_lowercase();
+    let host = host.trim_end_matches('.');
+    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    Address::Tcp { host: if loopback { "localhost".to_owned() } else { host.to_owned() }, port: *port }
+}
+
+fn source_form(checking: &mut Checking<'_>) {
+    let source = &checking.raw.source;
+    let problem = match (&source.url, &source.rdb) {
+        (Some(_), Some(_)) => checking
+            .problem(
+                &endpoints::SOURCE_FORM,
+                "source.rdb",
+                "the source has both a url and a dump file",
+                "the dump file",
+            )
+            .label(checking.value("source.url"), "the url")
+            .help("keep one of them"),
+        (None, None) => checking
+            .problem(
+                &endpoints::SOURCE_FORM,
+                "source",
+                "the source has neither a url nor a dump file",
+                "`url` is missing here",
+            )
+            .help("write for example `source: { url: redis://host:6379 }`"),
+        _ => return,
+    };
+    checking.report(problem);
+}
+
+fn rdb_with_server(checking: &mut Checking<'_>) {
+    let source = &checking.raw.source;
+    if source.rdb.is_none() || source.url.is_some() {
+        return;
+    }
+    let keys = [
+        ("topology", source.topology.is_some()),
+        ("username", source.username.is_some()),
+        ("password", source.password.is_some()),
+        ("tls", source.tls.is_some()),
+        ("expect", source.expect.is_some()),
+    ];
+    for (key, _) in keys.into_iter().filter(|(_, present)| *present) {
+        let path = Path::parse("source").key(key);
+        let span = checking.key(&path.to_string());
+        let problem = Problem::new(&endpoints::RDB_WITH_SERVER, path, format!("a dump file has no `{key}`"))
+            .label(span, "has no effect")
+            .label(checking.value("source.rdb"), "the dump file");
+        checking.report(problem);
+    }
+}
+
+fn secret(checking: &mut Checking<'_>, side: &str, secret: Option<&SecretRef>) {
+    let Some(secret) = secret else { return };
+    let (key, message, help) = match secret {
+        SecretRef::Env(name) if !is_variable_name(name) => (
+            "env",
+            "this is not the name of an environment variable",
+            "names have letters, digits and `_`; do not put the password itself here",
+        ),
+        SecretRef::File(path) if path.as_os_str().is_empty() => {
+            ("file", "the path of the secret's file is empty", "write for example `{ file: /run/secrets/redis }`")
+        }
+        SecretRef::Command(argv) if argv.first().is_none_or(|program| program.trim().is_empty()) => (
+            "command",
+            "the command for the secret names no program",
+            "write for example `{ command: [pass, show, redis/prod] }`",
+        ),
+        _ => return,
+    };
+    let path = format!("{side}.password.{key}");
+    let problem = checking.problem(&endpoints::SECRET_REFERENCE, &path, message, "").help(help);
+    checking.report(problem);
+}
+
+fn source_user(checking: &mut Checking<'_>) {
+    let source = &checking.raw.source;
+    if source.url.is_some() && source.username.is_some() && source.password.is_none() {
+        user_without_password(checking, "source.username");
+    }
+}
+
+fn destination_user(checking: &mut Checking<'_>) {
+    let destination = &checking.raw.destination;
+    if destination.username.is_some() && destination.password.is_none() {
+        user_without_password(checking, "destination.username");
+    }
+}
+
+fn user_without_password(checking: &mut Checking<'_>, path: &str) {
+    let message = "a user without a password is never sent to the server";
+    let problem = checking
+        .problem(&endpoints::USER_WITHOUT_PASSWORD, path, message, "this user")
+        .help("add `password: { env: NAME }`, or delete the user");
+    checking.report(problem);
+}
+
+fn tls(checking: &mut Checking<'_>, side: &str, url: Option<&str>, tls: Option<&raw::Tls>) {
+    let Some(tls) = tls else { return };
+    let path = format!("{side}.tls");
+    if url.and_then(|url| Url::parse(url).ok()).is_some_and(|url| !url.tls) {
+        let message = "certificates are given, but the connection is not encrypted";
+        let problem = Problem::new(&endpoints::TLS_UNUSED, Path::parse(&path), message)
+            .label(checking.key(&path), "has no effect")
+            .label(checking.value(&format!("{side}.url")), "not `rediss://`")
+            .help("write `rediss://` in the url, or delete `tls`");
+        checking.report(problem);
+    }
+    let (present, absent) = match (&tls.cert, &tls.key) {
+        (Some(_), None) => ("cert", "key"),
+        (None, Some(_)) => ("key", "cert"),
+        _ => return,
+    };
+    let path = format!("{path}.{present}");
+    let message = format!("`{present}` needs `{absent}` beside it");
+    let problem = checking.problem(&endpoints::TLS_PAIR, &path, message, "one half");
+    checking.report(problem);
+}
+
+fn ranges(checking: &mut Checking<'_>) {
+    let source = checking.raw.source.expect.as_ref().and_then(|expect| expect.version.clone());
+    let destination = checking.raw.destination.expect.as_ref().and_then(|expect| expect.version.clone());
+    range(checking, "source.expect.version", source.as_ref());
+    range(checking, "destination.expect.version", destination.as_ref());
+}
+
+fn range(checking: &mut Checking<'_>, path: &str, range: Option<&VersionRange>) {
+    if range.is_some_and(|range| !range.is_possible()) {
+        let problem = checking.problem(
+            &endpoints::IMPOSSIBLE_RANGE,
+            path,
+            "no version fulfils all of these comparisons",
+            "contradicts itself",
+        );
+        checking.report(problem);
+    }
+}

@@ -1,0 +1,99 @@
+//! What the schema accepts and this version does not execute.
+
+use super::url::Url;
+use super::{Checking, Rule};
+use crate::plan::fault::catalogue::later;
+use crate::plan::fault::{Fault, Problem};
+use crate::plan::raw::{Phase, Tls, Topology, VerifyMode};
+use crate::plan::text::Path;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { reads: &["migration"], check: incremental },
+    Rule { reads: &["verify.mode"], check: verify },
+    Rule { reads: &[], check: blocks },
+    Rule { reads: &["source.url"], check: source_tls },
+    Rule { reads: &["destination.url"], check: destination_tls },
+    Rule { reads: &[], check: topologies },
+];
+
+/// A block that is not executed, and whether the plan has it.
+const BLOCKS: [(&str, &Fault, fn(&Checking<'_>) -> bool); 6] = [
+    ("stop", &later::LATER_STOP, |checking| checking.raw.stop.is_some()),
+    ("windows", &later::LATER_WINDOWS, |checking| checking.raw.windows.is_some()),
+    ("cutover", &later::LATER_CUTOVER, |checking| checking.raw.cutover.is_some()),
+    ("hooks", &later::LATER_HOOKS, |checking| checking.raw.hooks.as_ref().is_some_and(|hooks| !hooks.is_empty())),
+    ("source.rdb", &later::LATER_RDB, |checking| checking.raw.source.rdb.is_some()),
+    ("cleanup.accounts", &later::LATER_ACCOUNTS, |checking| {
+        let accounts = checking.raw.cleanup.as_ref().and_then(|cleanup| cleanup.accounts.as_ref());
+        accounts.is_some_and(|accounts| !accounts.is_empty())
+    }),
+];
+
+fn not_yet(fault: &'static Fault, path: &str, span: crate::plan::text::Span) -> Problem {
+    let message = format!("`{path}` is valid, but this version does not execute it yet");
+    Problem::new(fault, Path::parse(path), message).label(span, "not executed by this version")
+}
+
+fn blocks(checking: &mut Checking<'_>) {
+    for (path, fault, present) in BLOCKS {
+        if present(checking) {
+            let problem =
+                not_yet(fault, path, checking.key(path)).help("leave it out, or wait for a version that executes it");
+            checking.report(problem);
+        }
+    }
+}
+
+fn incremental(checking: &mut Checking<'_>) {
+    let Some(index) = checking.raw.migration.iter().position(|phase| *phase == Phase::Incremental) else { return };
+    let path = format!("migration[{index}]");
+    let message = "`incremental` is valid, but this version does not execute it yet";
+    let problem = checking
+        .problem(&later::LATER_INCREMENTAL, &path, message, "not executed by this version")
+        .help("write `migration: [full]`, and stop the writers before the copy");
+    checking.report(problem);
+}
+
+fn verify(checking: &mut Checking<'_>) {
+    if checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyMode::None) {
+        let problem = not_yet(&later::LATER_VERIFY, "verify.mode", checking.value("verify.mode"));
+        checking.report(problem.help("write `verify: { mode: none }`, or leave it out"));
+    }
+}
+
+fn source_tls(checking: &mut Checking<'_>) {
+    let source = &checking.raw.source;
+    if let Some(url) = &source.url {
+        encrypted(checking, "source", url, source.tls.as_ref());
+    }
+}
+
+fn destination_tls(checking: &mut Checking<'_>) {
+    let destination = &checking.raw.destination;
+    encrypted(checking, "destination", &destination.url, destination.tls.as_ref());
+}
+
+fn encrypted(checking: &mut Checking<'_>, side: &str, url: &str, tls: Option<&Tls>) {
+    let scheme = Url::parse(url).is_ok_and(|url| url.tls);
+    let (url, block) = (format!("{side}.url"), format!("{side}.tls"));
+    let mut problem = match (scheme, tls) {
+        (true, _) => not_yet(&later::LATER_TLS, &url, checking.value(&url)),
+        (false, Some(_)) => not_yet(&later::LATER_TLS, &block, checking.key(&block)),
+        (false, None) => return,
+    };
+    if scheme && tls.is_some() {
+        problem = problem.label(checking.key(&block), "nor this");
+    }
+    checking.report(problem.help("connect in plain text inside a network you trust, or through a tunnel"));
+}
+
+fn topologies(checking: &mut Checking<'_>) {
+    let sides = [("source", &checking.raw.source.topology), ("destination", &checking.raw.destination.topology)];
+    for (side, topology) in sides {
+        if topology.as_ref().is_some_and(|topology| *topology != Topology::Standalone) {
+            let path = format!("{side}.topology");
+            let problem = not_yet(&later::LATER_TOPOLOGY, &path, checking.value(&path));
+            checking.report(problem.help("give the url of one server and leave `topology` out"));
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Rules of phases, conditions, windows, hooks and the end.
+
+use super::{Checking, Rule};
+use crate::plan::checked;
+use crate::plan::fault::Problem;
+use crate::plan::fault::catalogue::{keys, steps};
+use crate::plan::raw::{Condition, Fence, Moment, Phase, VerifyMode};
+use crate::plan::text::Path;
+use crate::step::OnConflict;
+use crate::unit::Period;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { reads: &["migration"], check: phases },
+    Rule { reads: &["migration"], check: needs_incremental },
+    Rule { reads: &["stop.any", "stop.all"], check: stop_form },
+    Rule { reads: &["stop.any", "stop.all", "stop.deadline"], check: deadline },
+    Rule { reads: &["windows.timezone"], check: timezone },
+    Rule { reads: &["migration", "verify", "hooks"], check: hooks },
+    Rule { reads: &["cleanup.accounts"], check: accounts },
+    Rule { reads: &[], check: zero_times },
+    Rule { reads: &[], check: fence },
+    Rule { reads: &["limits.spool", "limits.chunk_above"], check: chunks },
+    Rule { reads: &["on_conflict"], check: empty_and_conflict },
+];
+
+/// The areas of the IANA time zone database.
+const AREAS: [&str; 11] = [
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Etc",
+    "Europe",
+    "Indian",
+    "Pacific",
+];
+
+fn phases(checking: &mut Checking<'_>) {
+    let phases = &checking.raw.migration;
+    let position = |phase: Phase| phases.iter().position(|other| *other == phase);
+    let (full, incremental) = (position(Phase::Full), position(Phase::Incremental));
+    let mut found = vec![];
+    if let (None, Some(index)) = (full, incremental) {
+        let message = "changes are followed, but nothing is copied first";
+        found.push(checking.problem(
+            &steps::FULL_MISSING,
+            &format!("migration[{index}]"),
+            message,
+            "without `full` before it",
+        ));
+    }
+    if let (Some(full), Some(incremental)) = (full, incremental)
+        && incremental < full
+    {
+        let message = "changes can be followed only after the copy";
+        found.push(checking.problem(
+            &steps::PHASE_ORDER,
+            &format!("migration[{incremental}]"),
+            message,
+            "comes before `full`",
+        ));
+    }
+    for (index, phase) in phases.iter().enumerate() {
+        if let Some(first) = position(*phase).filter(|first| *first < index) {
+            let problem = checking
+                .problem(&steps::SAME_PHASE, &format!("migration[{index}]"), "a phase is written twice", "again")
+                .label(checking.value(&format!("migration[{first}]")), "first here");
+            found.push(problem);
+        }
+    }
+    for problem in found {
+        checking.report(problem.help("write `migration: [full]` or `migration: [full, incremental]`"));
+    }
+}
+
+fn follows(checking: &Checking<'_>) -> bool {
+    checking.raw.migration.contains(&Phase::Incremental)
+}
+
+fn needs_incremental(checking: &mut Checking<'_>) {
+    if follows(checking) {
+        return;
+    }
+    let raw = checking.raw;
+    let blocks = [
+        ("stop", raw.stop.is_some()),
+        ("cutover", raw.cutover.is_some()),
+        ("windows.cutover", raw.windows.as_ref().is_some_and(|windows| windows.cutover.is_some())),
+    ];
+    for (path, _) in blocks.into_iter().filter(|(_, present)| *present) {
+        let problem = Problem::new(
+            &steps::NEEDS_INCREMENTAL,
+            Path::parse(path),
+            format!("`{path}` has no meaning without `incremental`"),
+        )
+        .label(checking.key(path), "has no effect")
+        .label(checking.key("migration"), "a copy alone")
+        .help("write `migration: [full, incremental]`, or delete the block");
+        checking.report(problem);
+    }
+}
+
+fn stop_form(checking: &mut Checking<'_>) {
+    let Some(stop) = &checking.raw.stop else { return };
+    let problem = match (&stop.any, &stop.all) {
+        (None, None) => checking
+            .problem(&steps::STOP_FORM, "stop", "`stop` has no condition", "neither `any` nor `all`")
+            .help("write for example `any: [ { command: cutover } ]`"),
+        (Some(_), Some(_)) => Problem::new(&steps::STOP_FORM, Path::parse("stop"), "`stop` has both `any` and `all`")
+            .label(checking.key("stop.any"), "one list")
+            .label(checking.key("stop.all"), "another")
+            .help("keep one, and put the other inside as one of its conditions"),
+        _ => return,
+    };
+    checking.report(problem);
+}
+
+fn deadline(checking: &mut Checking<'_>) {
+    let Some(stop) = &checking.raw.stop else { return };
+    let Some(deadline) = &stop.deadline else { return };
+    let mut held = vec![];
+    for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
+        holds(list.as_deref().unwrap_or_default(), name, &mut held);
+    }
+    for (path, period) in held.into_iter().filter(|(_, period)| *period > deadline.after) {
+        let message = format!("the deadline of {} passes before `{path}: {period}` can be over", deadline.after);
+        let problem = checking
+            .problem(&steps::DEADLINE_TOO_EARLY, "stop.deadline.after", message, "too early")
+            .label(checking.value(&path), "must hold this long");
+        checking.report(problem);
+    }
+}
+
+/// How long each condition must hold, and where it says so.
+fn holds(conditions: &[Condition], path: &str, held: &mut Vec<(String, Period)>) {
+    for (index, condition) in conditions.iter().enumerate() {
+        match condition {
+            Condition::Any(inner) => holds(inner, &format!("{path}[{index}].any"), held),
+            Condition::All(inner) => holds(inner, &format!("{path}[{index}].all"), held),
+            Condition::Lag(lag) => held.push((format!("{path}[{index}].lag.for"), lag.held_for)),
+            Condition::SourceIdle(idle) => held.push((format!("{path}[{index}].source_idle.for"), idle.held_for)),
+            Condition::Command(_) => {}
+        }
+    }
+}
+
+fn timezone(checking: &mut Checking<'_>) {
+    let Some(windows) = &checking.raw.windows else { return };
+    if is_timezone(&windows.timezone) {
+        return;
+    }
+    let problem = checking
+        .problem(&steps::TIMEZONE, "windows.timezone", "this is not the name of a time zone", "not an IANA name")
+        .help("write for example `Europe/Berlin` or `UTC`");
+    checking.report(problem);
+}
+
+/// Whether a name has the form of one in the IANA database. Whether the machine knows it, is found out at the start.
+fn is_timezone(name: &str) -> bool {
+    let part = |part: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+');
+        part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(allowed)
+    };
+    match name.split_once('/') {
+        None => matches!(name, "UTC" | "GMT"),
+        Some((area, rest)) => AREAS.contains(&area) && rest.split('/').count() <= 2 && rest.split('/').all(part),
+    }
+}
+
+fn hooks(checking: &mut Checking<'_>) {
+    let follows = follows(checking);
+    let verifies = checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyMode::None);
+    for (index, hook) in checking.raw.hooks.iter().flatten().enumerate() {
+        let missing = match hook.at {
+            Moment::IncrementalCaughtUp | Moment::CutoverFenced | Moment::CutoverSealed | Moment::CutoverUndone
+                if !follows =>
+            {
+                Some("the plan does not follow changes")
+            }
+            Moment::VerifyPassed if !verifies => Some("the plan compares nothing"),
+            _ => None,
+        };
+        if let Some(why) = missing {
+            let problem = checking.problem(
+                &steps::HOOK_NEVER,
+                &format!("hooks[{index}].at"),
+                "the hook's moment never comes",
+                why,
+            );
+            checking.report(problem);
+        }
+        program(checking, &format!("hooks[{index}].run"), &hook.run);
+    }
+}
+
+fn program(checking: &mut Checking<'_>, path: &str, argv: &[String]) {
+    if argv.first().is_some_and(|program| program.trim().is_empty()) {
+        let problem =
+            checking.problem(&steps::EMPTY_PROGRAM, &format!("{path}[0]"), "the program has no name", "empty");
+        checking.report(problem);
+    }
+}
+
+fn accounts(checking: &mut Checking<'_>) {
+    let accounts = checking.raw.cleanup.as_ref().and_then(|cleanup| cleanup.accounts.as_ref());
+    for (index, account) in accounts.into_iter().flatten().enumerate() {
+        let path = format!("cleanup.accounts[{index}]");
+        let message = match (&account.user, &account.run) {
+            (Some(_), Some(_)) => Some("the account has both a user and a program"),
+            (None, None) => Some("the account has neither a user nor a program"),
+            _ => None,
+        };
+        if let Some(message) = message {
+            let place = checking.value(&format!("{path}.side"));
+            let problem = Problem::new(&steps::ACCOUNT_FORM, Path::parse(&path), message)
+                .label(place, "this account")
+                .help("write `user: NAME`, or `run: [program, arguments]`");
+            checking.report(problem);
+        }
+        program(checking, &format!("{path}.run"), account.run.as_deref().unwrap_or_default());
+    }
+}
+
+fn zero_times(checking: &mut Checking<'_>) {
+    let raw = checking.raw;
+    let mut times = vec![
+        ("cutover.timeout".to_owned(), raw.cutover.as_ref().and_then(|cutover| cutover.timeout)),
+        ("stop.deadline.after".to_owned(), raw.stop.as_ref().and_then(|stop| Some(stop.deadline.as_ref()?.after))),
+    ];
+    let hooks = raw.hooks.iter().flatten().enumerate();
+    times.extend(hooks.map(|(index, hook)| (format!("hooks[{index}].timeout"), hook.timeout)));
+    for (path, _) in times.into_iter().filter(|(_, time)| time.is_some_and(|time| time.0.is_zero())) {
+        let problem = checking.problem(&steps::ZERO_TIME, &path, "nothing can be done in no time", "zero");
+        checking.report(problem);
+    }
+}
+
+fn fence(checking: &mut Checking<'_>) {
+    let fence = checking.raw.cutover.as_ref().and_then(|cutover| cutover.fence);
+    if fence == Some(Fence::None) {
+        let problem = checking
+            .problem(
+                &steps::NO_FENCE,
+                "cutover.fence",
+                "nothing keeps writers off the source during the cutover",
+                "no fence",
+            )
+            .help("write `fence: client_pause`, unless every writer is stopped by other means");
+        checking.report(problem);
+    }
+}
+
+fn chunks(checking: &mut Checking<'_>) {
+    let limits = checked::limits(checking.raw.limits.as_ref());
+    if limits.chunk_above <= limits.spool {
+        return;
+    }
+    let message = format!("values of up to {} do not fit into a spool of {}", limits.chunk_above, limits.spool);
+    let raw = checking.raw.limits.as_ref();
+    let (chunk, spool) =
+        (raw.is_some_and(|limits| limits.chunk_above.is_some()), raw.is_some_and(|limits| limits.spool.is_some()));
+    let path = if spool { "limits.spool" } else { "limits.chunk_above" };
+    let mut problem =
+        checking.problem(&keys::CHUNK_OVER_SPOOL, path, message, if spool { "too small" } else { "too large" });
+    if spool && chunk {
+        problem = problem.label(checking.value("limits.chunk_above"), "values up to this in one piece");
+    }
+    checking.report(problem);
+}
+
+fn empty_and_conflict(checking: &mut Checking<'_>) {
+    let empty = checking.raw.destination.expect.as_ref().and_then(|expect| expect.empty) == Some(true);
+    let acts = matches!(checking.raw.on_conflict, Some(OnConflict::Skip | OnConflict::Replace));
+    if empty && acts {
+        let message = "`on_conflict` never acts: the destination must be empty to start";
+        let problem = checking
+            .problem(&steps::EMPTY_AND_CONFLICT, "on_conflict", message, "has no effect")
+            .label(checking.value("destination.expect.empty"), "refuses any key");
+        checking.report(problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_zones_have_the_form_of_the_iana_database() {
+        for name in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "America/Port-au-Prince"] {
+            assert!(is_timezone(name), "{name}");
+        }
+        for name in
+            ["CET", "+01:00", "europe/berlin", "Berlin", "Europe/", "Europe", "", "Europa/Berlin", "Europe/A/B/C"]
+        {
+            assert!(!is_timezone(name), "{name}");
+        }
+    }
+}

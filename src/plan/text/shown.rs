@@ -1,0 +1,183 @@
+//! A plan's text as it may be shown: what looks like a literal secret is masked, and no character that a terminal
+//! obeys is left. The result is byte for byte as long as the text, so spans fit both.
+//!
+//! Masked are the values of keys that look like `password` and user and password inside urls. A text that has no tree,
+//! because it is no YAML, is masked line by line and rather too much than too little.
+
+use super::{Source, Span};
+use crate::plan::yaml::{Kind, Tree};
+
+/// The keys under a secret that say where it is, and so are no secret.
+const REFERENCES: [&str; 3] = ["env", "file", "command"];
+
+/// Parts of a key's name that make its value a secret.
+const SECRET_WORDS: [&str; 7] = ["pass", "secret", "token", "pwd", "credential", "auth", "psw"];
+
+/// The text as it may be shown.
+pub(in crate::plan) fn shown(source: &Source, tree: Option<&Tree>) -> String {
+    let mut masks = vec![];
+    for (start, line) in lines(source.text()) {
+        urls(start, line, &mut masks);
+    }
+    match tree {
+        Some(tree) => secrets_of_tree(source.text(), tree, &mut masks),
+        None => secrets_of_lines(source.text(), &mut masks),
+    }
+    masks.sort();
+    neutral(&masked(source.text(), &masks))
+}
+
+/// Whether a key's value is to be kept secret.
+pub(in crate::plan) fn is_secret_key(key: &str) -> bool {
+    let key = key.to_lowercase();
+    SECRET_WORDS.iter().any(|word| key.contains(word)) || strsim::damerau_levenshtein(&key, "password") <= 2
+}
+
+/// Whether `key`, under a secret, says where the secret is; also when misspelt.
+pub(in crate::plan) fn is_reference_key(key: &str) -> bool {
+    REFERENCES.iter().any(|known| *known == key || (key.len() > 2 && strsim::damerau_levenshtein(key, known) == 1))
+}
+
+/// Whether a text can be the name of an environment variable; anything else may be the secret itself.
+pub(in crate::plan) fn is_variable_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    first && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn secrets_of_tree(text: &str, tree: &Tree, masks: &mut Vec<Span>) {
+    for (key, value) in tree.mappings().flatten() {
+        let name = tree.scalar(*key);
+        if name.is_some_and(is_secret_key) {
+            secret_node(tree, *value, masks);
+        }
+    }
+    for node in tree.nodes() {
+        if let Kind::Scalar { text: value, .. } = &node.kind
+            && let Some((_, rest)) = value.split_once("://")
+            && rest.contains('@')
+        {
+            masks.push(user_info(node.span, text));
+        }
+    }
+}
+
+fn secret_node(tree: &Tree, number: usize, masks: &mut Vec<Span>) {
+    let Some(node) = tree.node(number) else { return };
+    match &node.kind {
+        Kind::Scalar { .. } => masks.push(node.span),
+        Kind::Sequence(items) => items.iter().for_each(|item| secret_node(tree, *item, masks)),
+        Kind::Mapping(entries) => {
+            for (key, value) in entries {
+                match tree.scalar(*key) {
+                    Some("env") if !tree.scalar(*value).is_some_and(is_variable_name) => {
+                        secret_node(tree, *value, masks)
+                    }
+                    Some(name) if is_reference_key(name) => {}
+                    _ => {
+                        masks.extend(tree.node(*key).map(|node| node.span));
+                        secret_node(tree, *value, masks);
+                    }
+                }
+            }
+        }
+        Kind::Alias(_) => {}
+    }
+}
+
+/// User and password of the url in a scalar; the whole scalar when escapes hide where they are.
+fn user_info(scalar: Span, text: &str) -> Span {
+    let raw = scalar.of(text);
+    match (raw.find("://"), raw.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 <= at => Span::new(scalar.start + scheme + 3, scalar.start + at),
+        _ => scalar,
+    }
+}
+
+/// User and password of urls in a line, up to the last `@` of it.
+fn urls(start: usize, line: &str, masks: &mut Vec<Span>) {
+    let Some(scheme) = line.find("://") else { return };
+    if let Some(at) = line.rfind('@').filter(|at| *at >= scheme + 3) {
+        masks.push(Span::new(start + scheme + 3, start + at));
+    }
+}
+
+/// The values of keys that look secret, line by line, in a text that may be no YAML.
+fn secrets_of_lines(text: &str, masks: &mut Vec<Span>) {
+    let lines: Vec<(usize, &str)> = lines(text).collect();
+    for (number, (start, line)) in lines.iter().enumerate() {
+        let Some(after) = after_secret_key(line) else { continue };
+        let value = line.get(after..).unwrap_or_default();
+        let following = lines.get(number + 1..).unwrap_or_default();
+        let inside = following.iter().take_while(|(_, next)| next.trim().is_empty() || indent(next) > indent(line));
+        let opening = value.trim_start_matches(['{', ' ', '\t', '"', '\'']);
+        let reference =
+            if opening.is_empty() { following.first().map_or("", |(_, next)| next.trim_start()) } else { opening };
+        let refers = value.trim_start().starts_with('{') || value.trim().is_empty();
+        if refers && REFERENCES.iter().any(|known| reference.starts_with(known)) {
+            continue;
+        }
+        masks.push(Span::new(start + after, start + line.len()));
+        masks.extend(inside.map(|(start, next)| Span::new(*start, start + next.len())));
+    }
+}
+
+/// The byte after the `:` of the first key of a line that looks secret.
+fn after_secret_key(line: &str) -> Option<usize> {
+    line.match_indices(':').map(|(colon, _)| colon).find_map(|colon| {
+        let before = line.get(..colon)?.trim_end_matches(['"', '\'', ' ']);
+        let word_start =
+            before.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map_or(0, |at| at + 1);
+        let word = before.get(word_start..).unwrap_or(before);
+        (word.len() > 2 && is_secret_key(word)).then_some(colon + 1)
+    })
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t']).len()
+}
+
+/// Lines without their ends, and where they start.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n').scan(0, |start, line| {
+        let at = *start;
+        *start += line.len();
+        Some((at, line.trim_end_matches(['\n', '\r'])))
+    })
+}
+
+/// The text with every byte of the masks, line ends aside, as `*`. The masks are sorted.
+fn masked(text: &str, masks: &[Span]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut masks = masks.iter().peekable();
+    let mut until = 0;
+    for (at, c) in text.char_indices() {
+        while let Some(mask) = masks.next_if(|mask| mask.start <= at) {
+            until = until.max(mask.end);
+        }
+        if at < until && !matches!(c, '\n' | '\r') {
+            out.extend(std::iter::repeat_n('*', c.len_utf8()));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The text with stand-ins of the same length for characters that move the cursor or reorder what is shown.
+fn neutral(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let line_end = c == '\n' || (c == '\r' && rest.peek() == Some(&'\n'));
+        let obeyed = c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        out.push(match (obeyed && !line_end && c != '\t', c.len_utf8()) {
+            (false, _) => c,
+            (true, 1) => '?',
+            (true, 2) => '¿',
+            (true, _) => '\u{fffd}',
+        });
+    }
+    out
+}

@@ -1,5 +1,7 @@
 //! Writes small dumps and says what they hold.
 
+#![expect(clippy::cast_possible_truncation, reason = "every number here is small")]
+
 use super::*;
 use crate::rdb::Crc64;
 use crate::rdb::ModuleId;
@@ -215,7 +217,8 @@ pub(super) fn body(kind: Kind) -> Vec<u8> {
     let pair = [text("field"), vec![0xc1, 1, 2]].concat();
     match kind {
         Kind::String => text("value"),
-        Kind::List | Kind::Set | Kind::ListQuicklist => many(70, &xs(44)),
+        Kind::List => many(70, &text("e")),
+        Kind::Set | Kind::ListQuicklist => many(3, &xs(44)),
         Kind::Zset => [
             length(4),
             text("a"),

@@ -82,10 +82,10 @@ fn a_cut_anywhere_gives_the_items_before_it_and_says_truncated() {
 
 #[test]
 fn a_flipped_byte_is_never_taken_for_a_whole_dump() {
-    for magic in MAGICS.into_iter().filter(|magic| *magic > "REDIS0005") {
+    for magic in ["REDIS0006", "REDIS0013", "VALKEY080"] {
         let dump = everything(magic, limits(60));
         for at in 0..dump.bytes.len() {
-            for flip in [1, 2, 0x10, 0x40, 0x80, 0xff] {
+            for flip in [1, 0x40, 0x80, 0xff] {
                 let mut bytes = dump.bytes.clone();
                 bytes[at] ^= flip;
                 let mut decoder = Decoder::new(limits(60));
@@ -111,7 +111,7 @@ fn goes_on(dump: &Dump, point: &SafePoint, limits: Limits) {
     assert_eq!(decoder.safe_point(), point);
     let before = dump.ends.iter().filter(|end| **end <= point.at).count();
     assert!(point.at == 0 || dump.ends.contains(&point.at), "{point:?} is no boundary");
-    let rest = dump.bytes.get(point.at as usize..).unwrap();
+    let rest = dump.bytes.get(usize::try_from(point.at).unwrap()..).unwrap();
     let items = decode(&mut decoder, rest.chunks(97)).unwrap();
     assert_eq!(items, dump.items[before..]);
     assert!(decoder.is_done());

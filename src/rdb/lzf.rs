@@ -30,7 +30,7 @@ pub fn decompress(input: &[u8], original_len: usize, out: &mut Vec<u8>) -> Resul
 }
 
 /// Whether `compressed` bytes can make `original`.
-fn bounded(compressed: u64, original: u64) -> Result<(), RdbFault> {
+pub(super) fn bounded(compressed: u64, original: u64) -> Result<(), RdbFault> {
     let possible = compressed.saturating_mul(MOST_EXPANSION);
     if original <= possible { Ok(()) } else { Err(RdbFault::Length(original)) }
 }

@@ -4,16 +4,39 @@
 // Tests compute with numbers of their own making.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod buffer;
+mod crc64;
 mod cursor;
 pub mod element;
+mod decoder;
 mod error;
+mod header;
+mod item;
 mod kind;
+mod layout;
 mod length;
+mod limits;
 mod lzf;
+mod module_id;
+mod opcode;
+mod payload;
+mod record;
+mod safe_point;
+mod string;
+mod walk;
 
+pub use crc64::Crc64;
 pub use cursor::Cursor;
 pub use element::{Element, ElementReader, Pair, StreamCounters, StreamId, StreamMeta};
+pub use decoder::Decoder;
 pub use error::{RdbError, RdbFault};
+pub use header::Header;
+pub use item::{Access, Body, Checksum, Entry, Item, Value};
 pub use kind::Kind;
 pub use length::{Encoding, Length};
+pub use limits::Limits;
 pub use lzf::{LzfStream, decompress};
+pub use module_id::ModuleId;
+pub use payload::{Payload, append_payload, footer, payload_len, verify};
+pub use safe_point::SafePoint;
+pub use string::{StringHead, read_string};

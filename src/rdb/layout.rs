@@ -1,0 +1,126 @@
+//! What a value's body is made of, as far as needed to find its end (`rdbSaveObject` of rdb.c).
+
+use super::Kind;
+
+/// One part of a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// A string.
+    Text,
+    /// A length, or any number written as one.
+    Number,
+    /// This many bytes.
+    Bytes(u64),
+    /// A score as text: one byte of length (253 and up: NaN and the infinities), then the text.
+    Score,
+    /// The id of a module's type, written as a length.
+    ModuleId,
+    /// What a module wrote: numbered fields up to the end mark.
+    ModuleFields,
+    /// A count, and that many times these parts.
+    Many(&'static [Part]),
+}
+
+use Part::Bytes;
+use Part::Many;
+use Part::Number;
+use Part::Score;
+use Part::Text;
+
+const BLOB: &[Part] = &[Text];
+const TEXTS: &[Part] = &[Many(&[Text])];
+const PAIRS: Part = Many(&[Text, Text]);
+const PENDING: Part = Many(&[Bytes(16), Bytes(8), Number]);
+const OWN_PENDING: Part = Many(&[Bytes(16)]);
+
+const STREAM: &[Part] = &[
+    PAIRS,
+    // length, last id
+    Number,
+    Number,
+    Number,
+    Many(&[Text, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]),
+];
+const STREAM_2: &[Part] = &[
+    PAIRS,
+    // length, last id, first id, highest deleted id, entries added
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]),
+];
+const STREAM_3: &[Part] = &[
+    PAIRS,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]),
+];
+const STREAM_4: &[Part] = &[
+    PAIRS,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]),
+    // duration, most entries, producers, added, duplicates
+    Number,
+    Number,
+    Many(&[Text, Many(&[Text, Number, Number])]),
+    Number,
+    Number,
+];
+
+/// The body of a module's value, and of what it keeps outside of keys.
+pub(super) const MODULE: &[Part] = &[Part::ModuleId, Part::ModuleFields];
+
+/// What follows the opcode of key metadata: classes of a 32-bit specification each.
+pub(super) const KEY_META: &[Part] = &[Many(&[Bytes(4), Part::ModuleFields])];
+
+/// What follows the opcode of a slot import: the job's name, ranges of slots.
+pub(super) const SLOT_IMPORT: &[Part] = &[Text, Many(&[Number, Number])];
+
+/// The parts of a body; `None` when its end cannot be found.
+pub(super) const fn layout(kind: Kind) -> Option<&'static [Part]> {
+    Some(match kind {
+        Kind::String
+        | Kind::HashZipmap
+        | Kind::ListZiplist
+        | Kind::SetIntset
+        | Kind::ZsetZiplist
+        | Kind::HashZiplist
+        | Kind::HashListpack
+        | Kind::ZsetListpack
+        | Kind::SetListpack
+        | Kind::HashListpackExPreGa => BLOB,
+        Kind::List | Kind::Set | Kind::ListQuicklist => TEXTS,
+        Kind::Zset => &[Many(&[Text, Score])],
+        Kind::Hash => &[PAIRS],
+        Kind::Zset2 => &[Many(&[Text, Bytes(8)])],
+        Kind::ModulePreGa => return None,
+        Kind::Module2 => MODULE,
+        Kind::ListQuicklist2 => &[Many(&[Number, Text])],
+        Kind::StreamListpacks => STREAM,
+        Kind::StreamListpacks2 => STREAM_2,
+        Kind::StreamListpacks3 => STREAM_3,
+        Kind::StreamListpacks4 => STREAM_4,
+        Kind::HashMetadataPreGa => &[Many(&[Number, Text, Text])],
+        Kind::HashMetadata => &[Bytes(8), Many(&[Number, Text, Text])],
+        Kind::HashListpackEx => &[Bytes(8), Text],
+        Kind::ValkeyHash2 => &[Many(&[Text, Text, Bytes(8)])],
+    })
+}

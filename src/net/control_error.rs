@@ -65,11 +65,7 @@ impl ControlError {
         if let (Some(code), true) = (error.code(), is_server(error)) {
             let detail = error.detail().map(str::to_owned).or_else(|| cause(error));
             let text = detail.map_or_else(|| code.to_owned(), |detail| format!("{code} {detail}"));
-            let refusal = if command.eq_ignore_ascii_case("AUTH") {
-                Refusal::of_secret_request(&text)
-            } else {
-                Refusal::of(&text)
-            };
+            let refusal = Refusal::of(&text);
             return Self::Refused { address: address.clone(), command: command.to_owned(), refusal };
         }
         if error.is_timeout() {

@@ -17,7 +17,7 @@ use crate::{
     journal::Record,
     net::Control,
     rdb::{Decoder, SafePoint},
-    sink::{Dealer, Job, Lane, LaneReport, LaneSetup, Lease, Window},
+    sink::{Dealer, Lane, LaneReport, LaneSetup, Lease, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
 };

@@ -12,7 +12,7 @@ const MINIMAL: &str = "\
 version: 1
 name: sessions
 source: { url: redis://127.0.0.1:1 }
-destination: { url: redis://127.0.0.1:1 }
+destination: { url: redis://127.0.0.1:2 }
 migration: [full]
 ";
 
@@ -124,7 +124,7 @@ fn a_preview_has_the_same_digest_in_every_format_and_however_the_file_is_laid_ou
     assert!(tool.run("preview plan.yaml --format dot").out.contains(&digest[..12]));
     let other = Plan::with(
         "# a comment\nmigration:\n  - full\nname: \"sessions\"\nversion: 1\nsource:\n  url: redis://127.0.0.1:1\n\
-         destination: {url: 'redis://127.0.0.1:1'}\n",
+         destination: {url: 'redis://127.0.0.1:2'}\n",
     );
     assert_eq!(other.digest(), digest);
     assert_ne!(Plan::with(&MINIMAL.replace("sessions", "session")).digest(), digest);

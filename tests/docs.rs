@@ -209,23 +209,30 @@ mod keys {
             }
         }
 
-        fn walk(&mut self, node: &'a Value, path: &str, depth: usize) {
-            assert!(depth < 16, "the schema is recursive at {path}");
+        /// `inside` are the definitions around: one that holds itself is listed once.
+        fn walk(&mut self, node: &'a Value, path: &str, inside: &[&'a str], is_branch: bool) {
+            let reference = node["$ref"].as_str();
+            if reference.is_some_and(|reference| inside.contains(&reference)) {
+                return;
+            }
+            let inside: Vec<&str> = inside.iter().copied().chain(reference).collect();
             let node = self.resolve(node);
             if let Some(properties) = node["properties"].as_object() {
                 let required: Vec<&str> =
                     node["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 for (name, property) in properties {
                     let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    self.row(&path, required.contains(&name.as_str()), property);
-                    self.walk(property, &path, depth + 1);
+                    // A mapping of one key in a list of forms is one of them, not a demand.
+                    let is_form = is_branch && properties.len() == 1;
+                    self.row(&path, required.contains(&name.as_str()) && !is_form, property);
+                    self.walk(property, &path, &inside, false);
                 }
             }
             for branch in ["anyOf", "oneOf", "allOf"].iter().filter_map(|word| node[*word].as_array()).flatten() {
-                self.walk(branch, path, depth + 1);
+                self.walk(branch, path, &inside, true);
             }
-            if node["items"].is_object() && depth < 15 {
-                self.walk(&node["items"], &format!("{path}[]"), depth + 1);
+            if node["items"].is_object() {
+                self.walk(&node["items"], &format!("{path}[]"), &inside, false);
             }
         }
 
@@ -298,7 +305,7 @@ mod keys {
     fn the_page_of_keys_is_the_schema() {
         let schema = plan::schema_json();
         let mut keys = Keys { schema: &schema, rows: BTreeMap::new(), order: vec![] };
-        keys.walk(&schema, "", 0);
+        keys.walk(&schema, "", &[], false);
         assert!(keys.rows.contains_key("source.expect.version"), "{:?}", keys.order);
         let mut page = format!(
             "# Keys of a plan file\n\n{GENERATED}\nFrom the JSON schema, which `plan schema` prints. **Bold** keys are required \

@@ -129,12 +129,7 @@ async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_
 }
 
 /// Does the step; answers why there was nothing to do, if there was not.
-async fn work(
-    run: &mut Run,
-    step: &Step,
-    held: &mut Held,
-    teller: &mut Teller<'_>,
-) -> Result<Option<String>, Ending> {
+async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_>) -> Result<Option<String>, Ending> {
     match &step.work {
         Work::Buffer(work) => return buffer(run, work, teller).await,
         Work::Precheck(work) => {

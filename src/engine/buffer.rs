@@ -10,7 +10,11 @@ const SETTING: &str = "client-output-buffer-limit";
 const UNLIMITED: &str = "0 0 0";
 
 /// Records the limit and raises it if the plan says so. The old limit is in the journal before it is changed.
-pub(super) async fn buffer(run: &mut Run, work: &BufferWork, teller: &mut Teller<'_>) -> Result<Option<String>, Ending> {
+pub(super) async fn buffer(
+    run: &mut Run,
+    work: &BufferWork,
+    teller: &mut Teller<'_>,
+) -> Result<Option<String>, Ending> {
     let graph = &run.request.graph;
     let mut control = match servers::connect(&graph.source, run.request.passwords.source.as_ref()).await {
         Ok(control) => control,

@@ -38,9 +38,10 @@ impl Ending {
         match claim {
             Claim::Taken { .. } => None,
             Claim::Done => Some(Self::done("This run is finished already; nothing was done.")),
-            Claim::Sealed => {
-                Some(Self::new(Outcome::Sealed, "This run is sealed: nothing writes to the destination through it again."))
-            }
+            Claim::Sealed => Some(Self::new(
+                Outcome::Sealed,
+                "This run is sealed: nothing writes to the destination through it again.",
+            )),
             Claim::Held { owner, left } => Some(Self::new(
                 Outcome::Locked,
                 format!(
@@ -65,10 +66,9 @@ impl Ending {
 impl From<JournalError> for Ending {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::Foreign { .. } => Self::new(
-                Outcome::Stale,
-                format!("{error}. Point --state to this plan's own directory."),
-            ),
+            JournalError::Foreign { .. } => {
+                Self::new(Outcome::Stale, format!("{error}. Point --state to this plan's own directory."))
+            }
             JournalError::Changed { .. } => Self::new(
                 Outcome::Stale,
                 format!(
@@ -98,7 +98,9 @@ impl From<SpoolError> for Ending {
 impl From<LeaseFault> for Ending {
     fn from(fault: LeaseFault) -> Self {
         match fault {
-            LeaseFault::Lost => Self::new(Outcome::Locked, "Another process has taken this run over; this one stopped."),
+            LeaseFault::Lost => {
+                Self::new(Outcome::Locked, "Another process has taken this run over; this one stopped.")
+            }
             LeaseFault::Unreadable { .. } => Self::failed(fault.to_string()),
             LeaseFault::Control(error) => Self::from(error),
         }

@@ -7,8 +7,8 @@
 mod buffer;
 mod crc64;
 mod cursor;
-pub mod element;
 mod decoder;
+pub mod element;
 mod error;
 mod header;
 mod item;
@@ -27,8 +27,8 @@ mod walk;
 
 pub use crc64::Crc64;
 pub use cursor::Cursor;
-pub use element::{Element, ElementReader, Pair, StreamCounters, StreamId, StreamMeta};
 pub use decoder::Decoder;
+pub use element::{Element, ElementReader, Pair, StreamCounters, StreamId, StreamMeta};
 pub use error::{RdbError, RdbFault};
 pub use header::Header;
 pub use item::{Access, Body, Checksum, Entry, Item, Value};

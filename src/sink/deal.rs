@@ -123,13 +123,7 @@ impl Dealer {
     }
 
     /// Deals one item, which begins at byte `at` of the dump. `now` is the destination's clock.
-    pub fn take(
-        &mut self,
-        item: &Item<'_>,
-        at: u64,
-        now: UnixMillis,
-        dealt: &mut impl Dealt,
-    ) -> Result<(), DealFault> {
+    pub fn take(&mut self, item: &Item<'_>, at: u64, now: UnixMillis, dealt: &mut impl Dealt) -> Result<(), DealFault> {
         match item {
             Item::Entry(entry) => self.entry(entry, now, dealt),
             Item::Function { code } => self.library(code, at, dealt),

@@ -39,7 +39,9 @@ impl Destination {
     #[must_use]
     pub fn form(&self, kind: Kind, module: Option<ModuleId>) -> Form {
         match kind {
-            Kind::ModulePreGa => Form::Unsupported("a module value of a 4.0 release candidate cannot be moved".to_owned()),
+            Kind::ModulePreGa => {
+                Form::Unsupported("a module value of a 4.0 release candidate cannot be moved".to_owned())
+            }
             Kind::Module2 => self.module_form(module),
             _ if self.restores(kind) => Form::Restore { version: kind.since() },
             _ if kind.type_name() == "stream" && !self.version.has_redis((5, 0)) => {

@@ -165,13 +165,8 @@ fn foreign(destination: &mut Connection, found: u64) -> Result<i64, DemoError> {
 fn keys(destination: &mut Connection, pattern: &str) -> Result<i64, DemoError> {
     let (mut cursor, mut found) = (0u64, std::collections::HashSet::new());
     loop {
-        let page: (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
-            .arg(cursor)
-            .arg("MATCH")
-            .arg(pattern)
-            .arg("COUNT")
-            .arg(1_000)
-            .query(destination)?;
+        let page: (u64, Vec<Vec<u8>>) =
+            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000).query(destination)?;
         found.extend(page.1);
         cursor = page.0;
         if cursor == 0 {

@@ -110,4 +110,3 @@ fn damaged(error: &crate::rdb::RdbError) -> Ending {
     };
     Ending::failed(format!("The dump is damaged: {error}. {advice}"))
 }
-

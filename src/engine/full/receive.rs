@@ -131,7 +131,9 @@ fn write_all(mut writer: SpoolWriter, full: &Receiver<Vec<u8>>, empty: &Sender<V
 
 fn said(waiting: Waiting) -> String {
     let what = match waiting.what {
-        WaitingFor::Start => "the source has not begun its dump (`repl-diskless-sync-delay`, or a save that runs already)",
+        WaitingFor::Start => {
+            "the source has not begun its dump (`repl-diskless-sync-delay`, or a save that runs already)"
+        }
         WaitingFor::Save => "the source writes its dump to its own disk first",
     };
     format!("{what}: {} s", waiting.elapsed.as_secs())

@@ -201,7 +201,11 @@ async fn emptiness(
     let seen = held.join(", ");
     match (held.is_empty(), work.destination.empty, work.on_conflict) {
         (true, Some(false), _) => {
-            checks.fail(item, "it is empty, the plan expects keys there", "This may not be the server that was reviewed.");
+            checks.fail(
+                item,
+                "it is empty, the plan expects keys there",
+                "This may not be the server that was reviewed.",
+            );
         }
         (true, _, _) => checks.pass(item, "no keys where keys go"),
         (false, Some(true), _) => {
@@ -219,8 +223,7 @@ async fn emptiness(
 /// Expiries are absolute, so clocks that differ end lives early or late.
 async fn clocks(source: &mut Control, destination: &mut Control, checks: &mut Checks) {
     let item = "clocks";
-    let (Ok(source), Ok(destination)) =
-        (servers::clock_ahead(source).await, servers::clock_ahead(destination).await)
+    let (Ok(source), Ok(destination)) = (servers::clock_ahead(source).await, servers::clock_ahead(destination).await)
     else {
         return checks.unknown(item, "TIME is not answered", "Expiries are judged by each server's own clock.");
     };
@@ -229,5 +232,9 @@ async fn clocks(source: &mut Control, destination: &mut Control, checks: &mut Ch
         return checks.pass(item, format!("{apart} ms apart"));
     }
     let remedy = "Keys with a time to live end by the destination's clock: synchronise the clocks.";
-    checks.warn(item, format!("{:.1} s apart", std::time::Duration::from_millis(apart.unsigned_abs()).as_secs_f64()), remedy);
+    checks.warn(
+        item,
+        format!("{:.1} s apart", std::time::Duration::from_millis(apart.unsigned_abs()).as_secs_f64()),
+        remedy,
+    );
 }

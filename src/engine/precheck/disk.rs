@@ -27,7 +27,11 @@ pub(super) fn judge(source: Option<&Info>, work: &PrecheckWork, place: &Where, c
         free if free < needed.0 => checks.warn(item, seen, remedy),
         _ if work.limits.spool < needed => {
             let seen = format!("`limits.spool` is {}, the source uses {needed} of memory", work.limits.spool);
-            checks.warn(item, seen, "A dump is usually smaller than the memory it stands for; raise the limit if it is not.");
+            checks.warn(
+                item,
+                seen,
+                "A dump is usually smaller than the memory it stands for; raise the limit if it is not.",
+            );
         }
         _ => checks.pass(item, seen),
     }

@@ -108,7 +108,11 @@ async fn reach(graph: &Graph, passwords: &Passwords, side: Side, checks: &mut Ch
             Some(reached)
         }
         Err(error) => {
-            checks.fail(&item, error.to_string(), format!("Check the plan's `{side}`: its address, user and password."));
+            checks.fail(
+                &item,
+                error.to_string(),
+                format!("Check the plan's `{side}`: its address, user and password."),
+            );
             None
         }
     }

@@ -43,7 +43,11 @@ fn role(info: &Info, work: &PrecheckWork, checks: &mut Checks) {
         step::Role::Replica => Role::Replica,
     });
     if info.mode() == Some(Mode::Sentinel) {
-        return checks.fail(item, "it is a Sentinel, which holds no data", "Name the master's own address in `source.url`.");
+        return checks.fail(
+            item,
+            "it is a Sentinel, which holds no data",
+            "Name the master's own address in `source.url`.",
+        );
     }
     if info.cluster_enabled() == Some(true) {
         let remedy = "This version copies one server, and a cluster's other nodes would be missing.";
@@ -97,7 +101,9 @@ async fn replication(control: &mut Control, checks: &mut Checks) {
         return checks.fail(item, "it knows neither PSYNC nor SYNC", remedy);
     }
     match control.command(cmd("ACL").arg("WHOAMI")).await {
-        Ok(Value::BulkString(user)) => permission(control, &String::from_utf8_lossy(&user), (item, grant), checks).await,
+        Ok(Value::BulkString(user)) => {
+            permission(control, &String::from_utf8_lossy(&user), (item, grant), checks).await
+        }
         _ => checks.pass(item, "REPLCONF and PSYNC are offered"),
     }
 }

@@ -55,7 +55,9 @@ const VERDICTS: [(RefusalKind, Verdict); 12] = [
     (RefusalKind::ReadOnly, Verdict::Passing("It is a read-only replica: point the plan at its master.")),
     (
         RefusalKind::Misconf,
-        Verdict::Passing("It cannot save to its disk: mend that, or set `stop-writes-on-bgsave-error no`, and apply again."),
+        Verdict::Passing(
+            "It cannot save to its disk: mend that, or set `stop-writes-on-bgsave-error no`, and apply again.",
+        ),
     ),
     (RefusalKind::NoReplicas, Verdict::Passing("It wants more replicas; see `min-replicas-to-write`.")),
     (RefusalKind::MaxClients, Verdict::Passing("All its client connections are taken; see `maxclients`.")),

@@ -15,6 +15,9 @@ const BATCH: usize = 200;
 /// How far the times to live may lie apart beside the time that reading took, milliseconds.
 const TOLERANCE: i64 = 1_000;
 
+/// The keys that a run keeps its record in.
+const RUN_RECORD: &str = "redis-plan:*";
+
 /// What came out.
 #[derive(Default)]
 pub(super) struct Compared {
@@ -148,27 +151,22 @@ fn in_order(shape: Shape, value: &Value) -> Value {
     Value::Array(groups.concat())
 }
 
-/// How many keys the destination has beside `found` of the dataset and those of the writing client.
+/// How many keys the destination has beside `found` of the dataset, those of the writing client and the run record.
 fn foreign(destination: &mut Connection, found: u64) -> Result<i64, DemoError> {
     let mut foreign = -i64::try_from(found).unwrap_or(i64::MAX);
     for db in 0..16 {
         redis::cmd("SELECT").arg(db).exec(destination)?;
         let size: i64 = redis::cmd("DBSIZE").query(destination)?;
-        foreign += size - live_keys(destination)?;
+        foreign += size - keys(destination, &format!("{PREFIX}*"))? - keys(destination, RUN_RECORD)?;
     }
     Ok(foreign)
 }
 
-fn live_keys(destination: &mut Connection) -> Result<i64, DemoError> {
+fn keys(destination: &mut Connection, pattern: &str) -> Result<i64, DemoError> {
     let (mut cursor, mut found) = (0u64, std::collections::HashSet::new());
     loop {
-        let page: (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
-            .arg(cursor)
-            .arg("MATCH")
-            .arg(format!("{PREFIX}*"))
-            .arg("COUNT")
-            .arg(1_000)
-            .query(destination)?;
+        let page: (u64, Vec<Vec<u8>>) =
+            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000).query(destination)?;
         found.extend(page.1);
         cursor = page.0;
         if cursor == 0 {

@@ -34,7 +34,7 @@ pub struct RunSummary {
 /// One process's work on the run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attempt {
-    /// 1 for the first.
+    /// 1 for the first; 0 for one that ended before it started to work on the run.
     pub number: u32,
     /// When it began.
     pub at: UnixMillis,
@@ -177,6 +177,9 @@ impl RunSummary {
             Event::KeyFailed { failure } => self.failures.push(failure.clone()),
             Event::Notice { text } => self.notices.push(Notice { at: *at, text: text.clone() }),
             Event::RunFinished { outcome, summary, seconds } => {
+                if self.attempts.is_empty() {
+                    self.attempts.push(Attempt { number: 0, at: *at, steps: vec![], ending: None });
+                }
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.ending =
                         Some(Ending { at: *at, outcome: *outcome, summary: summary.clone(), seconds: *seconds });

@@ -1,0 +1,316 @@
+//! The command line as a user meets it: exit codes, what goes to which stream, files it leaves.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as expected")]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const MINIMAL: &str = "\
+version: 1
+name: sessions
+source: { url: redis://127.0.0.1:1 }
+destination: { url: redis://127.0.0.1:2 }
+migration: [full]
+";
+
+/// One call of `plan` in a folder of its own, with nothing in its environment.
+struct Plan {
+    folder: tempfile::TempDir,
+}
+
+/// What a call printed and how it ended.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Plan {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plan.yaml"), MINIMAL).unwrap();
+        Self { folder }
+    }
+
+    fn with(plan: &str) -> Self {
+        let tool = Self::new();
+        std::fs::write(tool.path().join("plan.yaml"), plan).unwrap();
+        tool
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plan"));
+        command.args(arguments.split_whitespace()).current_dir(self.path()).env_clear().env("COLUMNS", "100");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Said {
+        Said::of(self.command(arguments).output().unwrap())
+    }
+
+    fn digest(&self) -> String {
+        let preview = self.run("preview plan.yaml --format json").out;
+        serde_json::from_str::<serde_json::Value>(&preview).unwrap()["digest"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
+        let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        Self { code, out, err }
+    }
+}
+
+#[test]
+fn help_is_a_result_and_a_wrong_command_line_is_not() {
+    let tool = Plan::new();
+    for arguments in ["--help", "-h", "help apply", "--version", "apply --help"] {
+        let said = tool.run(arguments);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments}");
+        assert!(!said.out.is_empty());
+    }
+    for arguments in ["", "nonsense", "apply", "apply plan.yaml --until nonsense", "preview plan.yaml --format xml"] {
+        let said = tool.run(arguments);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments}");
+        assert!(!said.err.is_empty());
+    }
+}
+
+#[test]
+fn the_help_names_every_command_and_every_exit_code() {
+    insta::assert_snapshot!("help", Plan::new().run("--help").out);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_wrong_command_line() {
+    for verb in ["validate", "preview", "check", "apply"] {
+        let said = Plan::new().run(&format!("{verb} nowhere.yaml"));
+        assert_eq!(said.code, 2, "{verb}: {said:?}");
+        assert!(said.err.contains("nowhere.yaml"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_plan_with_faults_is_a_no_everywhere() {
+    let tool = Plan::with("version: 1\nname: sessions\nsorce: {}\n");
+    for verb in ["preview", "check", "apply"] {
+        let said = tool.run(&format!("{verb} plan.yaml"));
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{verb}: {said:?}");
+        assert!(said.err.contains("sorce"), "{said:?}");
+    }
+    assert_eq!(tool.run("validate plan.yaml").code, 1);
+    assert!(!tool.path().join(".plan").exists(), "a plan with faults leaves no state");
+}
+
+#[test]
+fn a_preview_has_the_same_digest_in_every_format_and_however_the_file_is_laid_out() {
+    let tool = Plan::new();
+    let digest = tool.digest();
+    for format in ["human", "mermaid"] {
+        let said = tool.run(&format!("preview plan.yaml --format {format}"));
+        assert_eq!((said.code, said.err.as_str()), (0, ""));
+        assert!(said.out.contains(&digest), "{format}: {}", said.out);
+    }
+    assert!(tool.run("preview plan.yaml --format dot").out.contains(&digest[..12]));
+    let other = Plan::with(
+        "# a comment\nmigration:\n  - full\nname: \"sessions\"\nversion: 1\nsource:\n  url: redis://127.0.0.1:1\n\
+         destination: {url: 'redis://127.0.0.1:2'}\n",
+    );
+    assert_eq!(other.digest(), digest);
+    assert_ne!(Plan::with(&MINIMAL.replace("sessions", "session")).digest(), digest);
+}
+
+#[test]
+fn a_plan_is_read_from_standard_input() {
+    let tool = Plan::new();
+    let mut child =
+        tool.command("preview -").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(MINIMAL.as_bytes()).unwrap();
+    let said = Said::of(child.wait_with_output().unwrap());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains(&tool.digest()));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let tool = Plan::new();
+    let mut child = tool.command("man").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let said = Said::of(Plan::new().command("preview plan.yaml").stdout(full).output().unwrap());
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("cannot write the result"), "{said:?}");
+}
+
+#[test]
+fn only_the_approved_graph_is_run() {
+    let tool = Plan::new();
+    let digest = tool.digest();
+    let other = digest.replace(&digest[..1], if digest.starts_with('0') { "1" } else { "0" });
+    let said = tool.run(&format!("apply plan.yaml --expect-digest {other}"));
+    assert_eq!(said.code, 6, "{said:?}");
+    assert!(said.err.contains(&digest) && said.err.contains(&other), "{said:?}");
+    assert!(!tool.path().join(".plan").exists(), "a refused plan leaves no state");
+    let said = tool.run(&format!("apply plan.yaml --expect-digest {}", &digest[..12]));
+    assert_eq!(said.code, 2, "a part of a digest approves nothing: {said:?}");
+}
+
+#[test]
+fn a_step_that_the_plan_does_not_have_cannot_be_the_last() {
+    let said = Plan::new().run("apply plan.yaml --until cutover");
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("buffer, precheck, full, cleanup"), "{said:?}");
+}
+
+#[test]
+fn a_password_that_cannot_be_read_stops_before_anything_is_done() {
+    let plan = MINIMAL.replace("127.0.0.1:1 }\ndest", "127.0.0.1:1, password: { env: NOT_SET } }\ndest");
+    let tool = Plan::with(&plan);
+    for verb in ["check", "apply"] {
+        let said = tool.run(&format!("{verb} plan.yaml"));
+        assert_eq!(said.code, 3, "{verb}: {said:?}");
+        assert!(said.err.contains("the source's password") && said.err.contains("NOT_SET"), "{said:?}");
+    }
+    assert!(!tool.path().join(".plan").exists());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_and_leaves_evidence() {
+    let tool = Plan::new();
+    let said = tool.run("apply plan.yaml --events events.jsonl --progress plain");
+    assert!([1, 75].contains(&said.code), "{said:?}");
+    assert!(said.out.contains("outcome"), "{said:?}");
+    let events = tool.path().join("events.jsonl");
+    assert_eq!(std::fs::metadata(&events).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&events).unwrap();
+    let kinds: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds.first().map(String::as_str), Some("run_started"), "{kinds:?}");
+    assert_eq!(kinds.last().map(String::as_str), Some("run_finished"), "{kinds:?}");
+
+    let report = tool.run("report sessions");
+    assert_eq!(report.code, 0, "{report:?}");
+    assert!(report.out.contains("# Run of sessions") && report.out.contains("## Checks"), "{}", report.out);
+    let json: serde_json::Value = serde_json::from_str(&tool.run("report sessions --format json").out).unwrap();
+    assert_eq!(json["graph"]["name"], "sessions");
+}
+
+#[test]
+fn progress_none_says_nothing_but_the_result() {
+    let said = Plan::new().run("apply plan.yaml --progress none");
+    assert_eq!(said.err, "", "{said:?}");
+    assert!(said.out.contains("outcome"), "{said:?}");
+}
+
+#[test]
+fn progress_json_is_one_object_a_line() {
+    let said = Plan::new().run("apply plan.yaml --progress json");
+    assert!(said.err.lines().count() > 1);
+    said.err.lines().for_each(|line| drop(serde_json::from_str::<serde_json::Value>(line).unwrap()));
+}
+
+#[test]
+fn a_check_of_servers_that_are_not_there_is_a_no() {
+    let tool = Plan::new();
+    let said = tool.run("check plan.yaml");
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("FAIL"), "{said:?}");
+    let json: serde_json::Value = serde_json::from_str(&tool.run("check plan.yaml --format json").out).unwrap();
+    assert_eq!(json["outcome"], "refused");
+    assert!(!tool.path().join(".plan").exists(), "a check leaves no state");
+}
+
+#[test]
+fn a_report_of_a_run_that_never_was_says_where_it_looked() {
+    let said = Plan::new().run("report nobody");
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains(".plan/nobody") && said.err.contains("--state"), "{said:?}");
+}
+
+#[test]
+fn a_report_does_not_believe_a_graph_that_was_changed() {
+    let tool = Plan::new();
+    tool.run("apply plan.yaml");
+    let state = tool.path().join(".plan/sessions");
+    let graph = std::fs::read_dir(&state)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("graph-"))
+        .unwrap();
+    let changed = std::fs::read_to_string(&graph).unwrap().replace("127.0.0.1", "127.0.0.2");
+    std::fs::write(&graph, changed).unwrap();
+    let said = tool.run("report sessions");
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("not the graph that was run"), "{said:?}");
+}
+
+#[test]
+fn every_shell_and_every_page_can_be_generated() {
+    let tool = Plan::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(tool.run(&format!("completions {shell}")).out.contains("plan"), "{shell}");
+    }
+    for page in ["", "apply", "preview", "validate"] {
+        let said = tool.run(&format!("man {page}"));
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.out.contains(".SH NAME"), "{page}");
+    }
+    assert_eq!(tool.run("man nonsense").code, 2);
+}
+
+#[test]
+fn logs_are_json_when_asked_and_hold_no_password() {
+    let plan = MINIMAL.replace("127.0.0.1:1 }\ndest", "127.0.0.1:1, password: { env: SECRET } }\ndest");
+    let tool = Plan::with(&plan);
+    let mut command = tool.command("apply plan.yaml -vvv --log-format json --progress none --events events.jsonl");
+    let said = Said::of(command.env("SECRET", "hunter2-and-more").output().unwrap());
+    said.err.lines().for_each(|line| drop(serde_json::from_str::<serde_json::Value>(line).unwrap()));
+    let events = std::fs::read_to_string(tool.path().join("events.jsonl")).unwrap();
+    let report = tool.run("report sessions --format json").out;
+    for text in [said.out, said.err, events, report] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+/// A real migration between two servers, compared key by key: the demo says 0 only when all are equal.
+#[test]
+fn the_demo_migrates_and_leaves_no_server_behind() {
+    let tool = Plan::new();
+    let mut command = tool.command("demo --keys 3000 --progress none");
+    for name in ["PATH", "HOME", "XDG_CACHE_HOME", "REDIS_PLAN_SERVERS"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let said = Said::of(command.env("TMPDIR", tool.path()).output().unwrap());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("verified:  all 3005 keys are equal"), "{said:?}");
+    let folder = std::fs::read_dir(tool.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("redis-plan-demo-"))
+        .unwrap();
+    assert!(std::fs::read_to_string(folder.join("report.md")).unwrap().contains("Outcome: **done**"));
+    for url in said.out.lines().filter_map(|line| line.trim().strip_prefix("url: redis://")) {
+        assert!(std::net::TcpStream::connect(url.trim()).is_err(), "the server on {url} lives on");
+    }
+}

@@ -1,0 +1,323 @@
+//! What the documents show is what the tool does: the consoles in the README, the generated pages of the book, the
+//! book's table of contents and its links. `UPDATE_DOCS=1 cargo test --test docs` writes what is stale.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as expected")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use redis_plan::plan;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a file with what it should be, or writes it when asked to.
+fn expect_file(path: &str, expected: &str) {
+    let file = root().join(path);
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    if found == expected {
+        return;
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() && std::env::var_os("CI").is_none() {
+        std::fs::write(&file, expected).unwrap();
+        return;
+    }
+    let line = found.lines().zip(expected.lines()).position(|(found, expected)| found != expected);
+    panic!(
+        "{path} is stale from line {}: UPDATE_DOCS=1 cargo test --test docs\n",
+        line.map_or("the shorter one's end".to_owned(), |line| (line + 1).to_string())
+    );
+}
+
+mod readme {
+    use super::*;
+
+    /// A fenced block and the line before it.
+    struct Block<'a> {
+        before: &'a str,
+        language: &'a str,
+        text: String,
+    }
+
+    fn blocks(document: &str) -> Vec<Block<'_>> {
+        let mut blocks: Vec<Block<'_>> = vec![];
+        let (mut before, mut inside) = ("", false);
+        for line in document.lines() {
+            match (line.strip_prefix("```"), inside) {
+                (Some(_), true) => inside = false,
+                (Some(language), false) => {
+                    inside = true;
+                    blocks.push(Block { before, language, text: String::new() });
+                }
+                (None, true) => writeln!(blocks.last_mut().unwrap().text, "{line}").unwrap(),
+                (None, false) => before = line,
+            }
+        }
+        blocks
+    }
+
+    /// Writes the README's files to a folder, runs its `$ plan …` lines there, and puts what they print into it.
+    fn rendered(document: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fresh = document.to_owned();
+        for block in blocks(document) {
+            if let Some(name) = block.before.strip_prefix("<!-- file: ").and_then(|rest| rest.strip_suffix(" -->")) {
+                std::fs::write(folder.path().join(name), &block.text).unwrap();
+            }
+            if block.language == "console" {
+                let old = format!("```console\n{}```", block.text);
+                fresh = fresh.replace(&old, &format!("```console\n{}```", console(&block.text, folder.path())));
+            }
+        }
+        fresh
+    }
+
+    fn console(text: &str, folder: &Path) -> String {
+        let command = text.lines().next().and_then(|line| line.strip_prefix("$ plan ")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_plan"))
+            .args(command.split(' '))
+            .current_dir(folder)
+            .env_clear()
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100")
+            .output()
+            .unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        format!("$ plan {command}\n{}", String::from_utf8(printed).unwrap())
+    }
+
+    #[test]
+    fn the_readme_shows_what_the_tool_prints() {
+        let document = std::fs::read_to_string(root().join("README.md")).unwrap();
+        assert!(blocks(&document).iter().filter(|block| block.language == "console").count() >= 2);
+        expect_file("README.md", &rendered(&document));
+    }
+
+    #[test]
+    fn its_links_lead_somewhere() {
+        let document = std::fs::read_to_string(root().join("README.md")).unwrap();
+        book::check_links(&root(), &document, "README.md");
+    }
+}
+
+mod book {
+    use super::*;
+
+    fn pages() -> BTreeSet<PathBuf> {
+        let source = root().join("book/src");
+        let (mut folders, mut pages) = (vec![source.clone()], BTreeSet::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    pages.insert(path.strip_prefix(&source).unwrap().to_owned());
+                }
+            }
+        }
+        pages.remove(Path::new("SUMMARY.md"));
+        pages
+    }
+
+    /// The relative targets of a document's links.
+    fn targets(document: &str) -> Vec<String> {
+        let rests = document.match_indices("](").map(|(at, found)| &document[at + found.len()..]);
+        let targets = rests.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        targets.filter(|target| !target.contains("://")).map(str::to_owned).collect()
+    }
+
+    pub(super) fn check_links(folder: &Path, document: &str, name: &str) {
+        for target in targets(document) {
+            let file = target.split('#').next().unwrap();
+            assert!(folder.join(file).exists(), "{name} links to {target}, which is not there");
+        }
+    }
+
+    #[test]
+    fn every_page_is_in_the_summary_and_every_link_leads_somewhere() {
+        let source = root().join("book/src");
+        let summary = std::fs::read_to_string(source.join("SUMMARY.md")).unwrap();
+        let listed: BTreeSet<PathBuf> = targets(&summary).into_iter().map(PathBuf::from).collect();
+        assert_eq!(listed, pages());
+        for page in pages() {
+            let path = source.join(&page);
+            let document = std::fs::read_to_string(&path).unwrap();
+            check_links(path.parent().unwrap(), &document, page.to_str().unwrap());
+        }
+    }
+}
+
+const GENERATED: &str = "<!-- generated: UPDATE_DOCS=1 cargo test --test docs -->\n";
+
+mod commands {
+    use super::*;
+
+    #[test]
+    fn the_page_of_commands_is_their_help() {
+        let mut tool = redis_plan::cli::command();
+        tool.build();
+        let mut page = format!("# Commands\n\n{GENERATED}\n");
+        for command in tool.get_subcommands_mut() {
+            if command.get_name() == "help" {
+                continue;
+            }
+            let help = command.render_long_help().to_string();
+            let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+            write!(page, "## plan {}\n\n```text\n{}\n```\n\n", command.get_name(), help.join("\n").trim_end()).unwrap();
+        }
+        expect_file("book/src/reference/commands.md", &format!("{}\n", page.trim_end()));
+    }
+}
+
+mod codes {
+    use super::*;
+
+    #[test]
+    fn the_page_of_codes_is_the_catalogue() {
+        let mut page = format!(
+            "# Codes of faults\n\n{GENERATED}\n`plan explain CODE` shows the same. A code keeps its meaning; one that is no \
+             longer found is not given to another fault.\n\n"
+        );
+        for fault in plan::fault::catalogue::all() {
+            write!(page, "## {}: {}\n\n*{}*. {}\n\n", fault.code, fault.title, fault.severity, fault.explanation)
+                .unwrap();
+        }
+        expect_file("book/src/reference/codes.md", &format!("{}\n", page.trim_end()));
+    }
+}
+
+mod keys {
+    use super::*;
+
+    /// Walks the schema and lists every key a plan can have, by its path.
+    struct Keys<'a> {
+        schema: &'a Value,
+        rows: BTreeMap<String, (bool, String, String)>,
+        order: Vec<String>,
+    }
+
+    impl<'a> Keys<'a> {
+        fn resolve(&self, node: &'a Value) -> &'a Value {
+            match node["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+                Some(pointer) => self.schema.pointer(pointer).unwrap(),
+                None => node,
+            }
+        }
+
+        /// `inside` are the definitions around: one that holds itself is listed once.
+        fn walk(&mut self, node: &'a Value, path: &str, inside: &[&'a str], is_branch: bool) {
+            let reference = node["$ref"].as_str();
+            if reference.is_some_and(|reference| inside.contains(&reference)) {
+                return;
+            }
+            let inside: Vec<&str> = inside.iter().copied().chain(reference).collect();
+            let node = self.resolve(node);
+            if let Some(properties) = node["properties"].as_object() {
+                let required: Vec<&str> =
+                    node["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                for (name, property) in properties {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    // A mapping of one key in a list of forms is one of them, not a demand.
+                    let is_form = is_branch && properties.len() == 1;
+                    self.row(&path, required.contains(&name.as_str()) && !is_form, property);
+                    self.walk(property, &path, &inside, false);
+                }
+            }
+            for branch in ["anyOf", "oneOf", "allOf"].iter().filter_map(|word| node[*word].as_array()).flatten() {
+                self.walk(branch, path, &inside, true);
+            }
+            if node["items"].is_object() {
+                self.walk(&node["items"], &format!("{path}[]"), &inside, false);
+            }
+        }
+
+        fn row(&mut self, path: &str, required: bool, property: &'a Value) {
+            if self.rows.contains_key(path) {
+                return;
+            }
+            let own = property["description"].as_str();
+            let description = own.or_else(|| self.resolve(property)["description"].as_str()).unwrap_or_default();
+            let form = self.form(property, 0);
+            self.order.push(path.to_owned());
+            self.rows.insert(path.to_owned(), (required, form, description.to_owned()));
+        }
+
+        /// What a value looks like, in a few words.
+        fn form(&self, node: &'a Value, depth: usize) -> String {
+            let node = self.resolve(node);
+            if let Some(value) = node.get("const") {
+                return format!("`{}`", text(value));
+            }
+            if let Some(values) = node["enum"].as_array() {
+                return join(values.iter().map(|value| format!("`{}`", text(value))));
+            }
+            let branches: Vec<&Value> =
+                ["anyOf", "oneOf"].iter().filter_map(|word| node[*word].as_array()).flatten().collect();
+            if !branches.is_empty() && depth < 4 {
+                return join(branches.into_iter().map(|branch| self.form(branch, depth + 1)));
+            }
+            match node["type"].as_str() {
+                Some("array") if node["items"].is_object() => {
+                    format!("list of {}", self.form(&node["items"], depth + 1))
+                }
+                Some("array") => "list".to_owned(),
+                Some("object") => match node["properties"].as_object() {
+                    Some(properties)
+                        if node["required"].as_array().is_some_and(|keys| keys.len() == 1 && properties.len() == 1) =>
+                    {
+                        let (name, value) = properties.iter().next().unwrap();
+                        format!("{{{name}: {}}}", self.form(value, depth + 1))
+                    }
+                    _ => "mapping".to_owned(),
+                },
+                Some("string") => match (node["examples"][0].as_str(), node["format"].as_str()) {
+                    (Some(example), _) => format!("text like `{example}`"),
+                    (None, Some(format)) => format!("text ({format})"),
+                    (None, None) => "text".to_owned(),
+                },
+                Some("integer") => "number".to_owned(),
+                Some("boolean") => "`true` or `false`".to_owned(),
+                other => other.unwrap_or("value").to_owned(),
+            }
+        }
+    }
+
+    fn text(value: &Value) -> String {
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    }
+
+    fn join(parts: impl Iterator<Item = String>) -> String {
+        let mut seen = vec![];
+        parts.for_each(|part| {
+            if !seen.contains(&part) {
+                seen.push(part);
+            }
+        });
+        seen.join(" or ")
+    }
+
+    #[test]
+    fn the_page_of_keys_is_the_schema() {
+        let schema = plan::schema_json();
+        let mut keys = Keys { schema: &schema, rows: BTreeMap::new(), order: vec![] };
+        keys.walk(&schema, "", &[], false);
+        assert!(keys.rows.contains_key("source.expect.version"), "{:?}", keys.order);
+        let mut page = format!(
+            "# Keys of a plan file\n\n{GENERATED}\nFrom the JSON schema, which `plan schema` prints. **Bold** keys are required \
+             where the mapping around them is given; `[]` stands for each element of a list. What this version does not \
+             execute yet is refused with a [code](codes.md), P901 and following.\n\n| key | value | |\n| --- | --- | --- |\n"
+        );
+        for path in &keys.order {
+            let (required, form, description) = &keys.rows[path];
+            let name = if *required { format!("**`{path}`**") } else { format!("`{path}`") };
+            let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+            writeln!(page, "| {name} | {} | {} |", cell(form), cell(description)).unwrap();
+        }
+        expect_file("book/src/reference/plan-keys.md", &page);
+    }
+}

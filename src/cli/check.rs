@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     let passwords = passwords(&loaded.graph)?;
     let mut checks: Vec<Check> = vec![];
     let outcome =
-        crate::engine::check(loaded.graph, passwords, stop.asked(), &mut |Stamped { event, .. }| match event {
+        crate::engine::check(&loaded.graph, &passwords, &stop.asked(), &mut |Stamped { event, .. }| match event {
             Event::Checked { check } => checks.push(check.clone()),
             Event::RunFinished { outcome, summary, .. } if *outcome != Outcome::Done => tracing::error!("{summary}"),
             _ => {}

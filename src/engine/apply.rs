@@ -23,14 +23,14 @@ pub fn apply(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outco
 
 /// Runs the precheck alone, read-only.
 pub fn check(
-    graph: Graph,
-    passwords: Passwords,
-    stop: async_channel::Receiver<()>,
+    graph: &Graph,
+    passwords: &Passwords,
+    stop: &async_channel::Receiver<()>,
     on_event: &mut dyn FnMut(&Stamped),
 ) -> Outcome {
     let begun = Instant::now();
     let mut teller = Teller::new(on_event);
-    let ending = async_std::task::block_on(precheck::alone(&graph, &passwords, &stop, &mut teller));
+    let ending = async_std::task::block_on(precheck::alone(graph, passwords, stop, &mut teller));
     finish(&mut teller, ending.unwrap_or_else(|ending| ending), begun)
 }
 

@@ -98,7 +98,7 @@ fn first_record(request: &ApplyRequest) -> Record {
 }
 
 fn stamp(at: UnixMillis) -> String {
-    at.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect()
+    at.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect()
 }
 
 fn nanos() -> u32 {

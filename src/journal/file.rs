@@ -45,7 +45,9 @@ impl Journal {
             file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(fail)?;
         }
         let mut state = RunState::default();
-        records.iter().for_each(|record| state.take(record));
+        for record in &records {
+            state.take(record);
+        }
         Ok(Some(Self { file, path, state }))
     }
 

@@ -66,7 +66,7 @@ impl RunState {
             }
             Record::SafePoint { generation, point, keys } => {
                 if let Some(dump) = self.dump_of(*generation) {
-                    dump.safe_point = Some((**point).clone());
+                    dump.safe_point = Some(**point);
                     dump.keys = *keys;
                 }
             }

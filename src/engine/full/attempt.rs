@@ -1,6 +1,9 @@
 //! The loop of the full copy.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::{StreamExt, stream};
@@ -45,9 +48,9 @@ pub(in crate::engine) async fn full(
     let clock_ahead = servers::clock_ahead(&mut control).await?;
     let lease = started.lease.clone();
     let mut copy = Copy::begin(run, work, started, clock_ahead);
-    let outcome = copy.follow(run, &lease, teller).await;
-    let ended = copy.end().await;
-    match outcome.and_then(|summary| ended.map(|()| summary)) {
+    let outcome = copy.follow(run, teller).await;
+    copy.end().await;
+    match outcome {
         Ok(summary) => Ok((lease, summary)),
         Err(ending) => {
             // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
@@ -88,10 +91,10 @@ impl Copy {
         let drains = work.selection.targets(&all).iter().all(|db| started.empty.contains(db));
         let mut background = vec![];
 
-        let mut jobs_in = vec![];
+        let mut lanes = vec![];
         for index in 0..started.marks.len() {
-            let (job_in, jobs) = bounded(JOBS_AHEAD);
-            jobs_in.push(job_in);
+            let (lane, jobs) = bounded(JOBS_AHEAD);
+            lanes.push(lane);
             let setup = LaneSetup {
                 index,
                 access: servers::access(&run.request.graph, &run.request.passwords),
@@ -130,7 +133,7 @@ impl Copy {
             }));
         }
 
-        let from = started.going_on.as_ref().and_then(|dump| dump.from.clone());
+        let from = started.going_on.as_ref().and_then(|dump| dump.from);
         let keys_before = started.going_on.as_ref().map_or(0, |dump| dump.keys);
         let limits = crate::rdb::Limits { inline: inline_limit(work), ..crate::rdb::Limits::default() };
         let decoder = from.as_ref().map_or_else(|| Decoder::new(limits), |point| Decoder::resume(point, limits));
@@ -139,7 +142,7 @@ impl Copy {
             decoder,
             dealer: Dealer::new(started.destination, work, &started.marks, started.generation > 1),
             hands: Hands {
-                lanes: jobs_in,
+                lanes,
                 signals: signals_in.clone(),
                 window: window.clone(),
                 pace: work.limits.writes.map(|rate| Pace::new(rate.0, Instant::now())),
@@ -172,14 +175,13 @@ impl Copy {
     }
 
     /// Takes signals until the copy is done or cannot go on.
-    async fn follow(&mut self, run: &mut Run, lease: &Lease, teller: &mut Teller<'_>) -> Result<String, Ending> {
+    async fn follow(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<String, Ending> {
         if self.received {
             teller.notice(format!(
                 "The whole dump is in the spool: the copy goes on at byte {} without the source.",
                 self.tally.applied()
             ));
         }
-        let _ = lease;
         let reports = self.reports.clone().map(Signal::Lane);
         let mut signals = Box::pin(stream::select(self.signals.clone(), reports));
         while self.lanes_left > 0 || !self.decoded || !self.received {
@@ -285,7 +287,7 @@ impl Copy {
     fn keep_safe_points(&mut self, run: &mut Run) -> Result<(), Ending> {
         let applied = self.tally.applied();
         let passed = self.safe_points.iter().take_while(|point| point.at <= applied).count();
-        let Some(point) = self.safe_points.drain(..passed).last() else { return Ok(()) };
+        let Some(point) = self.safe_points.drain(..passed).next_back() else { return Ok(()) };
         let at = point.at;
         let keys = self.tally.keys();
         run.journal.append(&Record::SafePoint { generation: self.generation, point: Box::new(point), keys })?;
@@ -298,23 +300,20 @@ impl Copy {
     }
 
     /// Ends everything that runs beside the loop, and waits for it.
-    async fn end(self) -> Result<(), Ending> {
+    async fn end(self) {
         self.level.end();
         self.window.close();
         self.signals.close();
         self.reports.close();
-        let mut background = self.background;
-        // The last four wait for nothing of ours but time.
-        for task in background.drain(..) {
+        for task in self.background {
             let _ = async_std::future::timeout(Duration::from_millis(200), task).await;
         }
-        Ok(())
     }
 }
 
 /// The most of a value that is handed out whole.
 fn inline_limit(work: &FullWork) -> usize {
-    usize::try_from(work.limits.chunk_above.0).unwrap_or(usize::MAX).min(WINDOW as usize)
+    usize::try_from(work.limits.chunk_above.0.min(WINDOW)).unwrap_or(usize::MAX)
 }
 
 fn spawn_ticks(signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
@@ -367,7 +366,7 @@ fn summary_of(progress: &crate::step::FullProgress, took: Duration) -> String {
         (progress.failed, "reported"),
     ] {
         if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
+            let _ = write!(text, ", {count} {what}");
         }
     }
     text

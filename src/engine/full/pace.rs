@@ -36,7 +36,7 @@ mod tests {
         let mut pace = Pace::new(100, start);
         assert_eq!(pace.take(50, start), Duration::from_millis(500));
         assert_eq!(pace.take(50, start + Duration::from_millis(500)), Duration::from_millis(500));
-        let later = start + Duration::from_secs(3600);
+        let later = start + Duration::from_hours(1);
         assert_eq!(pace.take(100, later), Duration::ZERO);
         assert_eq!(pace.take(100, later), Duration::from_secs(1));
     }

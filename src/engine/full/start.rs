@@ -87,7 +87,7 @@ fn whole_dump(
         teller.notice(format!("The spool holds {stored} of the dump's {bytes} bytes."));
         return Ok(None);
     }
-    Ok(Some(GoingOn { bytes, from: dump.safe_point.clone(), keys: dump.keys }))
+    Ok(Some(GoingOn { bytes, from: dump.safe_point, keys: dump.keys }))
 }
 
 fn why_anew(ours: bool, dump: Option<&DumpState>) -> &'static str {

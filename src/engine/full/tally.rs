@@ -101,11 +101,13 @@ impl Tally {
     pub(super) fn progress(&mut self, now: Duration, received: u64) -> FullProgress {
         let (applied, keys) = (self.applied(), self.keys());
         self.samples.push_back((now, applied, keys));
-        while self.samples.len() > 2 && self.samples.get(1).is_some_and(|sample| now - sample.0 >= RATE_OVER) {
+        while self.samples.len() > 2
+            && self.samples.get(1).is_some_and(|sample| now.saturating_sub(sample.0) >= RATE_OVER)
+        {
             self.samples.pop_front();
         }
         let (then, applied_then, keys_then) = self.samples.front().copied().unwrap_or((now, applied, keys));
-        let seconds = (now - then).as_secs_f64();
+        let seconds = now.saturating_sub(then).as_secs_f64();
         let rate = |new: u64, old: u64| if seconds > 0.0 { as_f64(new.saturating_sub(old)) / seconds } else { 0.0 };
         let bytes_per_second = rate(applied, applied_then);
         FullProgress {

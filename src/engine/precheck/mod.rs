@@ -59,7 +59,7 @@ async fn judge(
     teller: &mut Teller<'_>,
 ) -> Result<(), Ending> {
     let mut checks = Checks::default();
-    let mut tell = |checks: &mut Checks, teller: &mut Teller<'_>| {
+    let tell = |checks: &mut Checks, teller: &mut Teller<'_>| {
         for check in checks.take_new() {
             teller.tell(Event::Checked { check });
         }

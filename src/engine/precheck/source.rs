@@ -82,16 +82,16 @@ fn word(role: Role) -> &'static str {
 async fn replication(control: &mut Control, checks: &mut Checks) {
     let item = "source-replication";
     let grant = "Grant the user replication: `ACL SETUSER <user> +psync +replconf +ping +info`.";
-    match control.command(cmd("REPLCONF").arg("listening-port").arg(0)).await {
-        Ok(_) => {}
-        Err(error) if error.refusal() == Some(RefusalKind::NoPermission) => {
-            return checks.fail(item, error.to_string(), grant);
+    if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(0)).await {
+        match error.refusal() {
+            Some(RefusalKind::NoPermission) => return checks.fail(item, error.to_string(), grant),
+            Some(RefusalKind::UnknownCommand) => {
+                let remedy =
+                    "The service does not offer replication (PSYNC), or renamed it; it cannot be copied this way.";
+                return checks.fail(item, error.to_string(), remedy);
+            }
+            _ => {}
         }
-        Err(error) if error.refusal() == Some(RefusalKind::UnknownCommand) => {
-            let remedy = "The service does not offer replication (PSYNC), or renamed it; it cannot be copied this way.";
-            return checks.fail(item, error.to_string(), remedy);
-        }
-        Err(_) => {}
     }
     let table = control.command(cmd("COMMAND").arg("INFO").arg("psync").arg("sync")).await;
     if let Ok(Value::Array(rows)) = &table
@@ -102,7 +102,7 @@ async fn replication(control: &mut Control, checks: &mut Checks) {
     }
     match control.command(cmd("ACL").arg("WHOAMI")).await {
         Ok(Value::BulkString(user)) => {
-            permission(control, &String::from_utf8_lossy(&user), (item, grant), checks).await
+            permission(control, &String::from_utf8_lossy(&user), (item, grant), checks).await;
         }
         _ => checks.pass(item, "REPLCONF and PSYNC are offered"),
     }

@@ -33,56 +33,25 @@ const PAIRS: Part = Many(&[Text, Text]);
 const PENDING: Part = Many(&[Bytes(16), Bytes(8), Number]);
 const OWN_PENDING: Part = Many(&[Bytes(16)]);
 
-const STREAM: &[Part] = &[
-    PAIRS,
-    // length, last id
-    Number,
-    Number,
-    Number,
-    Many(&[Text, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]),
-];
-const STREAM_2: &[Part] = &[
-    PAIRS,
-    // length, last id, first id, highest deleted id, entries added
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]),
-];
-const STREAM_3: &[Part] = &[
-    PAIRS,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]),
-];
+/// Groups of consumers; from version 2 on with the entries read, from 3 on with each consumer's active time.
+const GROUPS: Part = Many(&[Text, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]);
+const GROUPS_2: Part = Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]);
+const GROUPS_3: Part = Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]);
+
+/// Producers and the ids each one used.
+const PRODUCERS: Part = Many(&[Text, Many(&[Text, Number, Number])]);
+
+/// Nodes; length and last id; from version 2 on first id, highest deleted id, entries added; groups; in version 4 the
+/// producers between two limits and two counters.
+const STREAM: &[Part] = &[PAIRS, Number, Number, Number, GROUPS];
+#[rustfmt::skip]
+const STREAM_2: &[Part] = &[PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_2];
+#[rustfmt::skip]
+const STREAM_3: &[Part] = &[PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_3];
+#[rustfmt::skip]
 const STREAM_4: &[Part] = &[
-    PAIRS,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Number,
-    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]),
-    // duration, most entries, producers, added, duplicates
-    Number,
-    Number,
-    Many(&[Text, Many(&[Text, Number, Number])]),
-    Number,
-    Number,
+    PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_3,
+    Number, Number, PRODUCERS, Number, Number,
 ];
 
 /// The body of a module's value, and of what it keeps outside of keys.

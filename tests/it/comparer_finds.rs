@@ -93,7 +93,7 @@ fn cases() -> Vec<Case> {
             "sorted",
             long_sorted(),
             vec![cmd!["ZADD", "sorted", 26_000, "m26001"]],
-            "member 26000 is",
+            "member 26001 is",
         ),
         case("no end", "k", ends(LATER), vec![cmd!["PERSIST", "k"]], "ends Some("),
         case("an end too much", "k", set(), vec![cmd!["PEXPIREAT", "k", LATER]], "ends None"),

@@ -1,8 +1,11 @@
 //! Integration tests against real servers, which `tests/servers/install` fetches.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its world is not as expected")]
+#![expect(unreachable_pub, reason = "nothing of a test binary is reachable from outside")]
+#![expect(clippy::useless_vec, reason = "a command is a list of its own, whoever takes it")]
 #![expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
 
 mod comparer_finds;
 mod harness;
 mod harness_works;
+mod rdb_goldens;

@@ -63,7 +63,7 @@ impl Client {
     pub fn connect(port: u16) -> io::Result<Self> {
         let link = TcpStream::connect(("127.0.0.1", port))?;
         link.set_nodelay(true)?;
-        link.set_read_timeout(Some(Duration::from_secs(60)))?;
+        link.set_read_timeout(Some(Duration::from_mins(1)))?;
         Ok(Self { link: BufReader::with_capacity(1 << 16, link) })
     }
 

@@ -83,7 +83,9 @@ impl<'a> Comparer<'a> {
             for chunk in keys.chunks(CHUNK) {
                 self.chunk(from, chunk, report);
             }
-            keys.iter().for_each(|key| drop(left.remove(key)));
+            for key in &keys {
+                left.remove(key);
+            }
         }
         let mut extra: Vec<Vec<u8>> = left.into_iter().filter(|key| !key.starts_with(OWN)).collect();
         extra.sort();

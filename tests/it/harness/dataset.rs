@@ -116,7 +116,8 @@ impl Dataset {
         self.add(cmd!["SET", "string:every byte", every_byte]);
         self.add(cmd!["SET", "string:protocol", "*1\r\n$4\r\nPING\r\n\0"]);
         for length in [16_383, 16_384, 16_385] {
-            self.add(cmd!["SET", format!("string:compressible:{length}"), "ab".repeat(length / 2 + 1)[..length]]);
+            let text = &"ab".repeat(length / 2 + 1)[..length];
+            self.add(cmd!["SET", format!("string:compressible:{length}"), text]);
         }
         if self.size == Size::Full {
             let noise = self.random.bytes(1 << 20);
@@ -295,7 +296,7 @@ impl Dataset {
         }
         for (key, count) in [("hash:expiring", 6), ("hash:expiring many", self.pick(20, 1000))] {
             let fields: Vec<Vec<u8>> =
-                (0..count).flat_map(|index| cmd![format!("f{index}"), "v".repeat(index % 80)]).collect();
+                (0..count).flat_map(|index| cmd![format!("f{index}"), "v".repeat(index * 7 % 80)]).collect();
             self.push("HSET", key, &fields);
             for index in (0..count).step_by(2) {
                 let deadline = CENTURY + i64::try_from(index).unwrap() * 1_234_567;

@@ -57,10 +57,14 @@ impl Plan {
         let mut text = format!("version: 1\nname: {}\n", self.name);
         for (side, lines) in [("source", &self.source), ("destination", &self.destination)] {
             writeln!(text, "{side}:").unwrap();
-            lines.iter().for_each(|line| writeln!(text, "  {line}").unwrap());
+            for line in lines {
+                writeln!(text, "  {line}").unwrap();
+            }
         }
         writeln!(text, "migration: {}", self.migration).unwrap();
-        self.lines.iter().for_each(|line| writeln!(text, "{line}").unwrap());
+        for line in &self.lines {
+            writeln!(text, "{line}").unwrap();
+        }
         text
     }
 }

@@ -79,7 +79,7 @@ impl Server {
     pub fn restart(&mut self) {
         self.kill9();
         self.process = spawn(self.flavour, self.port, self.folder(), &self.arguments);
-        let ready = wait_ready(&mut self.process, self.port, self.folder(), self.password.as_deref());
+        let ready = wait_ready(&mut self.process, self.port, self.folder.path(), self.password.as_deref());
         assert!(ready, "port {} is taken by somebody else now", self.port);
     }
 

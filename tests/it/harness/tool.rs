@@ -46,7 +46,7 @@ pub struct Finished {
 impl Tool {
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("redis-plan-").unwrap();
-        Self { folder, environment: vec![], limit: Duration::from_secs(60) }
+        Self { folder, environment: vec![], limit: Duration::from_mins(1) }
     }
 
     /// Where it runs.

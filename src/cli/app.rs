@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{apply, check, completions, demo, logging, man, preview, report};
+use super::{apply, check, completions, demo, explain, logging, man, preview, report, schema, validate};
 
 /// Redis migrations that are reviewed like code and run to the end
 ///
@@ -36,6 +36,9 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    Validate(validate::ValidateArgs),
+    Explain(explain::ExplainArgs),
+    Schema(schema::SchemaArgs),
     Preview(preview::Args),
     Check(check::Args),
     Apply(apply::Args),
@@ -69,7 +72,12 @@ pub fn command() -> clap::Command {
 
 fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
     let watched = app.logging.is_quiet();
+    let style = out.style();
+    let mut err = Output::stderr();
     match app.command {
+        Command::Validate(args) => Exit::of_answer(validate::validate(&args, style, out, &mut err)),
+        Command::Explain(args) => Exit::of_answer(explain::explain(&args, style.width, out, &mut err)),
+        Command::Schema(args) => Exit::of_answer(schema::schema(&args, out)),
         Command::Preview(args) => preview::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Apply(args) => apply::run(args, watched, out),

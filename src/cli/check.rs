@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
             _ => {}
         });
     out.print(&match args.format {
-        Format::Human => check_list(&checks, out.has_colour()),
+        Format::Human => check_list(&checks, out.style().colour),
         Format::Json => json(outcome, &checks),
     })?;
     Ok(match (outcome, stop.signal()) {

@@ -4,6 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::output::Output;
+use crate::plan::Report;
+use crate::report::diagnostics::human;
 use crate::step::Outcome;
 
 /// How the process ends.
@@ -34,8 +37,8 @@ pub(super) enum Signal {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The plan has faults; this is the whole report of them.
-    #[error("{0}")]
-    Faults(String),
+    #[error("the plan has faults")]
+    Faults(Box<Report>),
     /// The graph is not the one that was approved.
     #[error(
         "the plan's digest is {actual}, not the expected {expected}: it changed since it was reviewed\n\
@@ -95,6 +98,15 @@ impl Exit {
         }
     }
 
+    /// The exit code a command answered with, or that its result could not be written.
+    pub(super) fn of_answer(code: std::io::Result<u8>) -> Result<Self, Failure> {
+        Ok(match code.map_err(Failure::Output)? {
+            0 => Self::Outcome(Outcome::Done),
+            1 => Self::No,
+            _ => Self::Usage,
+        })
+    }
+
     /// Says what is wrong with the command line, or prints the help that was asked for.
     pub(super) fn of_usage(error: &clap::Error) -> Self {
         _ = error.print();
@@ -103,18 +115,20 @@ impl Exit {
 
     /// Says why a subcommand failed.
     pub(super) fn of_failure(failure: &Failure) -> Self {
-        let (exit, is_whole) = match failure {
-            Failure::Faults(_) => (Self::No, true),
-            Failure::Digest { .. } => (Self::Outcome(Outcome::Stale), false),
-            Failure::Usage(_) | Failure::Read { .. } | Failure::NoRun(_) => (Self::Usage, false),
+        let mut err = Output::stderr();
+        let (exit, text) = match failure {
+            Failure::Faults(report) => (Self::No, human(report, err.style())),
+            Failure::Digest { .. } => (Self::Outcome(Outcome::Stale), format!("error: {failure}\n")),
+            Failure::Usage(_) | Failure::Read { .. } | Failure::NoRun(_) => {
+                (Self::Usage, format!("error: {failure}\n"))
+            }
             Failure::Write { .. }
             | Failure::Output(_)
             | Failure::Secret(_)
             | Failure::Demo(_)
-            | Failure::Signals(_) => (Self::Outcome(Outcome::Failed), false),
+            | Failure::Signals(_) => (Self::Outcome(Outcome::Failed), format!("error: {failure}\n")),
         };
-        let text = if is_whole { failure.to_string() } else { format!("error: {failure}\n") };
-        _ = std::io::stderr().write_all(text.as_bytes());
+        _ = err.write_all(text.as_bytes());
         exit
     }
 

@@ -1,6 +1,6 @@
 //! From a plan file to what can be run.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::exit::Failure;
@@ -8,7 +8,7 @@ use crate::plan;
 use crate::planner::{Digest, digest, expand};
 use crate::step::Graph;
 
-/// No plan file is longer; what is longer is not read to its end.
+/// More is not a plan; reading stops, and the file is reported as too large.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// A plan without faults, expanded.
@@ -21,25 +21,24 @@ pub(super) struct Loaded {
 
 /// Reads, judges and expands the plan in `file`. Warnings are `plan validate`'s to tell.
 pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
-    let (name, bytes) = read(file)?;
-    let loaded = plan::load(&name, &bytes).map_err(|report| Failure::Faults(faults(&report)))?;
+    let bytes = read(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
+    let loaded = plan::load(&name(file), &bytes).map_err(|report| Failure::Faults(Box::new(report)))?;
     let graph = expand(&loaded.plan);
     Ok(Loaded { digest: digest(&graph), graph })
 }
 
-/// The text of a plan file and what messages call it; `-` is standard input.
-pub(super) fn read(file: &Path) -> Result<(String, Vec<u8>), Failure> {
-    let mut bytes = vec![];
-    let (name, read) = if file == Path::new("-") {
-        ("standard input".to_owned(), std::io::stdin().take(MAX_BYTES).read_to_end(&mut bytes))
-    } else {
-        let opened = std::fs::File::open(file);
-        (file.display().to_string(), opened.and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)))
-    };
-    read.map_err(|source| Failure::Read { path: file.to_owned(), source })?;
-    Ok((name, bytes))
+/// What messages call a plan file; `-` is standard input.
+pub(super) fn name(file: &Path) -> String {
+    if file == Path::new("-") { "<stdin>".to_owned() } else { file.display().to_string() }
 }
 
-fn faults(report: &plan::Report) -> String {
-    report.problems().iter().map(|problem| format!("{}: {}\n", problem.fault.code, problem.message)).collect()
+/// A plan file's bytes, all that could be a plan.
+pub(super) fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    if file == Path::new("-") {
+        io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(file)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }

@@ -8,14 +8,17 @@ mod completions;
 mod demo;
 mod evidence;
 mod exit;
+mod explain;
 mod load;
 mod logging;
 mod man;
 mod output;
 mod preview;
 mod report;
+mod schema;
 mod secrets;
 mod signals;
+mod validate;
 mod watch;
 
 pub use app::{command, run};

@@ -1,13 +1,11 @@
 //! `plan validate`.
 
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::load::{name, read};
 use crate::plan::{self, Report};
 use crate::report::diagnostics::{Style, human, json};
-
-/// More is not a plan; reading stops, and the file is reported as too large.
-const MAX_READ: u64 = 64 << 20;
 
 /// Judge plan files without touching any server
 ///
@@ -69,20 +67,8 @@ pub fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, err: &mu
 }
 
 fn judge(file: &Path, bytes: &[u8]) -> Report {
-    let name = if file == Path::new("-") { "<stdin>".into() } else { file.to_string_lossy() };
-    match plan::load(&name, bytes) {
+    match plan::load(&name(file), bytes) {
         Ok(loaded) => loaded.warnings,
         Err(report) => report,
     }
-}
-
-/// A plan's bytes.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![];
-    if file == Path::new("-") {
-        io::stdin().lock().take(MAX_READ).read_to_end(&mut bytes)?;
-    } else {
-        std::fs::File::open(file)?.take(MAX_READ).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }

@@ -2,6 +2,7 @@
 //! Renders data into text and never runs anything. All text that came from a server or a plan is made harmless first.
 
 mod checks;
+pub mod diagnostics;
 mod graph;
 mod progress;
 mod run;

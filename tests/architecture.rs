@@ -59,19 +59,50 @@ fn module_of(path: &Path) -> Option<String> {
     (!matches!(name, "lib" | "main")).then(|| name.to_owned())
 }
 
-/// Every `crate::module` the text names outside comments.
+/// Every module that the text names after `crate::` outside comments, groups included: `crate::{a::B, c::{D, E}}` names
+/// `a` and `c`.
 fn imports(text: &str) -> Vec<(usize, String)> {
+    let code: String = text.lines().map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();
     let mut found = vec![];
-    for (number, line) in text.lines().enumerate() {
-        let code = line.split("//").next().unwrap();
-        for (position, _) in code.match_indices("crate::") {
-            let rest = &code[position + "crate::".len()..];
-            assert!(!rest.starts_with('{'), "line {}: write one `use crate::module` a line", number + 1);
-            let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            found.push((number + 1, name));
-        }
+    for (position, _) in code.match_indices("crate::") {
+        let line = code[..position].matches('\n').count() + 1;
+        let rest = &code[position + "crate::".len()..];
+        let names = if rest.starts_with('{') { first_names(rest) } else { vec![first_name(rest)] };
+        found.extend(names.into_iter().map(|name| (line, name)));
     }
     found
+}
+
+fn first_name(path: &str) -> String {
+    path.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+/// The first name of each member of the group that `text` begins with.
+fn first_names(text: &str) -> Vec<String> {
+    let mut names = vec![];
+    let mut depth = 0;
+    for (position, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if matches!(c, '{' | ',') && depth == 1 {
+            names.push(first_name(&text[position + 1..]));
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn imports_are_found_in_groups_too() {
+    let text = "use crate::{\n    a::B, // c::D\n    e::{f, g},\n};\nfn x() { crate::h::i(); }";
+    let names: Vec<String> = imports(text).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["a", "e", "h"]);
 }
 
 #[test]

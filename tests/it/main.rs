@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
 
 mod comparer_finds;
+mod full;
 mod harness;
 mod harness_works;
 mod rdb_goldens;

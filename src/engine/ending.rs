@@ -133,12 +133,9 @@ impl From<LaneFault> for Ending {
 
 impl From<DealFault> for Ending {
     fn from(fault: DealFault) -> Self {
-        match fault {
-            DealFault::Unsupported(_) => Self::failed(format!(
-                "{fault}. The plan says `on_unsupported: fail`; with `report` such keys are listed and left out."
-            )),
-            DealFault::Damaged(_) => Self::failed(format!("A value in the source's dump is damaged: {fault}.")),
-        }
+        Self::failed(format!(
+            "{fault}. The plan says `on_unsupported: fail`; with `report` such keys are listed and left out."
+        ))
     }
 }
 

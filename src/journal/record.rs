@@ -64,6 +64,11 @@ pub enum Record {
         /// Its bytes.
         bytes: u64,
     },
+    /// The dump or its spool turned out to be damaged: it cannot go on.
+    DumpLost {
+        /// Which dump.
+        generation: u32,
+    },
     /// Everything of the dump before this point is confirmed; decoding can begin here.
     SafePoint {
         /// Which dump.

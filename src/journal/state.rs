@@ -34,6 +34,8 @@ pub struct DumpState {
     pub generation: u32,
     /// Its length, once all of it is in the spool.
     pub received: Option<u64>,
+    /// It or its spool is damaged.
+    pub lost: bool,
     /// Where decoding can begin.
     pub safe_point: Option<SafePoint>,
     /// Keys confirmed before the safe point.
@@ -57,11 +59,17 @@ impl RunState {
             Record::BufferWas { set_to: None, .. } => {}
             Record::BufferRestored => self.buffer = None,
             Record::DumpStarted { generation, .. } => {
-                self.dump = Some(DumpState { generation: *generation, received: None, safe_point: None, keys: 0 });
+                self.dump =
+                    Some(DumpState { generation: *generation, received: None, lost: false, safe_point: None, keys: 0 });
             }
             Record::DumpReceived { generation, bytes } => {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.received = Some(*bytes);
+                }
+            }
+            Record::DumpLost { generation } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.lost = true;
                 }
             }
             Record::SafePoint { generation, point, keys } => {

@@ -20,7 +20,7 @@ use crate::{
     journal::Record,
     net::Control,
     rdb::{Decoder, SafePoint},
-    sink::{Dealer, Lane, LaneReport, LaneSetup, Lease, Window},
+    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
 };
@@ -215,6 +215,7 @@ impl Copy {
             }
             Signal::SafePoint(point) => self.safe_points.push(*point),
             Signal::Dealt(counts) => self.tally.dealt(counts),
+            Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
             Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
             Signal::Decoded(decoded) => {
                 // A dump that was cut short is told by whoever received it.
@@ -226,6 +227,9 @@ impl Copy {
             }
             Signal::Lane(report) => self.take_report(report, teller)?,
             Signal::LaneEnded(ended) => {
+                if let Err(LaneFault::Spool(_)) = &ended {
+                    run.journal.append(&Record::DumpLost { generation: self.generation })?;
+                }
                 ended?;
                 self.lanes_left -= 1;
             }

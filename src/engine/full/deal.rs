@@ -7,10 +7,10 @@ use async_channel::Sender;
 use super::{pace::Pace, tally::Signal};
 use crate::{
     engine::ending::Ending,
-    rdb::{Checksum, Decoder, Item, RdbFault},
-    sink::{Dealer, Dealt, Job, Window},
+    rdb::{Checksum, Decoder, Item, RdbError, RdbFault},
+    sink::{DealFault, Dealer, Dealt, Job, Window},
     step::KeyFailure,
-    store::spool::SpoolReader,
+    store::spool::{SpoolError, SpoolReader},
     unit::UnixMillis,
 };
 
@@ -56,12 +56,55 @@ impl Dealt for Hands {
 
 /// Deals the whole dump.
 pub(super) fn deal(mut deal: Deal) {
-    let outcome = deal_all(&mut deal);
+    let outcome = deal_all(&mut deal).map_err(|fault| {
+        if matches!(fault, Fault::Dump(_) | Fault::Spool(_)) {
+            let _ = deal.hands.signals.send_blocking(Signal::Lost);
+        }
+        Ending::from(fault)
+    });
     let _ = deal.hands.signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
     let _ = deal.hands.signals.send_blocking(Signal::Decoded(outcome));
 }
 
-fn deal_all(deal: &mut Deal) -> Result<(), Ending> {
+/// Why dealing stops early.
+enum Fault {
+    Dump(RdbError),
+    Spool(SpoolError),
+    Key(DealFault),
+}
+
+impl From<SpoolError> for Fault {
+    fn from(error: SpoolError) -> Self {
+        Self::Spool(error)
+    }
+}
+
+impl From<RdbError> for Fault {
+    fn from(error: RdbError) -> Self {
+        Self::Dump(error)
+    }
+}
+
+impl From<DealFault> for Fault {
+    fn from(fault: DealFault) -> Self {
+        match fault {
+            DealFault::Damaged(error) => Self::Dump(error),
+            fault @ DealFault::Unsupported(_) => Self::Key(fault),
+        }
+    }
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Dump(error) => damaged(&error),
+            Fault::Spool(error) => error.into(),
+            Fault::Key(fault) => fault.into(),
+        }
+    }
+}
+
+fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
     let Deal { reader, decoder, dealer, hands, clock_ahead } = deal;
     let mut next_safe_point = reader.position() + SAFE_POINT_EVERY;
     while let Some(bytes) = reader.read()? {
@@ -69,12 +112,12 @@ fn deal_all(deal: &mut Deal) -> Result<(), Ending> {
         let now = UnixMillis(UnixMillis::now().0.saturating_add(*clock_ahead));
         loop {
             let at = decoder.at();
-            let Some(item) = decoder.next().map_err(|error| damaged(&error))? else { break };
+            let Some(item) = decoder.next()? else { break };
             if let Item::End { checksum, length } = item {
                 dealer.flush(length, hands);
                 if checksum == Checksum::Disabled {
-                    let text = "The source sends dumps without a checksum (`rdbchecksum no`): nothing proves that this one \
-                                arrived unharmed.";
+                    let text = "The source sends dumps without a checksum (`rdbchecksum no`): nothing proves that this \
+                                one arrived unharmed.";
                     let _ = hands.signals.send_blocking(Signal::Notice(text.to_owned()));
                 }
                 return Ok(());
@@ -93,10 +136,10 @@ fn deal_all(deal: &mut Deal) -> Result<(), Ending> {
         }
     }
     // The dump did not end with its own end mark. When receiving failed, that is the cause, and it is told there.
-    decoder.finish().map_err(|error| damaged(&error))
+    Ok(decoder.finish()?)
 }
 
-fn damaged(error: &crate::rdb::RdbError) -> Ending {
+fn damaged(error: &RdbError) -> Ending {
     let advice = match error.fault {
         RdbFault::Checksum { .. } => {
             "Bytes were changed on the way or on the source's disk. Apply again for a new dump; if that fails too, check \

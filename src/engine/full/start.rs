@@ -81,7 +81,7 @@ fn whole_dump(
     let Some(dump) = dump.filter(|dump| dump.generation == record.generation && record.marks.len() == lanes) else {
         return Ok(None);
     };
-    let Some(bytes) = dump.received else { return Ok(None) };
+    let Some(bytes) = dump.received.filter(|_| !dump.lost) else { return Ok(None) };
     let stored = stored_end(&run.spool(dump.generation), run.spool_tag(dump.generation))?;
     if stored < bytes {
         teller.notice(format!("The spool holds {stored} of the dump's {bytes} bytes."));
@@ -93,9 +93,12 @@ fn whole_dump(
 fn why_anew(ours: bool, dump: Option<&DumpState>) -> &'static str {
     match dump {
         _ if !ours => "The run was begun from another state directory, and its dump is not here",
-        Some(DumpState { received: Some(_), .. }) => "The spool of this run's dump is not whole any more",
-        Some(_) => "This run's dump was not received to its end, and a source never goes on with one",
         None => "This state directory has no dump of this run",
+        Some(DumpState { received: None, .. }) => {
+            "This run's dump was not received to its end, and a source never goes on with one"
+        }
+        Some(DumpState { lost: true, .. }) => "This run's dump was damaged",
+        Some(_) => "The spool of this run's dump is not whole any more",
     }
 }
 

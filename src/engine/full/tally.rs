@@ -27,6 +27,8 @@ pub(super) enum Signal {
     Dealt(DealCounts),
     /// A key was left out.
     Unwritable(KeyFailure),
+    /// The dump or its spool is damaged.
+    Lost,
     /// Decoding ended: the whole dump was dealt.
     Decoded(Result<(), Ending>),
     /// A lane tells.

@@ -22,7 +22,7 @@ pub(super) async fn precheck(run: &mut Run, work: &PrecheckWork, teller: &mut Te
     let place = Where {
         name: run.request.graph.name.clone(),
         state_dir: run.request.state_dir.clone(),
-        source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none()),
+        source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost),
         begun: dump.is_some(),
     };
     let graph = run.request.graph.clone();

@@ -15,8 +15,8 @@ pub struct RunState {
     pub run: String,
     /// Processes that worked on it.
     pub attempts: u32,
-    /// How the last process named itself at the destination.
-    pub owner: Option<String>,
+    /// How each process named itself at the destination.
+    pub owners: Vec<String>,
     /// Steps that are done.
     pub done: BTreeSet<StepId>,
     /// The source's setting to put back: what it was and what we set.
@@ -49,7 +49,7 @@ impl RunState {
             Record::Run { run, .. } => self.run.clone_from(run),
             Record::Attempt { number, owner, .. } => {
                 self.attempts = *number;
-                self.owner = Some(owner.clone());
+                self.owners.push(owner.clone());
                 self.ended = None;
             }
             Record::StepDone { step } => {

@@ -22,8 +22,9 @@ pub struct Claimant {
     pub digest: String,
     /// Names this process: host, process, time.
     pub owner: String,
-    /// How the last process on this state directory named itself: it is known to be dead, since its lock was free.
-    pub previous: Option<String>,
+    /// How the processes on this state directory named themselves: all are known to be dead, since its lock was free. Not
+    /// only the last: one that died before it took the lease leaves the heartbeat of the one before it.
+    pub previous: Vec<String>,
 }
 
 /// What asking for the lease came to.
@@ -119,7 +120,7 @@ fn decide(seen: &Seen, claimant: &Claimant, empty: &[Db]) -> Decision {
         }
     }
     if let Some((owner, left)) = &seen.heartbeat
-        && claimant.previous.as_ref() != Some(owner)
+        && !claimant.previous.contains(owner)
         && *owner != claimant.owner
     {
         return Decision::Answer(Claim::Held { owner: owner.clone(), left: *left });
@@ -279,7 +280,12 @@ mod tests {
     use super::*;
 
     fn claimant() -> Claimant {
-        Claimant { run: "r".into(), digest: "d".into(), owner: "new".into(), previous: Some("old".into()) }
+        Claimant {
+            run: "r".into(),
+            digest: "d".into(),
+            owner: "new".into(),
+            previous: vec!["old".into(), "dead before it claimed".into()],
+        }
     }
 
     fn seen(state: RecordState, digest: &str, heartbeat: Option<&str>) -> Seen {

@@ -104,7 +104,7 @@ enum Decision {
     Take { record: RunRecord, ours: bool, token: String },
 }
 
-fn decide(seen: &Seen, claimant: &Claimant, empty: &[Db]) -> Decision {
+fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
     if let Some(record) = &seen.record {
         let same = record.digest == claimant.digest;
         match record.state {
@@ -120,7 +120,7 @@ fn decide(seen: &Seen, claimant: &Claimant, empty: &[Db]) -> Decision {
         }
     }
     if let Some((owner, left)) = &seen.heartbeat
-        && !claimant.previous.contains(owner)
+        && !(claimant.previous.contains(owner) && host(owner) == host(&claimant.owner))
         && *owner != claimant.owner
     {
         return Decision::Answer(Claim::Held { owner: owner.clone(), left: *left });
@@ -132,12 +132,17 @@ fn decide(seen: &Seen, claimant: &Claimant, empty: &[Db]) -> Decision {
         digest: claimant.digest.clone(),
         state: RecordState::Running,
         generation: 0,
-        empty: empty.to_vec(),
+        occupied: occupied.to_vec(),
         marks: vec![],
     };
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
     let record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
     Decision::Take { record, ours, token }
+}
+
+/// The host in a process's name, which begins with it: a copied state directory on another host proves nobody dead.
+fn host(owner: &str) -> &str {
+    owner.split('/').next().unwrap_or_default()
 }
 
 /// Asks without writing anything: `None` when the lease could be taken.
@@ -148,16 +153,17 @@ pub async fn peek(control: &mut Control, keys: &RecordKeys, claimant: &Claimant)
     }
 }
 
-/// Takes the lease if it may be taken. `empty` are the databases that are empty now, kept if the run is new here.
+/// Takes the lease if it may be taken. `occupied` are the databases that hold keys now, noted if the run is new
+/// here.
 pub async fn claim(
     control: &mut Control,
     keys: &RecordKeys,
     claimant: &Claimant,
-    empty: &[Db],
+    occupied: &[Db],
 ) -> Result<Claim, LeaseFault> {
     loop {
         control.command(cmd("WATCH").arg(&keys.token).arg(&keys.run).arg(&keys.heartbeat)).await?;
-        let (record, ours, token) = match decide(&see(control, keys).await?, claimant, empty) {
+        let (record, ours, token) = match decide(&see(control, keys).await?, claimant, occupied) {
             Decision::Answer(claim) => {
                 control.command(&cmd("UNWATCH")).await?;
                 return Ok(claim);
@@ -283,8 +289,8 @@ mod tests {
         Claimant {
             run: "r".into(),
             digest: "d".into(),
-            owner: "new".into(),
-            previous: vec!["old".into(), "dead before it claimed".into()],
+            owner: "here/2".into(),
+            previous: vec!["here/1".into(), "here/dead before it claimed".into()],
         }
     }
 
@@ -294,23 +300,30 @@ mod tests {
             digest: digest.into(),
             state,
             generation: 1,
-            empty: vec![Db(0)],
+            occupied: vec![Db(0)],
             marks: vec![Mark::default()],
         };
         let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));
-        Seen { record: Some(record), token: Some("4:old".into()), heartbeat }
+        Seen { record: Some(record), token: Some("4:here/1".into()), heartbeat }
     }
 
     #[test]
     fn a_dead_process_of_this_state_directory_is_succeeded_at_once() {
-        let decision = decide(&seen(RecordState::Running, "d", Some("old")), &claimant(), &[]);
-        assert!(matches!(decision, Decision::Take { ours: true, ref token, .. } if token == "5:new"));
+        let decision = decide(&seen(RecordState::Running, "d", Some("here/1")), &claimant(), &[]);
+        assert!(matches!(decision, Decision::Take { ours: true, ref token, .. } if token == "5:here/2"));
     }
 
     #[test]
     fn a_living_process_elsewhere_keeps_the_lease() {
         let decision = decide(&seen(RecordState::Running, "d", Some("other")), &claimant(), &[]);
         assert!(matches!(decision, Decision::Answer(Claim::Held { ref owner, .. }) if owner == "other"));
+    }
+
+    #[test]
+    fn a_copied_state_directory_proves_nobody_dead() {
+        let claimant = Claimant { owner: "elsewhere/2".into(), ..claimant() };
+        let decision = decide(&seen(RecordState::Running, "d", Some("here/1")), &claimant, &[]);
+        assert!(matches!(decision, Decision::Answer(Claim::Held { .. })));
     }
 
     #[test]
@@ -330,8 +343,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_claim_notes_what_was_empty() {
+    fn the_first_claim_notes_what_was_occupied() {
         let decision = decide(&Seen::default(), &claimant(), &[Db(1)]);
-        assert!(matches!(decision, Decision::Take { ours: true, ref record, .. } if record.empty == [Db(1)]));
+        assert!(matches!(decision, Decision::Take { ours: true, ref record, .. } if record.occupied == [Db(1)]));
     }
 }

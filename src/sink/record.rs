@@ -1,6 +1,6 @@
 //! The run record: what the destination knows about a run.
 //!
-//! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, empty, one `lane:<i>` for
+//! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
 //! each lane). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
 //! expiry touches a watched key. `…:skipped` holds the keys that `on_conflict: skip` left as they were.
@@ -97,8 +97,8 @@ pub struct RunRecord {
     pub state: RecordState,
     /// Which dump the marks are of; 0 before the first.
     pub generation: u32,
-    /// Databases that were empty when the run first took the lease: all in them is ours.
-    pub empty: Vec<Db>,
+    /// Databases that held keys when the run first took the lease. All in the others is taken for ours.
+    pub occupied: Vec<Db>,
     /// One mark a lane, in the lanes' order.
     pub marks: Vec<Mark>,
 }
@@ -108,14 +108,14 @@ impl RunRecord {
     #[must_use]
     pub fn read(fields: &BTreeMap<String, String>) -> Option<Self> {
         let field = |name: &str| fields.get(name).map(String::as_str);
-        let empty = field("empty")?.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok());
+        let occupied = field("occupied")?.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok());
         let lanes = (0u32..).map_while(|lane| field(&format!("lane:{lane}")));
         Some(Self {
             run: field("run")?.to_owned(),
             digest: field("digest")?.to_owned(),
             state: RecordState::of(field("state")?)?,
             generation: field("generation")?.parse().ok()?,
-            empty: empty.collect::<Option<_>>()?,
+            occupied: occupied.collect::<Option<_>>()?,
             marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
         })
     }
@@ -123,13 +123,13 @@ impl RunRecord {
     /// The fields of the hash.
     #[must_use]
     pub fn fields(&self) -> Vec<(String, String)> {
-        let empty: Vec<String> = self.empty.iter().map(Db::to_string).collect();
+        let occupied: Vec<String> = self.occupied.iter().map(Db::to_string).collect();
         let mut fields = vec![
             ("run".to_owned(), self.run.clone()),
             ("digest".to_owned(), self.digest.clone()),
             ("state".to_owned(), self.state.word().to_owned()),
             ("generation".to_owned(), self.generation.to_string()),
-            ("empty".to_owned(), empty.join(",")),
+            ("occupied".to_owned(), occupied.join(",")),
         ];
         fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
         fields
@@ -147,7 +147,7 @@ mod tests {
             digest: "d".into(),
             state: RecordState::Running,
             generation: 2,
-            empty: vec![Db(0), Db(3)],
+            occupied: vec![Db(0), Db(3)],
             marks: vec![Mark { at: 9, elements: 0 }, Mark { at: 4, elements: 7 }],
         };
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();

@@ -88,7 +88,7 @@ impl Copy {
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
         let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
         let all: Vec<_> = (0..started.destination.databases).map(crate::unit::Db).collect();
-        let drains = work.selection.targets(&all).iter().all(|db| started.empty.contains(db));
+        let drains = work.selection.targets(&all).iter().all(|db| !started.occupied.contains(db));
         let mut background = vec![];
 
         let mut lanes = vec![];

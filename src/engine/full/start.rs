@@ -17,8 +17,8 @@ pub(super) struct Start {
     pub(super) destination: Destination,
     pub(super) generation: u32,
     pub(super) marks: Vec<Mark>,
-    /// Databases that were empty when the run first took the lease, and are written to by nobody else for all we know.
-    pub(super) empty: Vec<Db>,
+    /// Databases that held keys when the run first took the lease.
+    pub(super) occupied: Vec<Db>,
     /// The dump that goes on; `None` begins a new one.
     pub(super) going_on: Option<GoingOn>,
 }
@@ -52,18 +52,18 @@ pub(super) async fn start(
         run.journal.append(&Record::DumpStarted { generation: record.generation, replid: None, offset: None })?;
         run.remove_spools(Some(record.generation))?;
     }
-    let (generation, marks, empty) = (record.generation, record.marks, record.empty);
-    Ok(Start { lease, destination, generation, marks, empty, going_on })
+    let (generation, marks, occupied) = (record.generation, record.marks, record.occupied);
+    Ok(Start { lease, destination, generation, marks, occupied, going_on })
 }
 
 async fn claim(run: &Run, control: &mut Control) -> Result<(Lease, RunRecord, bool), Ending> {
-    let mut empty = vec![];
-    for db in 0..servers::databases(control).await? {
-        if servers::foreign_keys(control, Db(db)).await? == 0 {
-            empty.push(Db(db));
+    let mut occupied = vec![];
+    for db in servers::info(control).await?.keyspace().into_keys() {
+        if servers::foreign_keys(control, db).await? > 0 {
+            occupied.push(db);
         }
     }
-    match crate::sink::claim(control, &run.keys, &run.claimant, &empty).await? {
+    match crate::sink::claim(control, &run.keys, &run.claimant, &occupied).await? {
         Claim::Taken { lease, record, ours } => Ok((lease, record, ours)),
         claim => Err(Ending::of_claim(&claim, &run.keys.run)
             .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused"))),
@@ -131,7 +131,7 @@ async fn take_back(
     let all: Vec<Db> = (0..destination.databases).map(Db).collect();
     let targets = work.selection.targets(&all);
     let cleared = work.on_conflict == OnConflict::Fail
-        && targets.iter().all(|db| record.empty.contains(db))
+        && !targets.iter().any(|db| record.occupied.contains(db))
         && clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
     if cleared {
         teller.notice("The databases, which were empty when this run began, were emptied.");

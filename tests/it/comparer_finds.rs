@@ -43,7 +43,6 @@ fn long_sorted() -> Vec<Command> {
 /// 2100-01-01, Unix milliseconds.
 const LATER: i64 = 4_102_444_800_000;
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let set = || vec![cmd!["SET", "k", "value"]];
     let zset = || vec![cmd!["ZADD", "k", "0.1", "a", "2", "b"]];

@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    env,
+    fmt::Write,
+    fs,
     path::PathBuf,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -21,7 +23,8 @@ use crate::{
 struct Key {
     db: u32,
     /// In hexadecimal.
-    key: String,
+    #[serde(rename = "key")]
+    name: String,
     #[serde(rename = "type")]
     kind: String,
     /// Bytes, elements, members, fields or entries.
@@ -69,7 +72,10 @@ fn manifest(name: &str) -> Vec<Key> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// Every key the server has. A deadline is what the server says it is, within what its clock and ours are apart; where
@@ -98,7 +104,7 @@ fn ask(server: &Server, known: &dyn Fn(u32, &str) -> Option<i64>) -> Vec<Key> {
                 (None, None) => None,
                 (told, known) => panic!("{key} in db {db} ends {told:?}, not {known:?}"),
             };
-            keys.push(Key { db, key, kind, length, expires_at, expired: false });
+            keys.push(Key { db, name: key, kind, length, expires_at, expired: false });
         }
     }
     keys.sort();
@@ -130,8 +136,8 @@ fn write(name: &str) {
     thread::sleep(Duration::from_millis(250));
     client.command(&cmd!["SAVE"]);
     if server.flavour.dumps_expired_keys() {
-        let (key, kind) = (hex(b"ends:past"), "string".to_owned());
-        keys.push(Key { db: 0, key, kind, length: 7, expires_at: Some(deadline), expired: true });
+        let (name, kind) = (hex(b"ends:past"), "string".to_owned());
+        keys.push(Key { db: 0, name, kind, length: 7, expires_at: Some(deadline), expired: true });
         keys.sort();
     }
     let lines: Vec<String> = keys.iter().map(|key| serde_json::to_string(key).unwrap()).collect();
@@ -150,7 +156,7 @@ fn a_server_that_loads_its_sample_says_what_the_manifest_says() {
         fs::copy(path(name, "rdb"), server.folder().join("dump.rdb")).unwrap();
         server.restart();
         let expected: Vec<Key> = manifest(name).into_iter().filter(|key| !key.expired).collect();
-        let known = |db, key: &str| expected.iter().find(|one| one.db == db && one.key == key).unwrap().expires_at;
+        let known = |db, key: &str| expected.iter().find(|one| one.db == db && one.name == key).unwrap().expires_at;
         assert_eq!(ask(&server, &known), expected, "{name}");
     }
 }
@@ -211,7 +217,7 @@ fn keys_types_and_deadlines_are_those_of_the_manifest() {
         found.sort();
         let expected = manifest(name);
         let expected: Vec<_> =
-            expected.iter().map(|key| (key.db, key.key.clone(), key.kind.as_str(), key.expires_at)).collect();
+            expected.iter().map(|key| (key.db, key.name.clone(), key.kind.as_str(), key.expires_at)).collect();
         assert_eq!(found, expected, "{name}");
         assert_eq!(numbers.into_iter().collect::<Vec<_>>(), kinds(name), "{name}");
         assert_eq!(noted, if policy(name) == "noeviction" { 0 } else { found.len() }, "{name}");

@@ -113,7 +113,8 @@ fn secrets_of_lines(text: &str, masks: &mut Vec<Span>) {
         if refers(line.get(after..).unwrap_or_default(), following.first().map_or("", |(_, next)| next)) {
             continue;
         }
-        masks.push(Span::new(start + after, start + line.len()));
+        let blank = line.get(after..).map_or(0, |value| value.len() - value.trim_start().len());
+        masks.push(Span::new(start + after + blank, start + line.len()));
         let inside = following.iter().take_while(|(_, next)| next.trim().is_empty() || indent(next) > indent(line));
         for (start, next) in inside {
             masks.push(Span::new(*start, start + next.len()));

@@ -8,6 +8,9 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use crate::step::KeyPattern;
 use crate::unit::Db;
 
+/// Items of `databases`; the rules about them compare each with each.
+const MAX_ITEMS: u32 = 1024;
+
 /// Which databases and keys move.
 #[derive(Clone, Debug)]
 pub enum Databases {
@@ -54,10 +57,10 @@ pub enum From {
 #[schemars(rename = "KeyFilter")]
 pub struct Keys {
     /// A key must match one of these.
-    #[schemars(length(min = 1), example = ["cart:*"])]
+    #[schemars(length(min = 1, max = 1024), example = ["cart:*"])]
     pub include: Option<Vec<KeyPattern>>,
     /// A key must match none of these.
-    #[schemars(length(min = 1), example = ["cart:tmp:*"])]
+    #[schemars(length(min = 1, max = 1024), example = ["cart:tmp:*"])]
     pub exclude: Option<Vec<KeyPattern>>,
 }
 
@@ -157,6 +160,7 @@ impl JsonSchema for Databases {
                     "type": "array",
                     "description": "Database numbers and rules; a key moves by the first that takes it.",
                     "minItems": 1,
+                    "maxItems": MAX_ITEMS,
                     "items": { "oneOf": [number, rule] },
                 },
             ],

@@ -219,6 +219,7 @@ impl Faults<'_> {
         let (message, label) = match kind {
             ValidationErrorKind::Minimum { limit } => (format!("{name} is at least {limit}"), "too small"),
             ValidationErrorKind::Maximum { limit } => (format!("{name} is at most {limit}"), "too large"),
+            ValidationErrorKind::MaxItems { limit } => (format!("{name} has more than {limit} items"), "too many"),
             ValidationErrorKind::MinItems { .. } => (format!("{name} is an empty list"), "nothing in it"),
             other => (format!("{name} does not fit the schema (`{}`)", other.keyword()), "does not fit"),
         };
@@ -239,7 +240,8 @@ pub(super) fn is_secret(path: &Path) -> bool {
 }
 
 fn key_help(path: &Path, key: &str, known: &[&str]) -> String {
-    let homes: Vec<String> = tree::homes(key).into_iter().filter(|home| *home != path.to_string()).collect();
+    let around = path.to_string();
+    let homes: Vec<&String> = tree::homes(key).iter().filter(|home| **home != around).collect();
     if let Some(meant) = closest(key, known) {
         return format!("did you mean `{meant}`?");
     }

@@ -78,7 +78,8 @@ fn remove(value: &mut Value, path: &Path) -> Option<Path> {
         };
     }
     if let (Segment::Key(key), Some(object)) = (last, at.as_object_mut()) {
-        object.shift_remove(key);
+        // The order of the rest means nothing here.
+        object.swap_remove(key);
     }
     Some(path)
 }

@@ -1,5 +1,6 @@
 //! Walking the schema itself: what a place takes, and where a key belongs.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -103,29 +104,33 @@ pub(super) fn alternatives(words: &[String]) -> String {
 }
 
 /// Where else in a plan `key` is known: the paths of the blocks that have it, lists as `[]`.
-pub(super) fn homes(key: &str) -> Vec<String> {
-    let mut found = vec![];
-    search(root(), key, "", 0, &mut found);
-    found.dedup();
-    found
+pub(super) fn homes(key: &str) -> &'static [String] {
+    HOMES.get(key).map_or(&[], Vec::as_slice)
 }
 
-fn search(schema: &'static Value, key: &str, path: &str, depth: usize, found: &mut Vec<String>) {
+static HOMES: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
+    let mut found = HashMap::new();
+    search(root(), "", 0, &mut found);
+    found
+});
+
+fn search(schema: &'static Value, path: &str, depth: usize, found: &mut HashMap<&'static str, Vec<String>>) {
     let schema = resolved(schema);
-    if depth > MAX_DEPTH || found.len() > 8 {
+    if depth > MAX_DEPTH {
         return;
     }
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        if name == key {
-            found.push(path.to_owned());
+        let homes = found.entry(name.as_str()).or_default();
+        if !homes.iter().any(|home| home == path) {
+            homes.push(path.to_owned());
         }
         let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        search(property, key, &inner, depth + 1, found);
+        search(property, &inner, depth + 1, found);
     }
     if let Some(items) = schema.get("items") {
-        search(items, key, &format!("{path}[]"), depth + 1, found);
+        search(items, &format!("{path}[]"), depth + 1, found);
     }
     for form in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
-        search(form, key, path, depth + 1, found);
+        search(form, path, depth + 1, found);
     }
 }

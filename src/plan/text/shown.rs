@@ -46,10 +46,10 @@ pub(in crate::plan) fn is_variable_name(text: &str) -> bool {
 }
 
 fn secrets_of_tree(text: &str, tree: &Tree, masks: &mut Vec<Span>) {
-    for (key, value) in tree.mappings().flatten() {
-        let name = tree.scalar(*key);
+    for (key, value) in tree.entries() {
+        let name = tree.scalar(key);
         if name.is_some_and(is_secret_key) {
-            secret_node(tree, *value, masks);
+            secret_node(tree, value, masks);
         }
     }
     for node in tree.nodes() {
@@ -68,7 +68,7 @@ fn secret_node(tree: &Tree, number: usize, masks: &mut Vec<Span>) {
         Kind::Scalar { .. } => masks.push(node.span),
         Kind::Sequence(items) => items.iter().for_each(|item| secret_node(tree, *item, masks)),
         Kind::Mapping(entries) => {
-            for (key, value) in entries {
+            for (key, value) in &entries.pairs {
                 match tree.scalar(*key) {
                     Some("env") if !tree.scalar(*value).is_some_and(is_variable_name) => {
                         secret_node(tree, *value, masks)
@@ -105,21 +105,30 @@ fn urls(start: usize, line: &str, masks: &mut Vec<Span>) {
 /// The values of keys that look secret, line by line, in a text that may be no YAML.
 fn secrets_of_lines(text: &str, masks: &mut Vec<Span>) {
     let lines: Vec<(usize, &str)> = lines(text).collect();
-    for (number, (start, line)) in lines.iter().enumerate() {
+    let mut number = 0;
+    while let Some((start, line)) = lines.get(number) {
+        number += 1;
         let Some(after) = after_secret_key(line) else { continue };
-        let value = line.get(after..).unwrap_or_default();
-        let following = lines.get(number + 1..).unwrap_or_default();
-        let inside = following.iter().take_while(|(_, next)| next.trim().is_empty() || indent(next) > indent(line));
-        let opening = value.trim_start_matches(['{', ' ', '\t', '"', '\'']);
-        let reference =
-            if opening.is_empty() { following.first().map_or("", |(_, next)| next.trim_start()) } else { opening };
-        let refers = value.trim_start().starts_with('{') || value.trim().is_empty();
-        if refers && REFERENCES.iter().any(|known| reference.starts_with(known)) {
+        let following = lines.get(number..).unwrap_or_default();
+        if refers(line.get(after..).unwrap_or_default(), following.first().map_or("", |(_, next)| next)) {
             continue;
         }
-        masks.push(Span::new(start + after, start + line.len()));
-        masks.extend(inside.map(|(start, next)| Span::new(*start, start + next.len())));
+        let blank = line.get(after..).map_or(0, |value| value.len() - value.trim_start().len());
+        masks.push(Span::new(start + after + blank, start + line.len()));
+        let inside = following.iter().take_while(|(_, next)| next.trim().is_empty() || indent(next) > indent(line));
+        for (start, next) in inside {
+            masks.push(Span::new(*start, start + next.len()));
+            number += 1;
+        }
     }
+}
+
+/// Whether a value, or the block that starts with the line `next`, says where the secret is.
+fn refers(value: &str, next: &str) -> bool {
+    let value = value.trim();
+    let opening = if value.is_empty() { next.trim_start() } else { value.strip_prefix('{').unwrap_or_default() };
+    let opening = opening.trim_start_matches([' ', '"', '\'']);
+    REFERENCES.iter().any(|known| opening.starts_with(known))
 }
 
 /// The byte after the `:` of the first key of a line that looks secret.

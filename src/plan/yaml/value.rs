@@ -44,7 +44,7 @@ fn judge(yaml: &Yaml, tree: &Tree, node: usize, path: &Path, problems: &mut Vec<
             }
         }
         (Yaml::Mapping(entries), Kind::Mapping(nodes)) => {
-            for ((key, item), (key_node, node)) in entries.iter().zip(nodes) {
+            for ((key, item), (key_node, node)) in entries.iter().zip(&nodes.pairs) {
                 match key {
                     Yaml::String(key) => judge(item, tree, *node, &path.key(key), problems),
                     _ => problems.push(key_is_no_text(tree, *key_node, path)),
@@ -80,10 +80,8 @@ fn merge_key(tree: &Tree) -> Option<Span> {
         Some(Kind::Sequence(items)) => items.iter().all(|item| is_mapping(*item)),
         _ => is_mapping(node),
     };
-    tree.mappings()
-        .flatten()
-        .find(|(key, value)| tree.scalar(*key) == Some("<<") && !fits(*value))
-        .and_then(|(key, _)| Some(tree.node(*key)?.span))
+    let (key, _) = tree.entries().find(|(key, value)| tree.scalar(*key) == Some("<<") && !fits(*value))?;
+    tree.node(key).map(|node| node.span)
 }
 
 /// Everything that JSON cannot hold was refused before.

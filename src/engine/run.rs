@@ -49,7 +49,7 @@ impl Run {
             run: state.run.clone(),
             digest: request.digest.clone(),
             owner: owner.clone(),
-            previous: state.owner.clone(),
+            previous: state.owners.clone(),
         };
         let keys = RecordKeys::of(name);
         if state.ended != Some(crate::step::Outcome::Done) {

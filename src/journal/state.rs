@@ -15,8 +15,8 @@ pub struct RunState {
     pub run: String,
     /// Processes that worked on it.
     pub attempts: u32,
-    /// How the last process named itself at the destination.
-    pub owner: Option<String>,
+    /// How the processes named themselves at the destination, the last one last.
+    pub owners: Vec<String>,
     /// Steps that are done.
     pub done: BTreeSet<StepId>,
     /// The source's setting to put back: what it was and what we set.
@@ -36,6 +36,8 @@ pub struct DumpState {
     pub received: Option<u64>,
     /// It or its spool is damaged.
     pub lost: bool,
+    /// A key that was not written, for which the plan wants the run to fail.
+    pub left: Option<String>,
     /// Where decoding can begin.
     pub safe_point: Option<SafePoint>,
     /// Keys confirmed before the safe point.
@@ -49,7 +51,7 @@ impl RunState {
             Record::Run { run, .. } => self.run.clone_from(run),
             Record::Attempt { number, owner, .. } => {
                 self.attempts = *number;
-                self.owner = Some(owner.clone());
+                self.owners.push(owner.clone());
                 self.ended = None;
             }
             Record::StepDone { step } => {
@@ -60,7 +62,7 @@ impl RunState {
             Record::BufferRestored => self.buffer = None,
             Record::DumpStarted { generation, .. } => {
                 self.dump =
-                    Some(DumpState { generation: *generation, received: None, lost: false, safe_point: None, keys: 0 });
+                    Some(DumpState { generation: *generation, received: None, lost: false, left: None, safe_point: None, keys: 0 });
             }
             Record::DumpReceived { generation, bytes } => {
                 if let Some(dump) = self.dump_of(*generation) {
@@ -70,6 +72,11 @@ impl RunState {
             Record::DumpLost { generation } => {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.lost = true;
+                }
+            }
+            Record::KeyLeft { generation, key } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.left = Some(key.clone());
                 }
             }
             Record::SafePoint { generation, point, keys } => {

@@ -95,6 +95,11 @@ impl Tally {
         self.marks.iter().map(|mark| mark.at).min().unwrap_or(0)
     }
 
+    /// How far each lane has confirmed.
+    pub(super) fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
     /// Keys confirmed, those of earlier processes included.
     pub(super) fn keys(&self) -> u64 {
         self.before + self.dealt.already + self.confirmed

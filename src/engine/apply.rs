@@ -60,8 +60,9 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
         cleanup::put_back(&mut run, teller).await;
     }
     let outcome = ending.as_ref().unwrap_or_else(|ending| ending).outcome;
-    run.journal.append(&Record::Ended { outcome, at: UnixMillis::now() })?;
-    ending
+    let noted = run.journal.append(&Record::Ended { outcome, at: UnixMillis::now() });
+    // What ended the run is told even when its end cannot be noted.
+    ending.and_then(|ending| noted.map(|()| ending).map_err(Ending::from))
 }
 
 /// Whether this process may work on the run at all, as the destination sees it. A destination that does not answer is

@@ -101,6 +101,7 @@ impl From<LeaseFault> for Ending {
             LeaseFault::Lost => {
                 Self::new(Outcome::Locked, "Another process has taken this run over; this one stopped.")
             }
+            LeaseFault::Gone => Self::from(LaneFault::RecordGone),
             LeaseFault::Unreadable { .. } => Self::failed(fault.to_string()),
             LeaseFault::Control(error) => Self::from(error),
         }
@@ -124,9 +125,11 @@ impl From<LaneFault> for Ending {
             LaneFault::Unreachable(_) => {
                 Self::stopped(format!("{fault}. What is confirmed is kept: run the same command again."))
             }
-            LaneFault::RecordGone | LaneFault::Refused { .. } | LaneFault::Spool(_) | LaneFault::Protocol => {
-                Self::failed(fault.to_string())
-            }
+            LaneFault::RecordGone
+            | LaneFault::Forgot
+            | LaneFault::Refused { .. }
+            | LaneFault::Spool(_)
+            | LaneFault::Protocol => Self::failed(fault.to_string()),
         }
     }
 }

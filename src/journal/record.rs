@@ -69,6 +69,13 @@ pub enum Record {
         /// Which dump.
         generation: u32,
     },
+    /// A key of the dump was not written and the plan wants the run to fail then. The marks are behind it.
+    KeyLeft {
+        /// Which dump.
+        generation: u32,
+        /// The key, as it is shown.
+        key: String,
+    },
     /// Everything of the dump before this point is confirmed; decoding can begin here.
     SafePoint {
         /// Which dump.

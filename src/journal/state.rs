@@ -15,7 +15,7 @@ pub struct RunState {
     pub run: String,
     /// Processes that worked on it.
     pub attempts: u32,
-    /// How each process named itself at the destination.
+    /// How the processes named themselves at the destination, the last one last.
     pub owners: Vec<String>,
     /// Steps that are done.
     pub done: BTreeSet<StepId>,
@@ -36,6 +36,8 @@ pub struct DumpState {
     pub received: Option<u64>,
     /// It or its spool is damaged.
     pub lost: bool,
+    /// A key that was not written, for which the plan wants the run to fail.
+    pub left: Option<String>,
     /// Where decoding can begin.
     pub safe_point: Option<SafePoint>,
     /// Keys confirmed before the safe point.
@@ -59,8 +61,14 @@ impl RunState {
             Record::BufferWas { set_to: None, .. } => {}
             Record::BufferRestored => self.buffer = None,
             Record::DumpStarted { generation, .. } => {
-                self.dump =
-                    Some(DumpState { generation: *generation, received: None, lost: false, safe_point: None, keys: 0 });
+                self.dump = Some(DumpState {
+                    generation: *generation,
+                    received: None,
+                    lost: false,
+                    left: None,
+                    safe_point: None,
+                    keys: 0,
+                });
             }
             Record::DumpReceived { generation, bytes } => {
                 if let Some(dump) = self.dump_of(*generation) {
@@ -70,6 +78,11 @@ impl RunState {
             Record::DumpLost { generation } => {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.lost = true;
+                }
+            }
+            Record::KeyLeft { generation, key } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.left = Some(key.clone());
                 }
             }
             Record::SafePoint { generation, point, keys } => {

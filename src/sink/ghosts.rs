@@ -4,13 +4,13 @@ use std::path::Path;
 
 use redis::cmd;
 
-use super::{Lease, LeaseFault, RunRecord, record::PREFIX};
+use super::{Destination, Form, Lease, LeaseFault, RunRecord, record::PREFIX};
 use crate::{
     net::Control,
     rdb::{Decoder, Entry, Item, Limits},
-    step::{OnConflict, Selection},
+    step::Selection,
     store::spool::{Level, SpoolError, SpoolReader},
-    unit::{Db, Slot},
+    unit::{Db, Slot, UnixMillis},
 };
 
 /// Keys taken back in one transaction.
@@ -37,37 +37,56 @@ impl From<crate::net::ControlError> for UndoFault {
 }
 
 /// Deletes the keys that the marks of `record` say were written from the spool in `folder`, and only those: keys that
-/// were left as they were (`on_conflict: skip`) stay. Answers how many keys were named.
+/// were left as they were, or out, stay. Answers how many keys were named.
 pub async fn undo(
     control: &mut Control,
     lease: &Lease,
     record: &RunRecord,
     (folder, tag, stored): (&Path, u64, u64),
-    (selection, on_conflict): (&Selection, OnConflict),
+    (selection, destination): (&Selection, &Destination),
 ) -> Result<u64, UndoFault> {
     let furthest = record.marks.iter().map(|mark| mark.at.saturating_add(mark.elements.min(1))).max().unwrap_or(0);
     if stored < furthest {
         return Err(UndoFault::Short);
     }
+    let (seconds, _): (i64, i64) = control.query(&cmd("TIME")).await?;
+    let now = UnixMillis(seconds.saturating_mul(1000));
+    let left_alone = control.query::<u64>(cmd("SCARD").arg(&lease.keys.skipped)).await? > 0;
     let mut reader = SpoolReader::new(folder, tag, 0, Level::at(stored, true));
     let mut decoder = Decoder::new(Limits { inline: 64 << 10, ..Limits::default() });
     let mut doomed: Vec<(Db, Vec<u8>)> = vec![];
     let mut named = 0;
-    while let Some(bytes) = reader.read()? {
+    let mut readable = true;
+    while readable && let Some(bytes) = reader.read()? {
         decoder.feed(bytes);
-        // An earlier dump may be cut off or damaged behind what was written from it; before that it was decoded once.
-        while let Ok(Some(item)) = decoder.next() {
-            if let Item::Entry(entry) = item {
-                doomed.extend(written(&entry, record, selection).map(|db| (db, entry.key.to_vec())));
+        loop {
+            match decoder.next() {
+                Ok(Some(Item::Entry(entry))) if could_be_written(&entry, destination, now) => {
+                    doomed.extend(written(&entry, record, selection).map(|db| (db, entry.key.to_vec())));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // It may be cut off or damaged behind what was written from it; before that it was decoded once.
+                Err(_) => {
+                    readable = false;
+                    break;
+                }
             }
         }
         while doomed.len() >= KEYS_AT_ONCE {
             let rest = doomed.split_off(KEYS_AT_ONCE);
-            named += delete(control, lease, std::mem::replace(&mut doomed, rest), on_conflict).await?;
+            named += delete(control, lease, std::mem::replace(&mut doomed, rest), left_alone).await?;
         }
     }
-    named += delete(control, lease, doomed, on_conflict).await?;
+    named += delete(control, lease, doomed, left_alone).await?;
     Ok(named)
+}
+
+/// Whether an entry of an earlier dump could have been written at all, and could still be there: a key of this name at the
+/// destination is somebody else's if not. What had expired when it was dealt has expired now.
+fn could_be_written(entry: &Entry<'_>, destination: &Destination, now: UnixMillis) -> bool {
+    let alive = entry.expires_at.is_none_or(|at| at > now);
+    alive && !matches!(destination.form(entry.value.kind, entry.value.module), Form::Unsupported(_))
 }
 
 /// The database at the destination to which the entry was written; `None` when it was not.
@@ -82,13 +101,13 @@ async fn delete(
     control: &mut Control,
     lease: &Lease,
     keys: Vec<(Db, Vec<u8>)>,
-    on_conflict: OnConflict,
+    some_left_alone: bool,
 ) -> Result<u64, UndoFault> {
     let mut commands: Vec<redis::Cmd> = vec![];
     let mut selected = Db(0);
     let mut named = 0;
     for (db, key) in keys {
-        if on_conflict == OnConflict::Skip && left_alone(control, lease, db, &key).await? {
+        if some_left_alone && left_alone(control, lease, db, &key).await? {
             continue;
         }
         if selected != db || commands.is_empty() {
@@ -103,6 +122,7 @@ async fn delete(
     }
     if !commands.is_empty() {
         commands.push(cmd("SELECT").arg(0).clone());
+        commands.push(lease.heartbeat()); // Taking back much may last longer than a heartbeat.
         lease.guarded(control, &commands).await?;
     }
     Ok(named)
@@ -147,11 +167,7 @@ async fn others_record(control: &mut Control, lease: &Lease) -> Result<bool, Lea
         let mut scan = cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(format!("{PREFIX}*")).arg("COUNT").arg(1000);
         let (next, keys): (u64, Vec<String>) = control.query(&scan).await?;
-        let ours = |key: &String| {
-            let keys = &lease.keys;
-            [&keys.token, &keys.heartbeat, &keys.run, &keys.skipped].contains(&key)
-        };
-        if keys.iter().any(|key| !ours(key)) {
+        if keys.iter().any(|key| !lease.keys.own(key)) {
             return Ok(true);
         }
         if next == 0 {

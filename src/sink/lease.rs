@@ -84,6 +84,9 @@ pub enum LeaseFault {
         /// The hash.
         key: String,
     },
+    /// The record is gone.
+    #[error("the run record at the destination is gone")]
+    Gone,
     /// The token is not ours any more.
     #[error("another process has taken this run over at the destination")]
     Lost,
@@ -153,6 +156,12 @@ pub async fn peek(control: &mut Control, keys: &RecordKeys, claimant: &Claimant)
     }
 }
 
+/// Whether a run of this plan has begun to write, here or on another host, and is not done.
+pub async fn has_begun(control: &mut Control, keys: &RecordKeys) -> Result<bool, LeaseFault> {
+    let record = see(control, keys).await?.record;
+    Ok(record.is_some_and(|record| record.state == RecordState::Running && record.generation > 0))
+}
+
 /// Takes the lease if it may be taken. `occupied` are the databases that hold keys now, noted if the run is new
 /// here.
 pub async fn claim(
@@ -203,7 +212,7 @@ impl Lease {
         let mut next = record.clone();
         next.generation += 1;
         next.marks = vec![Mark::default(); lanes];
-        let clear = cmd("DEL").arg(&self.keys.run).clone();
+        let clear = cmd("DEL").arg(&self.keys.run).arg(&self.keys.skipped).clone();
         self.guarded(control, &[clear, store(&self.keys, &next)]).await?;
         *record = next;
         Ok(())
@@ -226,6 +235,21 @@ impl Lease {
         self.guarded(control, &commands).await
     }
 
+    /// The lanes' marks as the destination has them.
+    pub async fn marks(&self, control: &mut Control) -> Result<Vec<Mark>, LeaseFault> {
+        let seen = see(control, &self.keys).await?;
+        match (seen.token, seen.record) {
+            (None, _) | (_, None) => Err(LeaseFault::Gone),
+            (Some(token), Some(record)) if token == self.token => Ok(record.marks),
+            _ => Err(LeaseFault::Lost),
+        }
+    }
+
+    /// The command that renews the heartbeat.
+    pub(super) fn heartbeat(&self) -> redis::Cmd {
+        heartbeat(&self.keys, &self.owner)
+    }
+
     /// The commands that put the run record back after a flush.
     pub(super) fn record_commands(&self, record: &RunRecord) -> Vec<redis::Cmd> {
         vec![
@@ -241,7 +265,7 @@ impl Lease {
         let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
         if token.as_ref() != Some(&self.token) {
             control.command(&cmd("UNWATCH")).await?;
-            return Err(LeaseFault::Lost);
+            return Err(if token.is_none() { LeaseFault::Gone } else { LeaseFault::Lost });
         }
         control.command(&cmd("MULTI")).await?;
         for command in commands {

@@ -21,6 +21,6 @@ pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
 pub use ghosts::{UndoFault, clear_databases, undo};
 pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup};
-pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, peek};
+pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord};
 pub use window::Window;

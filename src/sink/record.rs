@@ -3,7 +3,8 @@
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
 //! each lane). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
-//! expiry touches a watched key. `…:skipped` holds the keys that `on_conflict: skip` left as they were.
+//! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
+//! there, for an hour, after lane `i` lost a connection.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub struct RecordKeys {
     pub run: String,
     /// The keys left as they were.
     pub skipped: String,
+    /// How everything of this run begins.
+    prefix: String,
 }
 
 impl RecordKeys {
@@ -30,7 +33,21 @@ impl RecordKeys {
     #[must_use]
     pub fn of(name: &str) -> Self {
         let key = |part: &str| format!("{PREFIX}{{{name}}}:{part}");
-        Self { token: key("token"), heartbeat: key("heartbeat"), run: key("run"), skipped: key("skipped") }
+        let [token, heartbeat, run, skipped, prefix] = ["token", "heartbeat", "run", "skipped", ""].map(key);
+        Self { token, heartbeat, run, skipped, prefix }
+    }
+
+    /// What a lane changes before it trusts its mark again: what is still under way on its broken connection can then
+    /// not be carried out any more.
+    #[must_use]
+    pub fn fence(&self, lane: usize) -> String {
+        format!("{}fence:{lane}", self.prefix)
+    }
+
+    /// Whether a key belongs to this run record.
+    #[must_use]
+    pub fn own(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix)
     }
 }
 

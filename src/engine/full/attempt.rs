@@ -20,7 +20,7 @@ use crate::{
     journal::Record,
     net::Control,
     rdb::{Decoder, SafePoint},
-    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Window},
+    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
 };
@@ -51,7 +51,15 @@ pub(in crate::engine) async fn full(
     let outcome = copy.follow(run, teller).await;
     copy.end().await;
     match outcome {
-        Ok(summary) => Ok((lease, summary)),
+        Ok((summary, marks)) => {
+            let mut control =
+                servers::connect(&run.request.graph.destination, run.request.passwords.destination.as_ref()).await?;
+            let there = lease.marks(&mut control).await?;
+            if there.iter().zip(&marks).any(|(there, confirmed)| there < confirmed) {
+                return Err(LaneFault::Forgot.into());
+            }
+            Ok((lease, summary))
+        }
         Err(ending) => {
             // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
             let _ = lease.release(&mut control).await;
@@ -73,6 +81,7 @@ struct Copy {
     lanes_left: usize,
     received: bool,
     decoded: bool,
+    cut_short: Option<Ending>,
     drains: bool,
     safe_points: Vec<SafePoint>,
     begun: Instant,
@@ -88,7 +97,9 @@ impl Copy {
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
         let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
         let all: Vec<_> = (0..started.destination.databases).map(crate::unit::Db).collect();
-        let drains = work.selection.targets(&all).iter().all(|db| !started.occupied.contains(db));
+        // With `fail` into empty databases nothing of others can be among what a new dump takes back.
+        let all_empty = work.selection.targets(&all).iter().all(|db| !started.occupied.contains(db));
+        let drains = all_empty && work.on_conflict == OnConflict::Fail;
         let mut background = vec![];
 
         let mut lanes = vec![];
@@ -167,6 +178,7 @@ impl Copy {
             background,
             received: whole.is_some(),
             decoded: false,
+            cut_short: None,
             drains,
             safe_points: vec![],
             begun: Instant::now(),
@@ -175,7 +187,7 @@ impl Copy {
     }
 
     /// Takes signals until the copy is done or cannot go on.
-    async fn follow(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<String, Ending> {
+    async fn follow(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(String, Vec<Mark>), Ending> {
         if self.received {
             teller.notice(format!(
                 "The whole dump is in the spool: the copy goes on at byte {} without the source.",
@@ -194,7 +206,7 @@ impl Copy {
         let progress = self.tally.progress(self.begun.elapsed(), self.level.written());
         let summary = summary_of(&progress, self.begun.elapsed());
         teller.tell(Event::Progress { progress });
-        Ok(summary)
+        Ok((summary, self.tally.marks().to_vec()))
     }
 
     fn take(&mut self, signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -210,6 +222,9 @@ impl Copy {
                 let bytes = received?;
                 run.journal.append(&Record::DumpReceived { generation: self.generation, bytes })?;
                 self.received = true;
+                if let Some(ending) = self.cut_short.take() {
+                    return Err(ending);
+                }
                 self.tally.know_total(Some(bytes));
                 teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
             }
@@ -217,15 +232,14 @@ impl Copy {
             Signal::Dealt(counts) => self.tally.dealt(counts),
             Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
             Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
+            Signal::CutShort(ending) if self.received => return Err(ending),
+            // Whoever receives it knows why it was cut short, and tells.
+            Signal::CutShort(ending) => self.cut_short = Some(ending),
             Signal::Decoded(decoded) => {
-                // A dump that was cut short is told by whoever received it.
-                if decoded.is_err() && !self.received {
-                    return Ok(());
-                }
                 decoded?;
                 self.decoded = true;
             }
-            Signal::Lane(report) => self.take_report(report, teller)?,
+            Signal::Lane(report) => self.take_report(report, run, teller)?,
             Signal::LaneEnded(ended) => {
                 if let Err(LaneFault::Spool(_)) = &ended {
                     run.journal.append(&Record::DumpLost { generation: self.generation })?;
@@ -253,13 +267,15 @@ impl Copy {
         Ok(())
     }
 
-    fn take_report(&mut self, report: LaneReport, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    fn take_report(&mut self, report: LaneReport, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         match report {
             LaneReport::Confirmed { lane, mark, keys } => self.tally.confirm(lane, mark, keys),
             LaneReport::Conflict(failure) => {
                 let text = format!("The key `{}` exists in database {} of the destination", failure.key, failure.db);
+                let key = failure.key.clone();
                 teller.tell(Event::KeyFailed { failure });
                 if self.work.on_conflict != OnConflict::Skip {
+                    run.journal.append(&Record::KeyLeft { generation: self.generation, key })?;
                     return Err(Ending::failed(format!(
                         "{text}, and this run did not write it. It was left as it is. Find out who writes there; the \
                          plan's `on_conflict: skip` or `replace` says what to do with such keys."
@@ -270,8 +286,10 @@ impl Copy {
             LaneReport::Failed(failure) => {
                 let text = format!("The {} `{}` could not be written: {}", failure.kind, failure.key, failure.reason);
                 self.tally.fail();
+                let key = failure.key.clone();
                 teller.tell(Event::KeyFailed { failure });
                 if self.work.on_unsupported == OnUnsupported::Fail {
+                    run.journal.append(&Record::KeyLeft { generation: self.generation, key })?;
                     return Err(Ending::failed(format!(
                         "{text}. With `on_unsupported: report` such keys are listed and left out."
                     )));

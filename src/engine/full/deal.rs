@@ -56,14 +56,18 @@ impl Dealt for Hands {
 
 /// Deals the whole dump.
 pub(super) fn deal(mut deal: Deal) {
-    let outcome = deal_all(&mut deal).map_err(|fault| {
-        if matches!(fault, Fault::Dump(_) | Fault::Spool(_)) {
-            let _ = deal.hands.signals.send_blocking(Signal::Lost);
-        }
-        Ending::from(fault)
-    });
-    let _ = deal.hands.signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
-    let _ = deal.hands.signals.send_blocking(Signal::Decoded(outcome));
+    let dealt = deal_all(&mut deal);
+    let signals = &deal.hands.signals;
+    let _ = signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
+    if matches!(dealt, Err(Fault::Dump(_) | Fault::Spool(_))) {
+        let _ = signals.send_blocking(Signal::Lost);
+    }
+    let cut_short = matches!(&dealt, Err(Fault::Dump(error)) if error.fault == RdbFault::Truncated);
+    let ended = match dealt.map_err(Ending::from) {
+        Err(ending) if cut_short => Signal::CutShort(ending),
+        ended => Signal::Decoded(ended),
+    };
+    let _ = signals.send_blocking(ended);
 }
 
 /// Why dealing stops early.

@@ -108,8 +108,9 @@ async fn room(receive: &Receive) -> Result<(), Ending> {
         if !receive.drains {
             return Err(Ending::failed(format!(
                 "The spool holds {}, the bound of the plan's `limits.spool`, and the dump goes on. It cannot be removed \
-                 while it is received, because the destination was not empty and what this run wrote must stay known. \
-                 Raise `limits.spool`.",
+                 while it is received, because it says which keys this run wrote, and the destination was not empty or \
+                 `on_conflict` is not `fail`. Raise `limits.spool` and apply again under another name, or empty the \
+                 destination.",
                 ByteSize(receive.level.held()),
             )));
         }

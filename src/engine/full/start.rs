@@ -81,25 +81,33 @@ fn whole_dump(
     let Some(dump) = dump.filter(|dump| dump.generation == record.generation && record.marks.len() == lanes) else {
         return Ok(None);
     };
-    let Some(bytes) = dump.received.filter(|_| !dump.lost) else { return Ok(None) };
+    let Some(bytes) = dump.received.filter(|_| !dump.lost && dump.left.is_none()) else { return Ok(None) };
     let stored = stored_end(&run.spool(dump.generation), run.spool_tag(dump.generation))?;
     if stored < bytes {
         teller.notice(format!("The spool holds {stored} of the dump's {bytes} bytes."));
         return Ok(None);
     }
+    if dump.safe_point.is_some_and(|point| record.marks.iter().any(|mark| mark.at < point.at)) {
+        teller.notice("The destination has lost writes that it had confirmed.");
+        return Ok(None);
+    }
     Ok(Some(GoingOn { bytes, from: dump.safe_point, keys: dump.keys }))
 }
 
-fn why_anew(ours: bool, dump: Option<&DumpState>) -> &'static str {
-    match dump {
+fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
+    if let Some(key) = dump.and_then(|dump| dump.left.as_ref()).filter(|_| ours) {
+        return format!("The last attempt stopped because the key `{key}` could not be written");
+    }
+    let why = match dump {
         _ if !ours => "The run was begun from another state directory, and its dump is not here",
         None => "This state directory has no dump of this run",
         Some(DumpState { received: None, .. }) => {
             "This run's dump was not received to its end, and a source never goes on with one"
         }
         Some(DumpState { lost: true, .. }) => "This run's dump was damaged",
-        Some(_) => "The spool of this run's dump is not whole any more",
-    }
+        Some(_) => "This run's dump cannot go on from what the spool and the destination hold",
+    };
+    why.to_owned()
 }
 
 /// Takes back what was written from a dump that cannot go on.
@@ -119,7 +127,7 @@ async fn take_back(
         let tag = run.spool_tag(record.generation);
         let stored = stored_end(&folder, tag)?;
         let place = (folder.as_path(), tag, stored);
-        match undo(control, lease, record, place, (&work.selection, work.on_conflict)).await {
+        match undo(control, lease, record, place, (&work.selection, destination)).await {
             Ok(keys) => {
                 teller.notice(format!("{keys} keys that the earlier dump had brought were taken back."));
                 return Ok(());

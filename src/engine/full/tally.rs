@@ -29,6 +29,8 @@ pub(super) enum Signal {
     Unwritable(KeyFailure),
     /// The dump or its spool is damaged.
     Lost,
+    /// Decoding came to the end of what was received before the end of the dump.
+    CutShort(Ending),
     /// Decoding ended: the whole dump was dealt.
     Decoded(Result<(), Ending>),
     /// A lane tells.
@@ -93,6 +95,11 @@ impl Tally {
     /// Everything before this byte of the dump is confirmed.
     pub(super) fn applied(&self) -> u64 {
         self.marks.iter().map(|mark| mark.at).min().unwrap_or(0)
+    }
+
+    /// How far each lane has confirmed.
+    pub(super) fn marks(&self) -> &[Mark] {
+        &self.marks
     }
 
     /// Keys confirmed, those of earlier processes included.

@@ -22,11 +22,18 @@ pub(super) async fn precheck(run: &mut Run, work: &PrecheckWork, teller: &mut Te
     let place = Where {
         name: run.request.graph.name.clone(),
         state_dir: run.request.state_dir.clone(),
-        source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost),
-        begun: dump.is_some(),
+        source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost || dump.left.is_some()),
+        begun: dump.is_some() || begun_elsewhere(run).await,
     };
     let graph = run.request.graph.clone();
     judge(&graph, &run.request.passwords, work, &place, teller).await
+}
+
+/// Whether this run has written from another state directory.
+async fn begun_elsewhere(run: &Run) -> bool {
+    let (endpoint, secret) = (&run.request.graph.destination, run.request.passwords.destination.as_ref());
+    let Ok(mut control) = servers::connect(endpoint, secret).await else { return false };
+    crate::sink::has_begun(&mut control, &run.keys).await.unwrap_or(false)
 }
 
 /// Judges without a run.

@@ -14,6 +14,12 @@ pub enum LaneFault {
          destination holds is not known; apply again to start a new full copy"
     )]
     RecordGone,
+    /// The destination lost what it had confirmed.
+    #[error(
+        "the destination has lost writes that it had confirmed: it was restarted without its newest data, or a replica \
+         that lacked them took over; apply again: the run goes on from what the destination still has"
+    )]
+    Forgot,
     /// The destination cannot be reached or does not answer.
     #[error("the destination cannot be reached: {0}")]
     Unreachable(String),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     resp,
     sink::Batch,
-    step::{KeyFailure, OnConflict},
+    step::KeyFailure,
     unit::{Db, KeyText},
 };
 
@@ -59,7 +59,7 @@ impl Lane {
             return Ok(vec![]);
         }
         *existing = self.probe(batch).await?;
-        let rest = without(batch, existing, self.setup.on_conflict, &self.setup.keys.skipped);
+        let rest = without(batch, existing, &self.setup.keys.skipped);
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
         connection.send(&multi(&rest.bytes)).await?;
         connection.send(&commit(&self.setup, &rest)).await?;
@@ -90,9 +90,9 @@ impl Lane {
     }
 }
 
-/// The batch without the commands of the probes `existing`, which are noted in the run record instead when the plan
-/// says to skip them: a later dump must not take them for ours.
-fn without(batch: &Batch, existing: &[usize], on_conflict: OnConflict, skipped: &str) -> Batch {
+/// The batch without the commands of the probes `existing`, which are noted in the run record instead: a later
+/// dump must not take them for ours.
+fn without(batch: &Batch, existing: &[usize], skipped: &str) -> Batch {
     if existing.is_empty() {
         return Batch { probes: vec![], ..batch.clone() };
     }
@@ -105,14 +105,12 @@ fn without(batch: &Batch, existing: &[usize], on_conflict: OnConflict, skipped: 
         at = probe.bytes.end;
     }
     rest.bytes.extend_from_slice(batch.bytes.get(at..).unwrap_or_default());
-    if on_conflict == OnConflict::Skip {
-        resp::command(&mut rest.bytes, &[b"SELECT", b"0"]);
+    resp::command(&mut rest.bytes, &[b"SELECT", b"0"]);
+    rest.commands += 1;
+    for probe in existing.iter().filter_map(|index| batch.probes.get(*index)) {
+        let member = [format!("{}:", probe.db).as_bytes(), &probe.key].concat();
+        resp::command(&mut rest.bytes, &[b"SADD", skipped.as_bytes(), &member]);
         rest.commands += 1;
-        for probe in existing.iter().filter_map(|index| batch.probes.get(*index)) {
-            let member = [format!("{}:", probe.db).as_bytes(), &probe.key].concat();
-            resp::command(&mut rest.bytes, &[b"SADD", skipped.as_bytes(), &member]);
-            rest.commands += 1;
-        }
     }
     rest
 }

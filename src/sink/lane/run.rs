@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
     Access, LaneFault,
@@ -81,24 +81,49 @@ pub struct Lane {
     pub(super) pending: Option<Batch>,
     /// Keys that existed already.
     pub(super) conflicts: u64,
+    /// Whether there was a connection before: what was sent on it may still be under way.
+    pub(super) connected_before: bool,
+    /// How far the destination has confirmed.
+    pub(super) confirmed: Mark,
 }
 
 impl Lane {
     /// A lane that takes its work from `jobs`, gives back to `window` what it confirmed, and tells `reports`.
     #[must_use]
     pub fn new(setup: LaneSetup, jobs: Receiver<Job>, reports: Sender<LaneReport>, window: Window) -> Self {
-        Self { setup, jobs, reports, window, connection: None, pending: None, conflicts: 0 }
+        Self {
+            setup,
+            jobs,
+            reports,
+            window,
+            connection: None,
+            pending: None,
+            conflicts: 0,
+            connected_before: false,
+            confirmed: Mark::default(),
+        }
     }
 
     /// Works until there are no more jobs and everything is confirmed.
     pub async fn run(mut self) -> Result<(), LaneFault> {
-        while let Ok(job) = self.jobs.recv().await {
+        while let Some(job) = self.next_job().await? {
             match job {
                 Job::Batch(batch) => self.write(batch).await?,
                 Job::Big(entry) => self.write_big(*entry).await?,
             }
         }
         self.settle_pending().await
+    }
+
+    /// The next job. A lane that has none settles what is pending first: its share of the window may be what the next
+    /// job waits for.
+    async fn next_job(&mut self) -> Result<Option<Job>, LaneFault> {
+        match self.jobs.try_recv() {
+            Ok(job) => return Ok(Some(job)),
+            Err(TryRecvError::Closed) => return Ok(None),
+            Err(TryRecvError::Empty) => self.settle_pending().await?,
+        }
+        Ok(self.jobs.recv().await.ok())
     }
 
     /// Writes a batch; it may still be pending when this returns.
@@ -153,6 +178,8 @@ impl Lane {
     /// Tells what became of a batch and gives its room back.
     pub(super) async fn confirmed(&mut self, batch: Batch, errors: &[(u32, String)]) {
         let mut failed = 0;
+        self.note_left_alone(&batch, errors).await;
+        self.confirmed = self.confirmed.max(batch.mark);
         for (index, error) in errors {
             let report = super::settle::report_of(&batch, *index, error);
             failed += 1;
@@ -182,6 +209,8 @@ pub(super) enum Trouble {
     Untouched,
     /// The token is not ours.
     Token(Option<Vec<u8>>),
+    /// The destination stands before what it had confirmed.
+    Forgot,
 }
 
 impl From<Broken> for Trouble {
@@ -230,7 +259,9 @@ pub(super) fn commit(setup: &LaneSetup, batch: &Batch) -> Vec<u8> {
 }
 
 /// The guard: `WATCH` and `GET` of the token.
+///
+/// The lane's fence is watched as well: it changes when the lane gives this connection up.
 pub(super) fn arm(setup: &LaneSetup, out: &mut Vec<u8>) {
-    resp::command(out, &[b"WATCH", setup.keys.token.as_bytes()]);
+    resp::command(out, &[b"WATCH", setup.keys.token.as_bytes(), setup.keys.fence(setup.index).as_bytes()]);
     resp::command(out, &[b"GET", setup.keys.token.as_bytes()]);
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Instant};
 
 use super::{
     LaneFault,
-    connection::{Broken, Connection},
+    connection::{Broken, Connection, Executed},
     fault::{Verdict, verdict},
     run::{Lane, LaneReport, Trouble, arm, commit, multi, settle},
 };
@@ -16,6 +16,8 @@ use crate::{
     unit::{Db, Dialect, KeyText},
 };
 
+/// How long a fence stays, in milliseconds: longer than anything can be under way.
+const FENCE_MILLIS: &[u8] = b"3600000";
 /// Pauses between attempts, in milliseconds; the last one repeats.
 const PAUSES: [u64; 6] = [20, 100, 250, 500, 1000, 2000];
 
@@ -64,6 +66,7 @@ impl Lane {
             Trouble::NotConnected | Trouble::Untouched => return Ok(()),
             Trouble::Token(None) => return Err(LaneFault::RecordGone),
             Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
+            Trouble::Forgot => return Err(LaneFault::Forgot),
             Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
             Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
             Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match verdict(error) {
@@ -85,6 +88,10 @@ impl Lane {
         self.connection = None;
         let name = format!("redis-plan-lane-{}", self.setup.index);
         let mut connection = Connection::open(&self.setup.access, &name).await?;
+        if self.connected_before {
+            self.cut_off_the_last(&mut connection).await?;
+        }
+        self.connected_before = true;
         let mut out = vec![];
         let field = format!("lane:{}", self.setup.index);
         resp::command(&mut out, &[b"HGET", self.setup.keys.run.as_bytes(), field.as_bytes()]);
@@ -98,7 +105,73 @@ impl Lane {
         }
         let mark = mark.and_then(|mark| std::str::from_utf8(&mark).ok()?.parse::<Mark>().ok());
         self.connection = Some(connection);
-        mark.ok_or(Trouble::Token(None))
+        let mark = mark.ok_or(Trouble::Token(None))?;
+        if mark < self.confirmed { Err(Trouble::Forgot) } else { Ok(mark) }
+    }
+
+    /// Makes sure that a transaction which is still under way on the last connection is never carried out: that one
+    /// watches the fence. It could otherwise land after its batch was written again here.
+    async fn cut_off_the_last(&self, connection: &mut Connection) -> Result<(), Trouble> {
+        let mut out = vec![];
+        resp::command(&mut out, &[b"WATCH", self.setup.keys.token.as_bytes()]);
+        resp::command(&mut out, &[b"GET", self.setup.keys.token.as_bytes()]);
+        connection.send(&out).await?;
+        connection.line().await?;
+        let token = connection.bulk().await?;
+        if token.as_deref() != Some(self.setup.token.as_bytes()) {
+            return Err(Trouble::Token(token));
+        }
+        let fence = self.setup.keys.fence(self.setup.index);
+        let mut set = vec![];
+        resp::command(&mut set, &[b"PSETEX", fence.as_bytes(), FENCE_MILLIS, b"1"]);
+        let mut out = multi(&set);
+        resp::command(&mut out, &[b"EXEC"]);
+        connection.send(&out).await?;
+        match connection.executed(1).await? {
+            Executed::Done(errors) if errors.is_empty() => Ok(()),
+            Executed::Done(errors) => Err(Trouble::Aborted(errors.into_iter().map(|(_, error)| error).collect())),
+            Executed::Untouched => Err(Trouble::Untouched),
+            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+        }
+    }
+
+    /// Notes in the run record the keys that a batch without probes met: a later dump must not take them for ours.
+    pub(super) async fn note_left_alone(&self, batch: &Batch, errors: &[(u32, String)]) {
+        let members = refused_restores(batch, errors);
+        if members.is_empty() {
+            return;
+        }
+        for _ in 0..3 {
+            if self.note(&members).await.is_ok() {
+                return;
+            }
+            async_std::task::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+
+    /// On a connection of its own: on the lane's the next batch may have begun.
+    async fn note(&self, members: &[Vec<u8>]) -> Result<(), Trouble> {
+        let mut connection = Connection::open(&self.setup.access, "redis-plan-note").await?;
+        let mut out = vec![];
+        resp::command(&mut out, &[b"WATCH", self.setup.keys.token.as_bytes()]);
+        resp::command(&mut out, &[b"GET", self.setup.keys.token.as_bytes()]);
+        connection.send(&out).await?;
+        connection.line().await?;
+        let token = connection.bulk().await?;
+        if token.as_deref() != Some(self.setup.token.as_bytes()) {
+            return Err(Trouble::Token(token));
+        }
+        let mut adding = vec![];
+        for member in members {
+            resp::command(&mut adding, &[b"SADD", self.setup.keys.skipped.as_bytes(), member]);
+        }
+        let mut out = multi(&adding);
+        resp::command(&mut out, &[b"EXEC"]);
+        connection.send(&out).await?;
+        match connection.executed(u32::try_from(members.len()).unwrap_or(u32::MAX)).await? {
+            Executed::Done(_) => Ok(()),
+            _ => Err(Trouble::Untouched),
+        }
     }
 
     async fn settle_all(
@@ -172,6 +245,21 @@ fn keyed_commands(batch: &Batch) -> Vec<(Db, Vec<u8>, Vec<u8>, u32)> {
         }
     });
     found
+}
+
+/// The keys, as the run record notes them, whose RESTORE was refused.
+fn refused_restores(batch: &Batch, errors: &[(u32, String)]) -> Vec<Vec<u8>> {
+    if errors.is_empty() {
+        return vec![];
+    }
+    let refused = |index: u32| errors.iter().any(|(other, _)| *other == index);
+    let commands = keyed_commands(batch).into_iter();
+    let mine = commands.filter(|(_, _, bytes, index)| refused(*index) && bytes.windows(9).take(20).any(is_restore));
+    mine.map(|(db, key, _, _)| [format!("{db}:").as_bytes(), &key].concat()).collect()
+}
+
+fn is_restore(bytes: &[u8]) -> bool {
+    bytes == b"RESTORE\r\n"
 }
 
 fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {

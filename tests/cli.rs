@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its world is not as expected")]
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
 
 const MINIMAL: &str = "\
 version: 1
@@ -291,17 +294,60 @@ fn logs_are_json_when_asked_and_hold_no_password() {
     }
 }
 
+/// A demo under way: its output up to now, and where its servers listen.
+struct Demo {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    servers: Vec<String>,
+}
+
+impl Demo {
+    fn command(tool: &Plan, keys: u32) -> Command {
+        let mut command = tool.command(&format!("demo --keys {keys} --progress none"));
+        for name in ["PATH", "HOME", "XDG_CACHE_HOME", "REDIS_PLAN_SERVERS"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.env("TMPDIR", tool.path());
+        command
+    }
+
+    /// A demo whose data is loaded and whose run is about to begin.
+    fn loaded(tool: &Plan) -> Self {
+        let mut child = Self::command(tool, 20_000).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut servers = vec![];
+        for line in out.by_ref().lines().map(Result::unwrap) {
+            servers.extend(line.split(' ').filter(|word| word.starts_with("127.0.0.1:")).map(str::to_owned));
+            if line.contains("goes on writing") {
+                break;
+            }
+        }
+        assert_eq!(servers.len(), 2, "{servers:?}");
+        Self { child, out, servers }
+    }
+
+    fn end_by(mut self, signal: Signal) -> (ExitStatus, Vec<String>) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+        std::io::copy(&mut self.out, &mut std::io::sink()).unwrap();
+        (self.child.wait().unwrap(), self.servers)
+    }
+}
+
+fn nobody_listens(address: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::net::TcpStream::connect(address).is_ok() {
+        assert!(Instant::now() < deadline, "the server on {address} lives on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A real migration between two servers, compared key by key: the demo says 0 only when all are equal.
 #[test]
 fn the_demo_migrates_and_leaves_no_server_behind() {
     let tool = Plan::new();
-    let mut command = tool.command("demo --keys 3000 --progress none");
-    for name in ["PATH", "HOME", "XDG_CACHE_HOME", "REDIS_PLAN_SERVERS"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    let said = Said::of(command.env("TMPDIR", tool.path()).output().unwrap());
+    let said = Said::of(Demo::command(&tool, 3_000).output().unwrap());
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("verified:  all 3005 keys are equal"), "{said:?}");
     let folder = std::fs::read_dir(tool.path())
@@ -310,7 +356,25 @@ fn the_demo_migrates_and_leaves_no_server_behind() {
         .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("redis-plan-demo-"))
         .unwrap();
     assert!(std::fs::read_to_string(folder.join("report.md")).unwrap().contains("Outcome: **done**"));
-    for url in said.out.lines().filter_map(|line| line.trim().strip_prefix("url: redis://")) {
-        assert!(std::net::TcpStream::connect(url.trim()).is_err(), "the server on {url} lives on");
+    let servers: Vec<&str> = said.out.lines().filter_map(|line| line.trim().strip_prefix("url: redis://")).collect();
+    assert_eq!(servers.len(), 2);
+    servers.into_iter().for_each(nobody_listens);
+}
+
+#[test]
+fn a_signal_stops_at_a_checkpoint_with_an_exit_code_of_its_own() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let tool = Plan::new();
+        let (status, servers) = Demo::loaded(&tool).end_by(signal);
+        assert_eq!(status.code(), Some(code));
+        servers.iter().for_each(|server| nobody_listens(server));
     }
+}
+
+#[test]
+fn the_servers_of_a_killed_demo_do_not_live_on() {
+    let tool = Plan::new();
+    let (status, servers) = Demo::loaded(&tool).end_by(Signal::KILL);
+    assert_eq!(status.signal(), Some(9));
+    servers.iter().for_each(|server| nobody_listens(server));
 }

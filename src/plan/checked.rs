@@ -73,7 +73,7 @@ pub const DEFAULT_SPOOL: ByteSize = ByteSize::mib(64 << 10);
 /// Values above this go in chunks, unless the plan says otherwise.
 pub const DEFAULT_CHUNK_ABOVE: ByteSize = ByteSize::mib(16);
 /// How long the run record stays, unless the plan says otherwise: 30 days.
-pub const DEFAULT_KEEP_RUN_RECORD: Period = Period(Duration::from_secs(30 * 86_400));
+pub const DEFAULT_KEEP_RUN_RECORD: Period = Period(Duration::from_hours(30 * 24));
 
 /// What the sections that need no more than their defaults come to.
 pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {

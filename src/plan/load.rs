@@ -64,14 +64,16 @@ fn check(source: &Source, tree: &Tree) -> (Vec<Problem>, Option<Plan>) {
     };
     let findings = checker.check(&value, tree);
     let mut problems: Vec<Problem> = findings.iter().map(|finding| finding.problem.clone()).collect();
-    let (raw, unknown) = match typed(&value) {
-        Ok(raw) if problems.is_empty() => (Some(raw), vec![]),
-        Ok(_) => rest(&checker, &value, findings, tree),
-        Err(wrong) if problems.is_empty() => {
-            problems.push(not_whole(tree, &wrong));
-            (None, vec![])
+    let (raw, unknown) = if findings.is_empty() {
+        match typed(&value) {
+            Ok(raw) => (Some(raw), vec![]),
+            Err(wrong) => {
+                problems.push(not_whole(tree, &wrong));
+                (None, vec![])
+            }
         }
-        Err(_) => rest(&checker, &value, findings, tree),
+    } else {
+        rest(&checker, &value, findings, tree)
     };
     let Some(raw) = raw else { return (problems, None) };
     problems.extend(judge(&raw, tree, source.text(), &unknown));

@@ -17,7 +17,9 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// A block that is not executed, and whether the plan has it.
-const BLOCKS: [(&str, &Fault, fn(&Checking<'_>) -> bool); 6] = [
+type Block = (&'static str, &'static Fault, fn(&Checking<'_>) -> bool);
+
+const BLOCKS: [Block; 6] = [
     ("stop", &later::LATER_STOP, |checking| checking.raw.stop.is_some()),
     ("windows", &later::LATER_WINDOWS, |checking| checking.raw.windows.is_some()),
     ("cutover", &later::LATER_CUTOVER, |checking| checking.raw.cutover.is_some()),

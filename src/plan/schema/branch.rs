@@ -24,11 +24,11 @@ impl Faults<'_> {
         let forms = tree::forms(schema);
         match value {
             Value::Object(entries) => {
-                self.no_mapping(path, &entries.keys().map(String::as_str).collect::<Vec<_>>(), schema, errors)
+                self.no_mapping(path, &entries.keys().map(String::as_str).collect::<Vec<_>>(), schema, errors);
             }
             Value::String(_) | Value::Number(_) | Value::Bool(_) if is_secret(path) => self.literal_secret(path),
             Value::String(word) if forms.iter().any(|form| tree::word(form).is_some()) => {
-                self.no_word(path, word, &forms)
+                self.no_word(path, word, &forms);
             }
             _ => {
                 let meant = forms.iter().position(|form| tree::kind(form) == Some(json_kind(value)));
@@ -56,7 +56,7 @@ impl Faults<'_> {
         match (meant.as_slice(), untagged) {
             ([], Some(form)) => self.as_form(form, errors),
             ([], None) if tags.iter().all(Option::is_none) => {
-                self.wrong_type(path, &Value::Object(serde_json::Map::new()), schema)
+                self.wrong_type(path, &Value::Object(serde_json::Map::new()), schema);
             }
             ([], None) => match keys {
                 [] => self.value(

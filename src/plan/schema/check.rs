@@ -50,7 +50,14 @@ impl Checker {
     /// Everything that is wrong with `value`.
     pub(in crate::plan) fn check(&self, value: &Value, places: &Tree) -> Vec<Finding> {
         let mut faults = Faults { places, found: vec![] };
-        self.0.iter_errors(value).for_each(|error| faults.translate(&error));
+        for error in self.0.iter_errors(value) {
+            faults.translate(&error);
+        }
+        // What the schema refuses is never taken for valid, whatever became of its errors on the way here.
+        if faults.found.is_empty() && !self.0.is_valid(value) {
+            let message = "the plan does not fit its schema".to_owned();
+            faults.value(&shape::WRONG_TYPE, &Path::default(), message, "somewhere in here", None);
+        }
         faults.found
     }
 }
@@ -68,13 +75,18 @@ impl Faults<'_> {
         let value: &Value = error.instance();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                unexpected.iter().for_each(|key| self.unknown_key(&path, key, schema));
+                for key in unexpected {
+                    self.unknown_key(&path, key, schema);
+                }
             }
             ValidationErrorKind::Required { property } => {
                 self.missing_key(&path, property.as_str().unwrap_or_default(), schema);
             }
             ValidationErrorKind::Constant { .. } if path.last_key() == Some("version") => {
-                self.plan_version(&path, value)
+                // Of another kind than a number, its type is reported already.
+                if value.is_number() {
+                    self.plan_version(&path, value);
+                }
             }
             ValidationErrorKind::OneOfNotValid { context } => self.no_form(&path, value, schema, context),
             ValidationErrorKind::Type { .. } => self.wrong_type(&path, value, schema),

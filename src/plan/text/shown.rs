@@ -71,7 +71,7 @@ fn secret_node(tree: &Tree, number: usize, masks: &mut Vec<Span>) {
             for (key, value) in &entries.pairs {
                 match tree.scalar(*key) {
                     Some("env") if !tree.scalar(*value).is_some_and(is_variable_name) => {
-                        secret_node(tree, *value, masks)
+                        secret_node(tree, *value, masks);
                     }
                     Some(name) if is_reference_key(name) => {}
                     _ => {

@@ -236,7 +236,7 @@ impl Builder {
         };
         if empty {
             let problem = plain(&catalogue::text::EMPTY, "the file holds no plan".to_owned());
-            return Err(vec![problem.help("start with the four lines of `plans/minimal.yaml`")]);
+            return Err(vec![problem.help("`plans/minimal.yaml` is a plan to start from")]);
         }
         Ok(self.tree)
     }

@@ -1,5 +1,5 @@
 //! The events of libyaml's parser, with the bytes they come from. The only module that calls foreign-style code: it
-//! wraps `unsafe-libyaml`, which serde_yaml stands on too.
+//! wraps `unsafe-libyaml`, which `serde_yaml` stands on too.
 #![expect(
     unsafe_code,
     reason = "unsafe-libyaml has no safe interface, and it is the one scanner that agrees with serde_yaml byte for byte"
@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use unsafe_libyaml as sys;
+use unsafe_libyaml as unsafe_sys;
 
 use crate::plan::text::Span;
 
@@ -41,7 +41,7 @@ pub(super) struct SyntaxError {
 /// A parser over a text.
 pub(super) struct Events<'text> {
     /// From `Box::into_raw`: the parser points into itself once it has its input, so it must not move.
-    parser: NonNull<sys::yaml_parser_t>,
+    parser: NonNull<unsafe_sys::yaml_parser_t>,
     failed: bool,
     text: PhantomData<&'text str>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Events<'text> {
 impl<'text> Events<'text> {
     /// A parser at the start of `text`; `None` when there is no memory for it.
     pub(super) fn new(text: &'text str) -> Option<Self> {
-        let parser = NonNull::from(Box::leak(Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit()))).cast();
+        let parser = NonNull::from(Box::leak(Box::new(MaybeUninit::<unsafe_sys::yaml_parser_t>::uninit()))).cast();
         let events = Self { parser, failed: false, text: PhantomData };
         let parser = parser.as_ptr();
         // SAFETY: the pointer is to memory of a parser's size and alignment; all zeros is a parser that owns nothing, so
@@ -57,11 +57,11 @@ impl<'text> Events<'text> {
         // length is its own.
         unsafe {
             parser.write_bytes(0, 1);
-            if sys::yaml_parser_initialize(parser).fail {
+            if unsafe_sys::yaml_parser_initialize(parser).fail {
                 return None;
             }
-            sys::yaml_parser_set_encoding(parser, sys::YAML_UTF8_ENCODING);
-            sys::yaml_parser_set_input_string(parser, text.as_ptr(), text.len() as u64);
+            unsafe_sys::yaml_parser_set_encoding(parser, unsafe_sys::YAML_UTF8_ENCODING);
+            unsafe_sys::yaml_parser_set_input_string(parser, text.as_ptr(), text.len() as u64);
         }
         Some(events)
     }
@@ -71,18 +71,18 @@ impl<'text> Events<'text> {
         if self.failed {
             return Ok((Event::StreamEnd, Span::default()));
         }
-        let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
+        let mut event = MaybeUninit::<unsafe_sys::yaml_event_t>::uninit();
         // SAFETY: the parser was initialised in `new` and has not failed. A successful call initialises the event,
         // which is deleted exactly once, after everything was copied out of it.
         unsafe {
-            if sys::yaml_parser_parse(self.parser.as_ptr(), event.as_mut_ptr()).fail {
+            if unsafe_sys::yaml_parser_parse(self.parser.as_ptr(), event.as_mut_ptr()).fail {
                 self.failed = true;
                 return Err(self.error());
             }
             let met = event.assume_init_ref();
             let span = Span::new(index(met.start_mark), index(met.end_mark));
             let copied = copy(met);
-            sys::yaml_event_delete(event.as_mut_ptr());
+            unsafe_sys::yaml_event_delete(event.as_mut_ptr());
             Ok((copied, span))
         }
     }
@@ -102,8 +102,8 @@ impl Drop for Events<'_> {
     fn drop(&mut self) {
         // SAFETY: initialised in `new`, where the memory came from a box of the same layout; both end only here.
         unsafe {
-            sys::yaml_parser_delete(self.parser.as_ptr());
-            drop(Box::from_raw(self.parser.cast::<MaybeUninit<sys::yaml_parser_t>>().as_ptr()));
+            unsafe_sys::yaml_parser_delete(self.parser.as_ptr());
+            drop(Box::from_raw(self.parser.cast::<MaybeUninit<unsafe_sys::yaml_parser_t>>().as_ptr()));
         }
     }
 }
@@ -112,18 +112,18 @@ impl Drop for Events<'_> {
 ///
 /// # Safety
 /// The event comes from a successful `yaml_parser_parse` and was not deleted.
-unsafe fn copy(event: &sys::yaml_event_t) -> Event {
+unsafe fn copy(event: &unsafe_sys::yaml_event_t) -> Event {
     // SAFETY: `type_` says which member of the union is set.
     unsafe {
         match event.type_ {
-            sys::YAML_STREAM_START_EVENT => Event::StreamStart,
-            sys::YAML_DOCUMENT_START_EVENT => Event::DocumentStart,
-            sys::YAML_DOCUMENT_END_EVENT => Event::DocumentEnd,
-            sys::YAML_ALIAS_EVENT => {
+            unsafe_sys::YAML_STREAM_START_EVENT => Event::StreamStart,
+            unsafe_sys::YAML_DOCUMENT_START_EVENT => Event::DocumentStart,
+            unsafe_sys::YAML_DOCUMENT_END_EVENT => Event::DocumentEnd,
+            unsafe_sys::YAML_ALIAS_EVENT => {
                 let data = &event.data.alias;
                 Event::Alias { anchor: text_at(data.anchor).unwrap_or_default() }
             }
-            sys::YAML_SCALAR_EVENT => {
+            unsafe_sys::YAML_SCALAR_EVENT => {
                 let data = &event.data.scalar;
                 let bytes = match usize::try_from(data.length) {
                     Ok(length) if length > 0 && !data.value.is_null() => std::slice::from_raw_parts(data.value, length),
@@ -133,19 +133,19 @@ unsafe fn copy(event: &sys::yaml_event_t) -> Event {
                     anchor: text_at(data.anchor),
                     tagged: !data.tag.is_null(),
                     text: String::from_utf8_lossy(bytes).into_owned(),
-                    plain: data.style == sys::YAML_PLAIN_SCALAR_STYLE,
+                    plain: data.style == unsafe_sys::YAML_PLAIN_SCALAR_STYLE,
                 }
             }
-            sys::YAML_SEQUENCE_START_EVENT => {
+            unsafe_sys::YAML_SEQUENCE_START_EVENT => {
                 let data = &event.data.sequence_start;
                 Event::SequenceStart { anchor: text_at(data.anchor), tagged: !data.tag.is_null() }
             }
-            sys::YAML_SEQUENCE_END_EVENT => Event::SequenceEnd,
-            sys::YAML_MAPPING_START_EVENT => {
+            unsafe_sys::YAML_SEQUENCE_END_EVENT => Event::SequenceEnd,
+            unsafe_sys::YAML_MAPPING_START_EVENT => {
                 let data = &event.data.mapping_start;
                 Event::MappingStart { anchor: text_at(data.anchor), tagged: !data.tag.is_null() }
             }
-            sys::YAML_MAPPING_END_EVENT => Event::MappingEnd,
+            unsafe_sys::YAML_MAPPING_END_EVENT => Event::MappingEnd,
             _ => Event::StreamEnd,
         }
     }
@@ -165,7 +165,7 @@ unsafe fn text_at(pointer: *const u8) -> Option<String> {
 }
 
 /// In unsafe-libyaml a mark counts bytes.
-fn index(mark: sys::yaml_mark_t) -> usize {
+fn index(mark: unsafe_sys::yaml_mark_t) -> usize {
     usize::try_from(mark.index).unwrap_or(usize::MAX)
 }
 

@@ -1,4 +1,4 @@
-//! YAML with places: a tree of spans for messages, and the value that serde_yaml reads from the same text. Both come
+//! YAML with places: a tree of spans for messages, and the value that `serde_yaml` reads from the same text. Both come
 //! from the same scanner (unsafe-libyaml), so they agree on what the text says.
 
 mod builder;

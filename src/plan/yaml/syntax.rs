@@ -30,7 +30,7 @@ pub(super) fn syntax(error: &SyntaxError, text: &str) -> Problem {
 }
 
 /// What to do about the scanner's messages that come most often.
-const HINTS: [(&str, &str); 7] = [
+const HINTS: [(&str, &str); 9] = [
     ("scanning an alias", "a value that starts with `*` is an alias; put a pattern in quotes: \"*:session\""),
     ("scanning an anchor", "a value that starts with `&` is an anchor; put the text in quotes"),
     ("mapping values are not allowed", "check the indentation; a value that holds `: ` needs quotes"),
@@ -38,4 +38,6 @@ const HINTS: [(&str, &str); 7] = [
     ("cannot start any token", "put the value in quotes"),
     ("expected ',' or", "close the bracket, or separate the items by `,`"),
     ("scanning a quoted scalar", "close the quote"),
+    ("did not find expected key", "indent the line as its neighbours are"),
+    ("expected '-' indicator", "indent the item as its neighbours are, and start it with `- `"),
 ];

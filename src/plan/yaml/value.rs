@@ -1,4 +1,4 @@
-//! The value that serde_yaml reads, as JSON.
+//! The value that `serde_yaml` reads, as JSON.
 
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
@@ -20,7 +20,7 @@ pub(in crate::plan) fn value(text: &str, tree: &Tree) -> Result<Json, Vec<Proble
     Ok(json(yaml))
 }
 
-/// serde_yaml refuses little that the tree accepts: numbers that no type holds, and aliases that it counts otherwise.
+/// `serde_yaml` refuses little that the tree accepts: numbers that no type holds, and aliases that it counts otherwise.
 fn refused(error: &serde_yaml::Error, tree: &Tree) -> Problem {
     let at = error.location().map_or(tree.first_key(), |location| Span::new(location.index(), location.index() + 1));
     let words = error.to_string();

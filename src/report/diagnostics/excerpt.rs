@@ -24,11 +24,14 @@ impl<'a> Excerpt<'a> {
 
     /// The labels that fit into what is shown: each on one line, and on a long line only the first.
     pub(super) fn fitting(&self, labels: &[Label]) -> Vec<Label> {
+        // What is wrong at the end of the file is shown on its last line.
+        let last = self.report.shown().trim_end_matches(['\n', '\r']).len();
         let one_line = |label: &Label| {
-            let line = self.report.source().line(label.span.start);
+            let start = label.span.start.min(last);
+            let line = self.report.source().line(start);
             let longest = if line.len() > LONG { MARGIN } else { LONG };
-            let end = label.span.end.min(line.end).min(label.span.start + longest);
-            let span = Span::new(label.span.start, end).clamped(self.report.shown());
+            let end = label.span.end.min(line.end).min(start + longest);
+            let span = Span::new(start, end).clamped(self.report.shown());
             Label { span, text: label.text.clone() }
         };
         let labels: Vec<Label> = labels.iter().map(one_line).collect();
@@ -37,7 +40,7 @@ impl<'a> Excerpt<'a> {
         labels.into_iter().take(shown).collect()
     }
 
-    /// The bytes to show around `span`, and whether they start inside a line.
+    /// The bytes to show around `span`.
     fn around(&self, span: Span, before: usize, after: usize) -> Span {
         let source = self.report.source();
         let (mut first, mut last) = (source.line(span.start), source.line(span.end));

@@ -367,7 +367,9 @@ fn a_signal_stops_at_a_checkpoint_with_an_exit_code_of_its_own() {
         let tool = Plan::new();
         let (status, servers) = Demo::loaded(&tool).end_by(signal);
         assert_eq!(status.code(), Some(code));
-        servers.iter().for_each(|server| nobody_listens(server));
+        for server in servers {
+            nobody_listens(&server);
+        }
     }
 }
 
@@ -376,5 +378,7 @@ fn the_servers_of_a_killed_demo_do_not_live_on() {
     let tool = Plan::new();
     let (status, servers) = Demo::loaded(&tool).end_by(Signal::KILL);
     assert_eq!(status.signal(), Some(9));
-    servers.iter().for_each(|server| nobody_listens(server));
+    for server in servers {
+        nobody_listens(&server);
+    }
 }

@@ -7,7 +7,7 @@ use crate::report::diagnostics;
 
 /// Say why a fault matters and what to do
 #[derive(Debug, clap::Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// The code of a message, such as `P101`; without one, all codes are listed
     #[arg(value_name = "CODE")]
     code: Option<String>,
@@ -17,7 +17,7 @@ pub struct ExplainArgs {
 ///
 /// # Errors
 /// When `out` or `err` cannot be written.
-pub fn explain(args: &ExplainArgs, width: usize, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+pub(super) fn explain(args: &ExplainArgs, width: usize, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Some(code) = &args.code else {
         for fault in catalogue::all() {
             writeln!(out, "{}  {:7}  {}", fault.code, fault.severity.to_string(), fault.title)?;

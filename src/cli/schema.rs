@@ -8,13 +8,13 @@ use crate::plan::schema_text;
 ///
 /// The same text as `schemas/plan.v1.json`; editors that read it complete and check plans while they are written.
 #[derive(Debug, clap::Args)]
-pub struct SchemaArgs {}
+pub(super) struct SchemaArgs {}
 
 /// Runs `plan schema`; answers the exit code.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn schema(_args: &SchemaArgs, out: &mut dyn Write) -> io::Result<u8> {
+pub(super) fn schema(_args: &SchemaArgs, out: &mut dyn Write) -> io::Result<u8> {
     out.write_all(schema_text().as_bytes())?;
     out.flush()?;
     Ok(0)

@@ -12,7 +12,7 @@ use crate::report::diagnostics::{Style, human, json};
 /// Checks the YAML, the schema and what the values mean together, and shows everything that is wrong at once. Exits with 0
 /// when every plan is valid, 1 when one is not, and 2 when a file cannot be read.
 #[derive(Debug, clap::Args)]
-pub struct ValidateArgs {
+pub(super) struct ValidateArgs {
     /// Plan files; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -38,7 +38,7 @@ enum Format {
 ///
 /// # Errors
 /// When `out` or `err` cannot be written.
-pub fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+pub(super) fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let mut reports = vec![];
     let mut code = 0;
     for file in &args.files {

@@ -32,7 +32,11 @@ impl Bar {
             self.bar.set_position(progress.applied);
             self.bar.set_message(figures(progress));
         }
-        if let Event::StepStarted { step } | Event::Waiting { step, .. } = event {
+        if let Event::Waiting { .. } = event {
+            self.bar.set_message(change(event).unwrap_or_default());
+            return;
+        }
+        if let Event::StepStarted { step } = event {
             self.bar.set_message(step.name());
         }
         if let Event::RunFinished { .. } = event {

@@ -5,32 +5,40 @@ use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spo
 use crate::step::{Event, FullProgress, Outcome, Stamped, Verdict};
 use crate::unit::{ByteSize, UnixMillis};
 
-/// At most one line of figures in this time, milliseconds.
-const FIGURES_EVERY: i64 = 10_000;
+/// At most one line of figures, and one about waiting, in this time; milliseconds.
+const EVERY: i64 = 10_000;
 
 /// Decides which events become lines.
 #[derive(Default)]
 pub(super) struct Lines {
     figures_at: Option<UnixMillis>,
+    waited_at: Option<UnixMillis>,
 }
 
 impl Lines {
     /// The line for an event, with its time; `None` when nothing is to be said.
     pub(super) fn line(&mut self, Stamped { at, event }: &Stamped) -> Option<String> {
+        match event {
+            // A step that is done within the time needs no figures.
+            Event::StepStarted { .. } => (self.figures_at, self.waited_at) = (Some(*at), None),
+            Event::Progress { .. } if !is_due(&mut self.figures_at, *at) => return None,
+            Event::Waiting { .. } if !is_due(&mut self.waited_at, *at) => return None,
+            _ => {}
+        }
         let text = match event {
-            Event::Progress { progress } => self.are_figures_due(*at).then(|| figures(progress))?,
+            Event::Progress { progress } => figures(progress),
             _ => change(event)?,
         };
         Some(format!("{} {text}", clock(*at)))
     }
+}
 
-    fn are_figures_due(&mut self, now: UnixMillis) -> bool {
-        let due = self.figures_at.is_none_or(|last| now.0.saturating_sub(last.0) >= FIGURES_EVERY);
-        if due {
-            self.figures_at = Some(now);
-        }
-        due
+fn is_due(last: &mut Option<UnixMillis>, now: UnixMillis) -> bool {
+    let due = last.is_none_or(|last| now.0.saturating_sub(last.0) >= EVERY);
+    if due {
+        *last = Some(now);
     }
+    due
 }
 
 /// Time of day, UTC, without the date.
@@ -112,12 +120,23 @@ const fn ending(outcome: Outcome) -> &'static str {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::step::StepId;
 
     #[test]
     fn a_run_in_lines() {
         let mut lines = Lines::default();
         let shown: Vec<String> = sample::events().iter().filter_map(|event| lines.line(event)).collect();
         insta::assert_snapshot!("lines", shown.join("\n"));
+    }
+
+    #[test]
+    fn waiting_is_told_at_once_and_then_every_ten_seconds() {
+        let mut lines = Lines::default();
+        let shown = (0..25).filter(|second| {
+            let event = Event::Waiting { step: StepId::Full, reason: format!("{second} s") };
+            lines.line(&Stamped { at: sample::at(second * 1000), event }).is_some()
+        });
+        assert_eq!(shown.count(), 3);
     }
 
     #[test]

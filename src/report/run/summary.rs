@@ -19,7 +19,7 @@ pub struct RunSummary {
     pub digest: Option<String>,
     /// One for each process that worked on it.
     pub attempts: Vec<Attempt>,
-    /// The items of the newest precheck.
+    /// The items of the precheck, each as it was judged last.
     pub checks: Vec<Check>,
     /// The newest dump.
     pub dump: Option<Dump>,
@@ -167,7 +167,7 @@ impl RunSummary {
             Event::StepFailed { step, reason } => {
                 self.step_ended(*step, *at, StepState::Failed { reason: reason.clone() });
             }
-            Event::Checked { check } => self.checks.push(check.clone()),
+            Event::Checked { check } => self.checked(check),
             Event::Waiting { .. } => {}
             Event::DumpStarted { replid, offset, length } => {
                 self.dump = Some(Dump { at: *at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
@@ -188,10 +188,15 @@ impl RunSummary {
         }
     }
 
-    fn step_started(&mut self, step: StepId, at: UnixMillis) {
-        if step == StepId::Precheck {
-            self.checks.clear();
+    /// A process that goes on judges only what it still needs.
+    fn checked(&mut self, check: &Check) {
+        match self.checks.iter_mut().find(|known| known.item == check.item) {
+            Some(known) => known.clone_from(check),
+            None => self.checks.push(check.clone()),
         }
+    }
+
+    fn step_started(&mut self, step: StepId, at: UnixMillis) {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.steps.push(StepRun { step, at, state: StepState::Interrupted });
         }

@@ -33,3 +33,27 @@ pub(super) fn explain(args: &ExplainArgs, width: usize, out: &mut dyn Write, err
     out.flush()?;
     Ok(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(code: Option<&str>) -> (u8, String, String) {
+        let (mut out, mut err) = (vec![], vec![]);
+        let args = ExplainArgs { code: code.map(str::to_owned) };
+        let exit = explain(&args, 80, &mut out, &mut err).unwrap();
+        (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn a_code_has_a_page_and_without_one_all_are_listed() {
+        let (exit, page, _) = run(Some("p201"));
+        assert_eq!(exit, 0);
+        assert!(page.starts_with("P201 (error): a secret stands in the plan\n\n"), "{page}");
+        let (exit, list, _) = run(None);
+        assert_eq!((exit, list.lines().count()), (0, catalogue::all().count()));
+        let (exit, out, err) = run(Some("P000\u{1b}"));
+        assert_eq!((exit, out.as_str()), (2, ""));
+        assert!(err.contains("P000\\u{1b}"), "{err}");
+    }
+}

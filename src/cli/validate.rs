@@ -72,3 +72,58 @@ fn judge(file: &Path, bytes: &[u8]) -> Report {
         Err(report) => report,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    const VALID: &str =
+        "version: 1\nname: a\nsource: { url: redis://a }\ndestination: { url: redis://b }\nmigration: [full]\n";
+
+    #[derive(clap::Parser)]
+    struct App {
+        #[command(flatten)]
+        args: ValidateArgs,
+    }
+
+    /// Code, standard output and standard error of `plan validate` on files of these texts and the arguments behind.
+    fn run(texts: &[&str], arguments: &[&str]) -> (u8, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut line = vec!["validate".to_owned()];
+        for (number, text) in texts.iter().enumerate() {
+            let file = folder.path().join(format!("{number}.yaml"));
+            std::fs::write(&file, text).unwrap();
+            line.push(file.display().to_string());
+        }
+        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let app = App::try_parse_from(line).unwrap_or_else(|error| panic!("{error}"));
+        let (mut out, mut err) = (vec![], vec![]);
+        let code = validate(&app.args, Style { width: 80, colour: false }, &mut out, &mut err).unwrap();
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn the_code_tells_valid_from_invalid_from_unreadable() {
+        let warned = format!("{VALID}databases: [{{ from: all, to: 0 }}]\n");
+        let wrong = VALID.replace("name", "nam");
+        assert_eq!(run(&[VALID], &[]).0, 0);
+        assert_eq!(run(&[&warned], &[]).0, 0);
+        assert_eq!(run(&[&warned], &["--deny-warnings"]).0, 1);
+        assert_eq!(run(&[VALID, &wrong], &[]).0, 1);
+        let (code, out, err) = run(&[&wrong], &["/no/such/file"]);
+        assert_eq!(code, 2);
+        assert!(out.contains("P101") && err.contains("cannot read /no/such/file"), "{out}{err}");
+        assert_eq!(run(&[], &["/"]).0, 2);
+    }
+
+    #[test]
+    fn json_holds_every_file_and_only_json() {
+        let (code, out, err) = run(&[VALID, ""], &["--format", "json"]);
+        let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, err.as_str()), (1, ""));
+        assert_eq!(value["files"][0]["valid"], true);
+        assert_eq!(value["files"][1]["problems"][0]["code"], "P004");
+    }
+}

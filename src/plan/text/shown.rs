@@ -190,3 +190,53 @@ fn neutral(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::text::read;
+    use crate::plan::yaml::build;
+
+    fn show(text: &str) -> String {
+        let (source, _) = read("plan.yaml", text.as_bytes());
+        let shown = shown(&source, build(text).ok().as_ref());
+        assert_eq!(shown.len(), text.len());
+        shown
+    }
+
+    #[test]
+    fn secrets_are_masked_and_references_are_not() {
+        for (text, expected) in [
+            ("password: hunter2\nname: a", "password: *******\nname: a"),
+            ("password: { env: NAME }", "password: { env: NAME }"),
+            ("password: { env: hunter-2 }", "password: { env: ******** }"),
+            ("password: { file: /run/s }", "password: { file: /run/s }"),
+            ("password:\n  command: [pass, show]", "password:\n  command: [pass, show]"),
+            ("password: { hunter2: x }", "password: { *******: * }"),
+            ("a: &p hunter2\npassword: *p", "a: **********\npassword: *p"),
+            ("url: redis://u:p@h:1", "url: redis://***@h:1"),
+            ("url: \"redis://u:p\\x40h\"", "url: ******************"),
+            ("- { Token: [x1, x2] }", "- { Token: [**, **] }"),
+        ] {
+            assert_eq!(show(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_yaml_is_masked_line_by_line() {
+        for (text, expected) in [
+            ("[ password: hunter2", "[ password: *******"),
+            ("[\n\"password\" : |\n  hunter2\n\n  x\nname: a", "[\n\"password\" : *\n*********\n\n***\nname: a"),
+            ("[ password: { file: /run/s }", "[ password: { file: /run/s }"),
+            ("[\npassword:\n  env: NAME", "[\npassword:\n  env: NAME"),
+            ("[ url: redis://u:a b/@c@h", "[ url: redis://********@h"),
+        ] {
+            assert_eq!(show(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_that_a_terminal_obeys() {
+        assert_eq!(show("a\u{1b}[2J\u{202e}b\rc\u{9b}d\r\n"), "a?[2J\u{fffd}b?c¿d\r\n");
+    }
+}

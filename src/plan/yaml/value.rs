@@ -102,3 +102,51 @@ fn json(yaml: Yaml) -> Json {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop, prop_assert, proptest};
+
+    use super::*;
+    use crate::plan::yaml::build;
+
+    /// Whether both have the same shape and the same text in every scalar that is text.
+    fn agree(yaml: &Yaml, tree: &Tree, node: usize) -> bool {
+        let Some(place) = tree.node(node) else { return false };
+        match (yaml, &place.kind) {
+            (Yaml::Sequence(items), Kind::Sequence(nodes)) => {
+                items.len() == nodes.len() && items.iter().zip(nodes).all(|(item, node)| agree(item, tree, *node))
+            }
+            (Yaml::Mapping(entries), Kind::Mapping(nodes)) => {
+                let pairs = entries.iter().zip(&nodes.pairs);
+                entries.len() == nodes.pairs.len()
+                    && pairs.into_iter().all(|((key, value), (key_node, node))| {
+                        agree(key, tree, *key_node) && agree(value, tree, *node)
+                    })
+            }
+            (Yaml::String(text), Kind::Scalar { text: read, .. }) => text == read,
+            (Yaml::Null | Yaml::Bool(_) | Yaml::Number(_), Kind::Scalar { .. }) => true,
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+        /// Messages point into the tree and judge the value: both must say the same of every text.
+        #[test]
+        fn tree_and_value_agree(pieces in prop::collection::vec(prop::sample::select(vec![
+            "a", "b: ", "c: d", "- ", "\n", "  ", "\n  ", "\n- ", "{", "}", "[", "]", ", ", ": ", "'x'", "\"y\"", "|\n", ">-\n", "é",
+            "&k ", "*k ", "# z", "1", "~", "true", "<<: ", "? ", "\r\n", "%", "...\n", "0x1f", "1e3",
+        ]), 0..24)) {
+            let text = pieces.concat();
+            if let Ok(tree) = build(&text) {
+                match serde_yaml::from_str::<Yaml>(&text) {
+                    Ok(yaml) => prop_assert!(agree(&yaml, &tree, tree.root()), "{text:?}"),
+                    // Keys that are different texts may be the same value to serde_yaml: `1` and `0x1`, `~` and nothing.
+                    Err(error) => prop_assert!(error.to_string().contains("duplicate entry"), "{text:?}: {error}"),
+                }
+            }
+        }
+    }
+}

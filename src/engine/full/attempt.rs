@@ -73,6 +73,7 @@ struct Copy {
     lanes_left: usize,
     received: bool,
     decoded: bool,
+    cut_short: Option<Ending>,
     drains: bool,
     safe_points: Vec<SafePoint>,
     begun: Instant,
@@ -167,6 +168,7 @@ impl Copy {
             background,
             received: whole.is_some(),
             decoded: false,
+            cut_short: None,
             drains,
             safe_points: vec![],
             begun: Instant::now(),
@@ -212,19 +214,21 @@ impl Copy {
                 self.received = true;
                 self.tally.know_total(Some(bytes));
                 teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
+                if let Some(ending) = self.cut_short.take() {
+                    return Err(ending);
+                }
             }
             Signal::SafePoint(point) => self.safe_points.push(*point),
             Signal::Dealt(counts) => self.tally.dealt(counts),
             Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
             Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
             Signal::Decoded(decoded) => {
-                // A dump that was cut short is told by whoever received it.
-                if decoded.is_err() && !self.received {
-                    return Ok(());
-                }
                 decoded?;
                 self.decoded = true;
             }
+            // What is still being received and was cut short is told by whoever receives it.
+            Signal::CutShort(ending) if !self.received => self.cut_short = Some(ending),
+            Signal::CutShort(ending) => return Err(ending),
             Signal::Lane(report) => self.take_report(report, teller)?,
             Signal::LaneEnded(ended) => {
                 if let Err(LaneFault::Spool(_)) = &ended {

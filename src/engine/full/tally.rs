@@ -31,6 +31,8 @@ pub(super) enum Signal {
     Lost,
     /// Decoding ended: the whole dump was dealt.
     Decoded(Result<(), Ending>),
+    /// Decoding ended because there were no more bytes.
+    CutShort(Ending),
     /// A lane tells.
     Lane(LaneReport),
     /// A lane ended.

@@ -16,7 +16,7 @@ use std::{
 use harness::{Client, Plan, Server, Tool};
 
 #[path = "../tests/it/harness/mod.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the tests' harness; a benchmark needs a part of it")]
+#[expect(dead_code, unused_imports, unreachable_pub, reason = "the tests' harness; a benchmark needs a part of it")]
 mod harness;
 
 /// One measurement.

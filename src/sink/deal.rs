@@ -187,8 +187,9 @@ impl Dealer {
         building.select(to);
         let start = building.batch.bytes.len();
         let commands = restore(&mut building.batch.bytes, value, &self.destination, self.on_conflict, now);
-        // A key that is to be left alone must be known as foreign before the batch, or it could not be told from ours.
-        if self.on_conflict == OnConflict::Skip {
+        // A key that is to be left alone must be known as foreign before the batch, or it could not be told from ours. A
+        // second command would touch a key whose RESTORE was refused.
+        if self.on_conflict == OnConflict::Skip || (self.on_conflict == OnConflict::Fail && commands > 1) {
             let bytes = start..building.batch.bytes.len();
             building.batch.probes.push(Probe { db: to, key: value.0.key.to_vec(), bytes, commands });
         }

@@ -61,7 +61,7 @@ impl Destination {
     /// A module value may only be sent to a server that has the module: servers before 6.2 exit on one they do not
     /// know (rdb.c, `rdbLoadObject`).
     fn module_form(&self, module: Option<ModuleId>) -> Form {
-        let name = module.map(|module| module.name()).unwrap_or_default();
+        let name = module.map(ModuleId::name).unwrap_or_default();
         let built_in = name == "vectorset" && self.version.has((8, 0), (u16::MAX, 0));
         let provides = |loaded: &String| module_provides(loaded, &name);
         if built_in || self.modules.iter().any(provides) {

@@ -35,7 +35,7 @@ pub enum Claim {
         /// The right to write.
         lease: Lease,
         /// The record as it is now.
-        record: RunRecord,
+        record: Box<RunRecord>,
         /// Whether the marks are those of this state directory's run, so that its spool can be continued.
         ours: bool,
     },
@@ -186,7 +186,7 @@ pub async fn claim(
         control.command(cmd("PERSIST").arg(&keys.run)).await?;
         if control.command(&cmd("EXEC")).await? != Value::Nil {
             let lease = Lease { keys: keys.clone(), token, owner: claimant.owner.clone() };
-            return Ok(Claim::Taken { lease, record, ours });
+            return Ok(Claim::Taken { lease, record: Box::new(record), ours });
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::unit::Db;
 
 /// Every key of the tool begins with this.
-pub const PREFIX: &str = "redis-plan:";
+pub(super) const PREFIX: &str = "redis-plan:";
 
 /// The names of a run record's keys. They share a hash tag, so that a cluster keeps them in one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -64,7 +64,7 @@ async fn claim(run: &Run, control: &mut Control) -> Result<(Lease, RunRecord, bo
         }
     }
     match crate::sink::claim(control, &run.keys, &run.claimant, &occupied).await? {
-        Claim::Taken { lease, record, ours } => Ok((lease, record, ours)),
+        Claim::Taken { lease, record, ours } => Ok((lease, *record, ours)),
         claim => Err(Ending::of_claim(&claim, &run.keys.run)
             .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused"))),
     }

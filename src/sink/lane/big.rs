@@ -172,7 +172,7 @@ fn whole(setup: &LaneSetup, big: &BigEntry, version: u16) -> Result<Batch, LaneF
     let start = batch.bytes.len();
     let value = (&entry, &body[..], version);
     let commands = restore(&mut batch.bytes, value, &setup.destination, setup.on_conflict, now);
-    if setup.on_conflict == OnConflict::Skip {
+    if setup.on_conflict == OnConflict::Skip || (setup.on_conflict == OnConflict::Fail && commands > 1) {
         let bytes = start..batch.bytes.len();
         batch.probes.push(Probe { db: big.to, key: big.key.clone(), bytes, commands });
     }

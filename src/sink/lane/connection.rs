@@ -23,7 +23,7 @@ pub struct Access {
 
 /// The longest a destination may take for one answer: a transaction of a lane takes milliseconds, a blocked server
 /// (fork, slow script, swap) seconds.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_mins(2);
 
 /// Why a conversation broke off.
 #[derive(Clone, Debug, PartialEq, Eq)]

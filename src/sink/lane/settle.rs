@@ -298,7 +298,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             failure.size = command.raw().len() as u64;
             if let (b"RESTORE", Some([number, body @ ..])) = (command.name(), command.arg(3)) {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
-                failure.kind = kind.map_or("unknown", Kind::type_name).to_owned();
+                kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
                 failure.size = body.len().saturating_sub(10) as u64;
             } else {
                 failure.reason = format!("{name}: {error}");

@@ -5,6 +5,7 @@
 //! `plan apply` from start to exit, checks and journal included. Machines differ and are noisy: the ratio counts.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::useless_vec, reason = "a command is a list of its own, whoever takes it")]
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where its world is not as expected")]
 
 use std::{

@@ -31,6 +31,8 @@ const WINDOW: u64 = 32 << 20;
 const JOBS_AHEAD: usize = 2;
 /// How long a destination may be unreachable or refuse before the run stops.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a run that ends waits for the replies to what its lanes have sent.
+const LANES_END: Duration = Duration::from_secs(5);
 /// How often the heartbeat is renewed; it lasts for three of these.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// How often progress is told.
@@ -78,6 +80,7 @@ struct Copy {
     signals: Receiver<Signal>,
     reports: Receiver<LaneReport>,
     background: Vec<async_std::task::JoinHandle<()>>,
+    lanes: usize,
     lanes_left: usize,
     received: bool,
     decoded: bool,
@@ -170,6 +173,7 @@ impl Copy {
             work: work.clone(),
             generation: started.generation,
             level,
+            lanes: started.marks.len(),
             lanes_left: started.marks.len(),
             tally: Tally::new(started.marks, whole, keys_before),
             window,
@@ -327,8 +331,12 @@ impl Copy {
         self.window.close();
         self.signals.close();
         self.reports.close();
-        for task in self.background {
-            let _ = async_std::future::timeout(Duration::from_millis(200), task).await;
+        // The lanes come first: what they have sent is told by its replies, and some of that must be noted.
+        let deadline = Instant::now() + LANES_END;
+        for (index, task) in self.background.into_iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let most = if index < self.lanes { left } else { Duration::from_millis(100) };
+            let _ = async_std::future::timeout(most, task).await;
         }
     }
 }

@@ -13,7 +13,9 @@ use rustix::process::Signal;
 
 use crate::{
     cmd,
-    faults::{assert_equal_but, await_told, await_whole, begin, begin_slow, calls, fill, fill_big, keys, slow, tool, until},
+    faults::{
+        assert_equal_but, await_told, await_whole, begin, begin_slow, calls, fill, fill_big, keys, slow, tool, until,
+    },
     harness::{Comparer, Direction, Fault, Plan, Proxy, Random, Reply, Running, Server, Tool},
 };
 
@@ -353,7 +355,9 @@ fn a_bound_of_the_spool_that_cannot_be_kept_is_told() {
     let (source, destination) = (Server::start("redis-5.0.10"), modern());
     fill(&source, 20_000, 100);
     destination.client().command(&cmd!["SET", "foreign", 1]);
-    let plan = Plan::between(&source, &destination).line("on_conflict: skip").line("limits: { spool: 100 KiB, chunk_above: 64 KiB }");
+    let plan = Plan::between(&source, &destination)
+        .line("on_conflict: skip")
+        .line("limits: { spool: 100 KiB, chunk_above: 64 KiB }");
     let tool = tool(&plan);
     begin(&tool).wait().expect(3).says("limits.spool").says("Raise");
 }
@@ -369,7 +373,9 @@ fn the_state_directory_of_another_plan_and_a_changed_plan_are_refused() {
     let other = tool.run(["apply", "other.yaml", "--state", ".plan/move"]).expect(6);
     other.says("belongs to the plan `move`").says("--state");
     tool.write("plan.yaml", &plan().line("on_conflict: replace").text());
-    tool.run(["apply", "plan.yaml"]).expect(6).says("a run goes on only with the plan it began with".trim_start_matches("a "));
+    tool.run(["apply", "plan.yaml"])
+        .expect(6)
+        .says("a run goes on only with the plan it began with".trim_start_matches("a "));
     tool.run(["apply", "plan.yaml", "--expect-digest", &"0".repeat(64)]).expect(6).says("digest");
     assert_eq!(destination.client().command(&cmd!["DBSIZE"]).int(), 0);
 }
@@ -395,13 +401,14 @@ fn a_state_directory_that_cannot_be_written_is_named() {
 #[test]
 fn a_journal_that_was_cut_off_anywhere_is_enough_to_end_equal() {
     let slow = Slow::new(modern());
-    for cut in [1, 3, 5, 7] {
+    for cut in [1, 4, 6] {
         drop(fs::remove_dir_all(slow.tool.folder().join(".plan")));
         slow.destination.client().command(&cmd!["FLUSHALL"]);
         slow.copying().kill9();
         let journal = slow.state("journal");
         let content = fs::read(&journal).unwrap();
-        let ends: Vec<usize> = content.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
+        let ends: Vec<usize> =
+            content.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
         // Behind some whole lines and a half one.
         let lines = ends.len().min(cut);
         let half = ends.get(lines).map_or(0, |next| (next - ends[lines - 1]) / 2);
@@ -439,7 +446,12 @@ fn a_damaged_spool_is_not_written_from() {
         slow.copying().kill9();
         let spool = fs::read_dir(slow.state("spool-1")).unwrap().next().unwrap().unwrap().path();
         let mut content = fs::read(&spool).unwrap();
-        #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a place in it")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            clippy::cast_possible_truncation,
+            reason = "a place in it"
+        )]
         let at = (content.len() as f64 * place) as usize;
         content[at] ^= 1;
         fs::write(&spool, &content).unwrap();
@@ -470,7 +482,9 @@ fn a_process_that_was_taken_over_writes_nothing_more() {
     let run = slow.copying();
     run.signal(Signal::STOP);
     slow.tool.run(["apply", "plan.yaml", "--state", "other"]).expect(5);
-    until("the heartbeat ends", || slow.destination.client().command(&cmd!["EXISTS", "redis-plan:{move}:heartbeat"]).int() == 0);
+    until("the heartbeat ends", || {
+        slow.destination.client().command(&cmd!["EXISTS", "redis-plan:{move}:heartbeat"]).int() == 0
+    });
     slow.to.throttle(0);
     slow.tool.run(["apply", "plan.yaml", "--state", "other"]).expect(0).says("begun from another state directory");
     slow.is_equal();

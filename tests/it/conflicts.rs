@@ -78,8 +78,17 @@ fn skip(source: &str, destination: &str) {
     fill(&source, 2000, 20);
     let mut there = destination.client();
     let mine = [
-        "big:list", "big:zset", "big:hash", "big:set", "big:string", "bulk:1", "bulk:1999", "list:mixed", "set:mixed",
-        "hash:mixed", "zset:same score",
+        "big:list",
+        "big:zset",
+        "big:hash",
+        "big:set",
+        "big:string",
+        "bulk:1",
+        "bulk:1999",
+        "list:mixed",
+        "set:mixed",
+        "hash:mixed",
+        "zset:same score",
     ];
     for (index, key) in mine.into_iter().enumerate() {
         let command = [cmd!["RPUSH", key, "a", "b"], cmd!["SET", key, "text"], cmd!["ZADD", key, 1, "member"]];

@@ -65,7 +65,8 @@ pub fn keys(server: &Server) -> i64 {
     let mut client = server.client();
     let own = client.command(&cmd!["KEYS", "redis-plan:*"]).items().len();
     let info = client.command(&cmd!["INFO", "keyspace"]);
-    let counts = info.text().lines().filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<i64>().ok());
+    let counts =
+        info.text().lines().filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<i64>().ok());
     counts.sum::<i64>() - i64::try_from(own).unwrap()
 }
 
@@ -86,7 +87,12 @@ pub fn assert_equal_but(source: &Server, destination: &Server, meant: impl Fn(&[
         .filter(|difference| !meant(&difference.key))
         .map(|difference| format!("{}: {}", difference.key.escape_ascii(), difference.what))
         .collect();
-    assert!(compared.total() > 0 && others.is_empty(), "{} differences, as {:#?}", others.len(), &others[..others.len().min(5)]);
+    assert!(
+        compared.total() > 0 && others.is_empty(),
+        "{} differences, as {:#?}",
+        others.len(),
+        &others[..others.len().min(5)]
+    );
 }
 
 /// Many small strings, `bulk:N`, of so many letters.
@@ -101,7 +107,12 @@ pub fn fill_big(server: &Server, elements: usize) {
     let mut random = Random::seeded(elements as u64);
     let mut client = server.client();
     for start in (0..elements).step_by(1000) {
-        let mut commands = vec![cmd!["RPUSH", "big:list"], cmd!["ZADD", "big:zset"], cmd!["HMSET", "big:hash"], cmd!["SADD", "big:set"]];
+        let mut commands = vec![
+            cmd!["RPUSH", "big:list"],
+            cmd!["ZADD", "big:zset"],
+            cmd!["HMSET", "big:hash"],
+            cmd!["SADD", "big:set"],
+        ];
         for index in start..(start + 1000).min(elements) {
             let word = random.word(40);
             commands[0].push(word.clone());

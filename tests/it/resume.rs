@@ -6,7 +6,10 @@ use rustix::process::Signal;
 
 use crate::{
     cmd,
-    faults::{assert_equal_but, await_told, await_whole, begin, begin_slow, big_sizes, calls, fill, fill_big, keys, slow, told, tool, until},
+    faults::{
+        assert_equal_but, await_told, await_whole, begin, begin_slow, big_sizes, calls, fill, fill_big, keys, slow,
+        told, tool, until,
+    },
     harness::{Comparer, Dataset, Direction, Plan, Random, Server, Size},
 };
 
@@ -15,7 +18,7 @@ fn kills(times: u64, on_conflict: &str) {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
     Dataset::new(source.flavour, Size::Full, 3).load(&source);
     fill(&source, 10_000, 60);
-    fill_big(&source, 15_000);
+    fill_big(&source, 10_000);
     let foreign = on_conflict != "fail";
     let mut other = destination.client();
     if foreign {
@@ -32,7 +35,7 @@ fn kills(times: u64, on_conflict: &str) {
     for kill in 0..times {
         // The source is slow in the first kills, so that some meet a dump that is not whole.
         from.throttle(if kill < times / 3 { 4 << 20 } else { 0 });
-        let rate = random.between(300_000, 900_000);
+        let rate = random.between(200_000, 500_000);
         let phase = usize::try_from(random.between(0, 4)).unwrap();
         of_phase[phase] += 1;
         let (mut run, alive) = match phase {
@@ -40,11 +43,8 @@ fn kills(times: u64, on_conflict: &str) {
             1 => (begin_slow(&tool, &to, rate), true),
             _ => {
                 let mut run = begin_slow(&tool, &to, rate);
-                let alive = if phase == 2 {
-                    await_told(&tool, &mut run, "progress")
-                } else {
-                    await_whole(&tool, &mut run)
-                };
+                let alive =
+                    if phase == 2 { await_told(&tool, &mut run, "progress") } else { await_whole(&tool, &mut run) };
                 (run, alive)
             }
         };
@@ -84,13 +84,13 @@ fn twenty_kills_with_on_conflict_fail_change_nothing() {
 }
 
 #[test]
-fn ten_kills_with_on_conflict_skip_change_nothing() {
-    kills(10, "skip");
+fn kills_with_on_conflict_skip_change_nothing() {
+    kills(8, "skip");
 }
 
 #[test]
-fn ten_kills_with_on_conflict_replace_change_nothing() {
-    kills(10, "replace");
+fn kills_with_on_conflict_replace_change_nothing() {
+    kills(8, "replace");
 }
 
 #[test]

@@ -227,6 +227,7 @@ impl Copy {
                 run.journal.append(&Record::DumpReceived { generation: self.generation, bytes })?;
                 self.received = true;
                 if let Some(ending) = self.cut_short.take() {
+                    run.journal.append(&Record::DumpLost { generation: self.generation })?;
                     return Err(ending);
                 }
                 self.tally.know_total(Some(bytes));
@@ -236,7 +237,10 @@ impl Copy {
             Signal::Dealt(counts) => self.tally.dealt(counts),
             Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
             Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
-            Signal::CutShort(ending) if self.received => return Err(ending),
+            Signal::CutShort(ending) if self.received => {
+                run.journal.append(&Record::DumpLost { generation: self.generation })?;
+                return Err(ending);
+            }
             // Whoever receives it knows why it was cut short, and tells.
             Signal::CutShort(ending) => self.cut_short = Some(ending),
             Signal::Decoded(decoded) => {

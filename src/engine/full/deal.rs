@@ -62,7 +62,7 @@ pub(super) fn deal(mut deal: Deal) {
     if matches!(dealt, Err(Fault::Dump(_) | Fault::Spool(_))) {
         let _ = signals.send_blocking(Signal::Lost);
     }
-    let cut_short = matches!(&dealt, Err(Fault::Dump(error)) if error.fault == RdbFault::Truncated);
+    let cut_short = matches!(dealt, Err(Fault::Short(_)));
     let ended = match dealt.map_err(Ending::from) {
         Err(ending) if cut_short => Signal::CutShort(ending),
         ended => Signal::Decoded(ended),

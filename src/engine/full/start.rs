@@ -101,10 +101,10 @@ fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
     let why = match dump {
         _ if !ours => "The run was begun from another state directory, and its dump is not here",
         None => "This state directory has no dump of this run",
+        Some(DumpState { lost: true, .. }) => "This run's dump was damaged",
         Some(DumpState { received: None, .. }) => {
             "This run's dump was not received to its end, and a source never goes on with one"
         }
-        Some(DumpState { lost: true, .. }) => "This run's dump was damaged",
         Some(_) => "This run's dump cannot go on from what the spool and the destination hold",
     };
     why.to_owned()

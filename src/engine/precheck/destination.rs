@@ -23,7 +23,9 @@ pub(super) async fn judge(
     role(info, checks);
     writable(control, place, checks).await;
     let source_info = source.as_ref().map(|(_, info)| *info);
-    memory(info, source_info, work, checks);
+    if place.source_needed {
+        memory(info, source_info, work, checks);
+    }
     eviction(info, work, checks);
     databases(control, info, source_info, work, checks).await;
     emptiness(control, source_info, (work, place), checks).await;

@@ -254,12 +254,13 @@ fn refused_restores(batch: &Batch, errors: &[(u32, String)]) -> Vec<Vec<u8>> {
     }
     let refused = |index: u32| errors.iter().any(|(other, _)| *other == index);
     let commands = keyed_commands(batch).into_iter();
-    let mine = commands.filter(|(_, _, bytes, index)| refused(*index) && bytes.windows(9).take(20).any(is_restore));
+    let mine = commands.filter(|(_, _, bytes, index)| refused(*index) && is_restore(bytes));
     mine.map(|(db, key, _, _)| [format!("{db}:").as_bytes(), &key].concat()).collect()
 }
 
+/// Whether the first word of an encoded command, behind its header and length, is RESTORE.
 fn is_restore(bytes: &[u8]) -> bool {
-    bytes == b"RESTORE\r\n"
+    bytes.split(|byte| *byte == b'\n').nth(2) == Some(b"RESTORE\r")
 }
 
 fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {
@@ -308,5 +309,23 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
     match Refusal::of(error).kind {
         RefusalKind::BusyKey => LaneReport::Conflict(failure),
         _ => LaneReport::Failed(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_refused_restores_are_noted_and_no_others() {
+        let mut batch = Batch::default();
+        resp::command(&mut batch.bytes, &[b"SELECT", b"3"]);
+        resp::command(&mut batch.bytes, &[b"RESTORE", b"one", b"0", b"x"]);
+        resp::command(&mut batch.bytes, &[b"RPUSH", b"RESTORE\r\n", b"x"]);
+        resp::command(&mut batch.bytes, &[b"RESTORE", b"two\r\n", b"0", b"x"]);
+        let errors = |indexes: &[u32]| indexes.iter().map(|index| (*index, "BUSYKEY".to_owned())).collect::<Vec<_>>();
+        assert_eq!(refused_restores(&batch, &errors(&[2, 3])), [b"3:two\r\n".to_vec()]);
+        assert_eq!(refused_restores(&batch, &errors(&[1])), [b"3:one".to_vec()]);
+        assert!(refused_restores(&batch, &[]).is_empty());
     }
 }

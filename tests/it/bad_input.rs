@@ -439,32 +439,38 @@ fn a_journal_with_a_changed_byte_or_without_its_first_line_is_refused() {
     slow.goes_on();
 }
 
-#[test]
-fn a_damaged_spool_is_not_written_from() {
-    for (mode, place, code) in [("fail", 0.01, 0), ("replace", 0.99, 0), ("replace", 0.01, 3)] {
-        let slow = Slow::with(modern(), |plan| plan.line(&format!("on_conflict: {mode}")));
-        slow.copying().kill9();
-        let spool = fs::read_dir(slow.state("spool-1")).unwrap().next().unwrap().unwrap().path();
-        let mut content = fs::read(&spool).unwrap();
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            clippy::cast_possible_truncation,
-            reason = "a place in it"
-        )]
-        let at = (content.len() as f64 * place) as usize;
-        content[at] ^= 1;
-        fs::write(&spool, &content).unwrap();
-        slow.to.throttle(0);
-        let before = keys(&slow.destination);
-        let ended = begin(&slow.tool).wait().expect(code).says("The spool holds");
-        if code == 0 {
-            slow.is_equal();
-        } else {
-            ended.says("Empty the destination's databases yourself").says("redis-plan:{move}:run");
-            assert!(keys(&slow.destination) >= before, "nothing was deleted");
-        }
+/// Changes a byte of the spool, so far from its end, and applies again.
+fn damaged_spool(mode: &str, from_end: usize, code: i32) {
+    let slow = Slow::with(modern(), |plan| plan.line(&format!("on_conflict: {mode}")));
+    slow.copying().kill9();
+    let spool = fs::read_dir(slow.state("spool-1")).unwrap().next().unwrap().unwrap().path();
+    let mut content = fs::read(&spool).unwrap();
+    let at = content.len() - from_end.min(content.len() - 100);
+    content[at] ^= 1;
+    fs::write(&spool, &content).unwrap();
+    slow.to.throttle(0);
+    let before = keys(&slow.destination);
+    let ended = begin(&slow.tool).wait().expect(code).says("The spool holds");
+    if code == 0 {
+        return slow.is_equal();
     }
+    ended.says("Empty the destination's databases yourself").says("redis-plan:{move}:run");
+    assert!(keys(&slow.destination) >= before, "nothing was deleted");
+}
+
+#[test]
+fn a_damaged_spool_is_not_written_from_and_what_was_empty_is_emptied() {
+    damaged_spool("fail", usize::MAX, 0);
+}
+
+#[test]
+fn a_spool_that_is_damaged_behind_what_was_written_says_what_to_take_back() {
+    damaged_spool("replace", 1000, 0);
+}
+
+#[test]
+fn a_damaged_spool_does_not_say_what_to_take_back_and_nothing_is_deleted() {
+    damaged_spool("replace", usize::MAX, 3);
 }
 
 #[test]

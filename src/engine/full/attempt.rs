@@ -31,6 +31,8 @@ const WINDOW: u64 = 32 << 20;
 const JOBS_AHEAD: usize = 2;
 /// How long a destination may be unreachable or refuse before the run stops.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a run that ends waits for the replies to what its lanes have sent.
+const LANES_END: Duration = Duration::from_secs(5);
 /// How often the heartbeat is renewed; it lasts for three of these.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// How often progress is told.
@@ -77,9 +79,11 @@ struct Copy {
     signals: Receiver<Signal>,
     reports: Receiver<LaneReport>,
     background: Vec<async_std::task::JoinHandle<()>>,
+    lanes: usize,
     lanes_left: usize,
     received: bool,
     decoded: bool,
+    short: Option<Ending>,
     drains: bool,
     safe_points: Vec<SafePoint>,
     begun: Instant,
@@ -168,6 +172,7 @@ impl Copy {
             work: work.clone(),
             generation: started.generation,
             level,
+            lanes: started.marks.len(),
             lanes_left: started.marks.len(),
             tally: Tally::new(started.marks, whole, keys_before),
             window,
@@ -176,6 +181,7 @@ impl Copy {
             background,
             received: whole.is_some(),
             decoded: false,
+            short: None,
             drains,
             safe_points: vec![],
             begun: Instant::now(),
@@ -218,6 +224,9 @@ impl Copy {
             Signal::Received(received) => {
                 let bytes = received?;
                 run.journal.append(&Record::DumpReceived { generation: self.generation, bytes })?;
+                if let Some(ending) = self.short.take() {
+                    return Err(ending);
+                }
                 self.received = true;
                 self.tally.know_total(Some(bytes));
                 teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
@@ -226,11 +235,10 @@ impl Copy {
             Signal::Dealt(counts) => self.tally.dealt(counts),
             Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
             Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
+            // A dump that was cut short is told by whoever received it.
+            Signal::Short(ending) if !self.received => self.short = Some(ending),
+            Signal::Short(ending) => return Err(ending),
             Signal::Decoded(decoded) => {
-                // A dump that was cut short is told by whoever received it.
-                if decoded.is_err() && !self.received {
-                    return Ok(());
-                }
                 decoded?;
                 self.decoded = true;
             }
@@ -322,8 +330,12 @@ impl Copy {
         self.window.close();
         self.signals.close();
         self.reports.close();
-        for task in self.background {
-            let _ = async_std::future::timeout(Duration::from_millis(200), task).await;
+        // The lanes come first: what they have sent is told by its replies, and some of that must be noted.
+        let deadline = Instant::now() + LANES_END;
+        for (index, task) in self.background.into_iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let most = if index < self.lanes { left } else { Duration::from_millis(100) };
+            let _ = async_std::future::timeout(most, task).await;
         }
     }
 }

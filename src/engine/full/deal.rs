@@ -56,19 +56,27 @@ impl Dealt for Hands {
 
 /// Deals the whole dump.
 pub(super) fn deal(mut deal: Deal) {
-    let outcome = deal_all(&mut deal).map_err(|fault| {
-        if matches!(fault, Fault::Dump(_) | Fault::Spool(_)) {
+    let outcome = deal_all(&mut deal);
+    let is_short = matches!(outcome, Err(Fault::Short(_)));
+    let outcome = outcome.map_err(|fault| {
+        if matches!(fault, Fault::Dump(_) | Fault::Short(_) | Fault::Spool(_)) {
             let _ = deal.hands.signals.send_blocking(Signal::Lost);
         }
         Ending::from(fault)
     });
     let _ = deal.hands.signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
-    let _ = deal.hands.signals.send_blocking(Signal::Decoded(outcome));
+    let ended = match outcome {
+        Err(ending) if is_short => Signal::Short(ending),
+        outcome => Signal::Decoded(outcome),
+    };
+    let _ = deal.hands.signals.send_blocking(ended);
 }
 
 /// Why dealing stops early.
 enum Fault {
     Dump(RdbError),
+    /// It did not end with its own end mark.
+    Short(RdbError),
     Spool(SpoolError),
     Key(DealFault),
 }
@@ -97,7 +105,7 @@ impl From<DealFault> for Fault {
 impl From<Fault> for Ending {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Dump(error) => damaged(&error),
+            Fault::Dump(error) | Fault::Short(error) => damaged(&error),
             Fault::Spool(error) => error.into(),
             Fault::Key(fault) => fault.into(),
         }
@@ -136,7 +144,7 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
         }
     }
     // The dump did not end with its own end mark. When receiving failed, that is the cause, and it is told there.
-    Ok(decoder.finish()?)
+    decoder.finish().map_err(Fault::Short)
 }
 
 fn damaged(error: &RdbError) -> Ending {

@@ -29,6 +29,8 @@ pub(super) enum Signal {
     Unwritable(KeyFailure),
     /// The dump or its spool is damaged.
     Lost,
+    /// Decoding reached the end of what was received, and that is not the dump's end.
+    Short(Ending),
     /// Decoding ended: the whole dump was dealt.
     Decoded(Result<(), Ending>),
     /// A lane tells.

@@ -39,6 +39,12 @@ impl Window {
         self.0.1.notify_all();
     }
 
+    /// Whether it was closed: nothing more is to be written.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
     /// Ends all waiting.
     pub fn close(&self) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).closed = true;

@@ -5,10 +5,14 @@
 #![expect(clippy::useless_vec, reason = "a command is a list of its own, whoever takes it")]
 #![expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
 
+mod bad_input;
 mod comparer_finds;
+mod conflicts;
+mod faults;
 mod full;
 mod harness;
 mod harness_works;
 mod matrix;
 mod moved;
 mod rdb_goldens;
+mod resume;

@@ -31,6 +31,8 @@ const WINDOW: u64 = 32 << 20;
 const JOBS_AHEAD: usize = 2;
 /// How long a destination may be unreachable or refuse before the run stops.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a run that ends waits for the replies to what its lanes have sent.
+const LANES_END: Duration = Duration::from_secs(5);
 /// How often the heartbeat is renewed; it lasts for three of these.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// How often progress is told.
@@ -49,7 +51,7 @@ pub(in crate::engine) async fn full(
     let lease = started.lease.clone();
     let mut copy = Copy::begin(run, work, started, clock_ahead);
     let outcome = copy.follow(run, teller).await;
-    copy.end().await;
+    copy.end(run, teller).await;
     match outcome {
         Ok((summary, marks)) => {
             let mut control =
@@ -321,14 +323,22 @@ impl Copy {
         Ok(())
     }
 
-    /// Ends everything that runs beside the loop, and waits for it.
-    async fn end(self) {
+    /// Ends everything that runs beside the loop, and hears the lanes out: what they have sent is told by its replies, and
+    /// a key that was left must be noted however the run ends.
+    async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) {
         self.level.end();
         self.window.close();
         self.signals.close();
-        self.reports.close();
+        let reports = self.reports.clone();
+        let hearing = async {
+            // Ends with the last lane.
+            while let Ok(report) = reports.recv().await {
+                let _ = self.take_report(report, run, teller);
+            }
+        };
+        let _ = async_std::future::timeout(LANES_END, hearing).await;
         for task in self.background {
-            let _ = async_std::future::timeout(Duration::from_millis(200), task).await;
+            let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
         }
     }
 }

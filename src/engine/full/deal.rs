@@ -59,10 +59,10 @@ pub(super) fn deal(mut deal: Deal) {
     let dealt = deal_all(&mut deal);
     let signals = &deal.hands.signals;
     let _ = signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
-    if matches!(dealt, Err(Fault::Dump(_) | Fault::Spool(_))) {
+    if matches!(dealt, Err(Fault::Dump(_) | Fault::Short(_) | Fault::Spool(_))) {
         let _ = signals.send_blocking(Signal::Lost);
     }
-    let cut_short = matches!(&dealt, Err(Fault::Dump(error)) if error.fault == RdbFault::Truncated);
+    let cut_short = matches!(dealt, Err(Fault::Short(_)));
     let ended = match dealt.map_err(Ending::from) {
         Err(ending) if cut_short => Signal::CutShort(ending),
         ended => Signal::Decoded(ended),
@@ -73,6 +73,8 @@ pub(super) fn deal(mut deal: Deal) {
 /// Why dealing stops early.
 enum Fault {
     Dump(RdbError),
+    /// It did not end with its own end mark.
+    Short(RdbError),
     Spool(SpoolError),
     Key(DealFault),
 }
@@ -101,7 +103,7 @@ impl From<DealFault> for Fault {
 impl From<Fault> for Ending {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Dump(error) => damaged(&error),
+            Fault::Dump(error) | Fault::Short(error) => damaged(&error),
             Fault::Spool(error) => error.into(),
             Fault::Key(fault) => fault.into(),
         }
@@ -140,7 +142,7 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
         }
     }
     // The dump did not end with its own end mark. When receiving failed, that is the cause, and it is told there.
-    Ok(decoder.finish()?)
+    decoder.finish().map_err(Fault::Short)
 }
 
 fn damaged(error: &RdbError) -> Ending {

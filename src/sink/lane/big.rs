@@ -51,6 +51,9 @@ impl Lane {
             let guarded = !batch.probes.is_empty();
             let conflicts = self.conflicts;
             self.write(batch).await?;
+            if self.window.is_closed() {
+                return Ok(());
+            }
             if guarded && self.conflicts > conflicts {
                 return Ok(()); // The key is somebody else's; the mark is behind it already.
             }

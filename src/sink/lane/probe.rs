@@ -21,9 +21,9 @@ impl Lane {
         let mut attempt = 0u64;
         let mut written = false;
         let mut existing = vec![];
-        let errors = loop {
+        let (rest, errors) = loop {
             match self.probe_and_write(&batch, &mut existing, written).await {
-                Ok(errors) => break errors,
+                Ok(done) => break done,
                 Err(trouble) => {
                     self.judge(&trouble, since).await?;
                     async_std::task::sleep(std::time::Duration::from_millis((attempt * 100).min(2000))).await;
@@ -41,7 +41,8 @@ impl Lane {
         }
         let left = u32::try_from(existing.len()).unwrap_or(u32::MAX);
         let mark = batch.mark_if_left_alone.filter(|_| left > 0).unwrap_or(batch.mark);
-        let settled = Batch { keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
+        // The errors are those of what was sent, not of the whole batch.
+        let settled = Batch { keys: batch.keys.saturating_sub(left), mark, charged: batch.charged, ..rest };
         self.confirmed(settled, &errors).await;
         Ok(())
     }
@@ -51,19 +52,20 @@ impl Lane {
         batch: &Batch,
         existing: &mut Vec<usize>,
         written: bool,
-    ) -> Result<Vec<(u32, String)>, Trouble> {
+    ) -> Result<(Batch, Vec<(u32, String)>), Trouble> {
         if self.connection.is_none() {
             self.reconnect().await?;
         }
         if written {
-            return Ok(vec![]);
+            return Ok((Batch::default(), vec![]));
         }
         *existing = self.probe(batch).await?;
         let rest = without(batch, existing, &self.setup.keys.skipped);
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
         connection.send(&multi(&rest.bytes)).await?;
         connection.send(&commit(&self.setup, &rest)).await?;
-        settle(connection, &rest, &self.setup).await
+        let errors = settle(connection, &rest, &self.setup).await?;
+        Ok((rest, errors))
     }
 
     /// Which of the batch's probes exist; all of them are watched.

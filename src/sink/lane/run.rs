@@ -104,7 +104,7 @@ impl Lane {
         }
     }
 
-    /// Works until there are no more jobs and everything is confirmed.
+    /// Works until there are no more jobs, or the window is closed, and everything that was sent is confirmed.
     pub async fn run(mut self) -> Result<(), LaneFault> {
         while let Some(job) = self.next_job().await? {
             match job {
@@ -118,6 +118,9 @@ impl Lane {
     /// The next job. A lane that has none settles what is pending first: its share of the window may be what the next
     /// job waits for.
     async fn next_job(&mut self) -> Result<Option<Job>, LaneFault> {
+        if self.window.is_closed() {
+            return Ok(None);
+        }
         match self.jobs.try_recv() {
             Ok(job) => return Ok(Some(job)),
             Err(TryRecvError::Closed) => return Ok(None),

@@ -61,7 +61,7 @@ impl Lane {
 
     /// Whether trying again can help; tells why the lane waits.
     pub(super) async fn judge(&self, trouble: &Trouble, since: Instant) -> Result<(), LaneFault> {
-        let patient = since.elapsed() < self.setup.patience;
+        let patient = since.elapsed() < self.setup.patience && !self.window.is_closed();
         let (reason, fault) = match trouble {
             Trouble::NotConnected | Trouble::Untouched => return Ok(()),
             Trouble::Token(None) => return Err(LaneFault::RecordGone),

@@ -10,7 +10,8 @@ use crate::{
 
 /// Appends the RESTORE of an entry; answers how many commands that took.
 ///
-/// The expiry stays absolute with ABSTTL where it is known; before 5.0 it is relative to `now`, the destination's clock.
+/// The expiry stays absolute: with ABSTTL where it is known, before 5.0 with a PEXPIREAT behind the RESTORE, whose own
+/// expiry would count from the moment the destination gets to it. `now` is the destination's clock.
 /// The caller has left out entries whose time has passed.
 pub(super) fn restore(
     out: &mut Vec<u8>,
@@ -52,7 +53,15 @@ pub(super) fn restore(
         }
         None => {}
     }
-    1 + u32::from(delete_first)
+    let mut commands = 1 + u32::from(delete_first);
+    if let Some(at) = entry.expires_at.filter(|_| !absolute) {
+        resp::array_header(out, 3);
+        resp::bulk(out, b"PEXPIREAT");
+        resp::bulk(out, &entry.key);
+        resp::bulk_i64(out, at.0);
+        commands += 1;
+    }
+    commands
 }
 
 /// RESTORE's second argument: 0 is no expiry, so a relative expiry is never less than 1.

@@ -9,4 +9,6 @@ mod comparer_finds;
 mod full;
 mod harness;
 mod harness_works;
+mod matrix;
+mod moved;
 mod rdb_goldens;

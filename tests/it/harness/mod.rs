@@ -23,4 +23,4 @@ pub use proxy::{Direction, Fault, Proxy};
 pub use random::Random;
 pub use reply::Reply;
 pub use server::Server;
-pub use tool::Tool;
+pub use tool::{Finished, Tool};

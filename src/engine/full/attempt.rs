@@ -51,7 +51,7 @@ pub(in crate::engine) async fn full(
     let lease = started.lease.clone();
     let mut copy = Copy::begin(run, work, started, clock_ahead);
     let outcome = copy.follow(run, teller).await;
-    copy.end().await;
+    copy.end(run, teller).await;
     match outcome {
         Ok((summary, marks)) => {
             let mut control =
@@ -80,7 +80,6 @@ struct Copy {
     signals: Receiver<Signal>,
     reports: Receiver<LaneReport>,
     background: Vec<async_std::task::JoinHandle<()>>,
-    lanes: usize,
     lanes_left: usize,
     received: bool,
     decoded: bool,
@@ -173,7 +172,6 @@ impl Copy {
             work: work.clone(),
             generation: started.generation,
             level,
-            lanes: started.marks.len(),
             lanes_left: started.marks.len(),
             tally: Tally::new(started.marks, whole, keys_before),
             window,
@@ -329,18 +327,22 @@ impl Copy {
         Ok(())
     }
 
-    /// Ends everything that runs beside the loop, and waits for it.
-    async fn end(self) {
+    /// Ends everything that runs beside the loop, and hears the lanes out: what they have sent is told by its replies, and
+    /// a key that was left must be noted however the run ends.
+    async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) {
         self.level.end();
         self.window.close();
         self.signals.close();
-        self.reports.close();
-        // The lanes come first: what they have sent is told by its replies, and some of that must be noted.
-        let deadline = Instant::now() + LANES_END;
-        for (index, task) in self.background.into_iter().enumerate() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let most = if index < self.lanes { left } else { Duration::from_millis(100) };
-            let _ = async_std::future::timeout(most, task).await;
+        let reports = self.reports.clone();
+        let hearing = async {
+            // Ends with the last lane.
+            while let Ok(report) = reports.recv().await {
+                let _ = self.take_report(report, run, teller);
+            }
+        };
+        let _ = async_std::future::timeout(LANES_END, hearing).await;
+        for task in self.background {
+            let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
         }
     }
 }

@@ -12,3 +12,5 @@ mod harness_works;
 mod matrix;
 mod moved;
 mod rdb_goldens;
+mod selection;
+mod values;

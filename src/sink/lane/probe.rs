@@ -1,10 +1,10 @@
 //! Writing only what does not exist yet.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use super::{
     LaneFault,
-    run::{Lane, LaneReport, Trouble, commit, multi, settle},
+    run::{Lane, LaneReport, Trouble, commit, send_multi, settle},
 };
 use crate::{
     resp,
@@ -41,7 +41,12 @@ impl Lane {
         }
         let left = u32::try_from(existing.len()).unwrap_or(u32::MAX);
         let mark = batch.mark_if_left_alone.filter(|_| left > 0).unwrap_or(batch.mark);
-        let settled = Batch { keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
+        // The errors count the commands that were sent.
+        let bytes = match without(&batch, &existing, &self.setup.keys.skipped) {
+            Cow::Borrowed(_) => batch.bytes,
+            Cow::Owned(rest) => rest.bytes,
+        };
+        let settled = Batch { bytes, keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
         self.confirmed(settled, &errors).await;
         Ok(())
     }
@@ -61,7 +66,7 @@ impl Lane {
         *existing = self.probe(batch).await?;
         let rest = without(batch, existing, &self.setup.keys.skipped);
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-        connection.send(&multi(&rest.bytes)).await?;
+        send_multi(connection, &rest.bytes).await?;
         connection.send(&commit(&self.setup, &rest)).await?;
         settle(connection, &rest, &self.setup).await
     }
@@ -92,9 +97,9 @@ impl Lane {
 
 /// The batch without the commands of the probes `existing`, which are noted in the run record instead: a later
 /// dump must not take them for ours.
-fn without(batch: &Batch, existing: &[usize], skipped: &str) -> Batch {
+fn without<'a>(batch: &'a Batch, existing: &[usize], skipped: &str) -> Cow<'a, Batch> {
     if existing.is_empty() {
-        return Batch { probes: vec![], ..batch.clone() };
+        return Cow::Borrowed(batch);
     }
     let mark = batch.mark_if_left_alone.unwrap_or(batch.mark);
     let mut rest = Batch { mark, commands: batch.commands, ..Batch::default() };
@@ -112,7 +117,7 @@ fn without(batch: &Batch, existing: &[usize], skipped: &str) -> Batch {
         resp::command(&mut rest.bytes, &[b"SADD", skipped.as_bytes(), &member]);
         rest.commands += 1;
     }
-    rest
+    Cow::Owned(rest)
 }
 
 fn conflict(db: Db, key: &[u8], size: usize) -> KeyFailure {

@@ -9,6 +9,7 @@ mod comparer_finds;
 mod full;
 mod harness;
 mod harness_works;
+mod large;
 mod matrix;
 mod moved;
 mod rdb_goldens;

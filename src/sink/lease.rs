@@ -338,13 +338,6 @@ mod tests {
     }
 
     #[test]
-    fn every_dead_process_of_this_state_directory_is_succeeded_not_only_the_last() {
-        let previous = vec!["old".to_owned(), "died before it took the lease".to_owned()];
-        let decision = decide(&seen(RecordState::Running, "d", Some("old")), &Claimant { previous, ..claimant() }, &[]);
-        assert!(matches!(decision, Decision::Take { ours: true, .. }));
-    }
-
-    #[test]
     fn a_living_process_elsewhere_keeps_the_lease() {
         let decision = decide(&seen(RecordState::Running, "d", Some("other")), &claimant(), &[]);
         assert!(matches!(decision, Decision::Answer(Claim::Held { ref owner, .. }) if owner == "other"));

@@ -17,3 +17,5 @@ mod matrix;
 mod moved;
 mod rdb_goldens;
 mod resume;
+mod selection;
+mod values;

@@ -4,7 +4,7 @@ use crate::rdb::Cursor;
 use crate::rdb::RdbError;
 
 /// Room that is kept when all was read; one that a large element needed is given back.
-const KEEP: usize = 1 << 20;
+pub(super) const KEEP: usize = 1 << 20;
 
 /// Why a step cannot be done.
 pub(super) enum Stop {
@@ -53,6 +53,20 @@ impl Input {
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Gives back the room of a large element that was read and is not borrowed any more.
+    pub(super) fn trim(&mut self) {
+        if self.start > 4 * KEEP {
+            self.bytes.drain(..self.start);
+            self.bytes.shrink_to(KEEP);
+            self.start = 0;
+        }
+    }
+
+    /// Bytes fed and not read.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes.len().saturating_sub(self.start)
     }
 
     /// The absolute offset of the next byte.

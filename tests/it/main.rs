@@ -12,6 +12,7 @@ mod faults;
 mod full;
 mod harness;
 mod harness_works;
+mod large;
 mod late_writes;
 mod matrix;
 mod moved;

@@ -2,6 +2,7 @@
 
 use crate::rdb::Cursor;
 use crate::rdb::RdbError;
+use crate::unit::make_room;
 
 /// Room that is kept when all was read; one that a large element needed is given back.
 pub(super) const KEEP: usize = 1 << 20;
@@ -52,6 +53,7 @@ impl Input {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
+        make_room(&mut self.bytes, bytes.len());
         self.bytes.extend_from_slice(bytes);
     }
 

@@ -254,7 +254,9 @@ fn page() -> String {
          `on_unsupported: report` and refuses to leave out otherwise. Other pairs are expected to work in the same way; no \
          test has tried them.\n\n| from \\ to |",
     );
-    destinations.iter().for_each(|name| write!(page, " {} |", title(name)).unwrap());
+    for name in &destinations {
+        write!(page, " {} |", title(name)).unwrap();
+    }
     write!(page, "\n| --- |{}\n", " --- |".repeat(destinations.len())).unwrap();
     for source in sources {
         write!(page, "| {} |", title(source)).unwrap();

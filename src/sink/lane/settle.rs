@@ -308,7 +308,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             failure.key = key_of(command).map_or_else(|| name.to_string(), |key| KeyText(key).to_string());
             failure.size = command.raw().len() as u64;
             if command.name() == b"FUNCTION" {
-                failure.kind = LIBRARY.to_owned();
+                LIBRARY.clone_into(&mut failure.kind);
                 failure.key = library_of(command.args().last().unwrap_or_default());
             } else if let (b"RESTORE", Some([number, body @ ..])) = (command.name(), command.arg(3)) {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));

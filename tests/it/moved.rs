@@ -15,7 +15,7 @@ pub struct Moved {
 impl Moved {
     /// Applies a plan in a fresh state directory.
     pub fn by(plan: &Plan) -> Self {
-        let tool = Tool::new().limit(Duration::from_secs(120));
+        let tool = Tool::new().limit(Duration::from_mins(2));
         tool.write("plan.yaml", &plan.text());
         let run = tool.run(["apply", "plan.yaml", "--events", "events.jsonl"]);
         let lines = fs::read_to_string(tool.folder().join("events.jsonl")).unwrap_or_default();

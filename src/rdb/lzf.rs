@@ -5,6 +5,7 @@
 //! byte the distance back minus one. Copies may overlap themselves (liblzf's `lzf_d.c`).
 
 use super::RdbFault;
+use crate::unit::make_room;
 
 /// The farthest a copy reaches back, in bytes.
 const WINDOW: usize = 8192;
@@ -20,6 +21,7 @@ const SLACK: usize = 64 << 10;
 pub fn decompress(input: &[u8], original_len: usize, out: &mut Vec<u8>) -> Result<(), RdbFault> {
     bounded(input.len() as u64, original_len as u64)?;
     let start = out.len();
+    make_room(out, original_len);
     out.reserve(original_len);
     let expanded = expand(input, start, start.saturating_add(original_len), out);
     if expanded.is_some() {

@@ -6,6 +6,7 @@ use super::Length;
 use super::RdbError;
 use super::RdbFault;
 use super::decompress;
+use crate::unit::make_room;
 use std::borrow::Cow;
 
 /// What stands before a string's bytes.
@@ -95,10 +96,14 @@ impl StringHead {
     /// As [`StringHead::decode`], appending to `out`.
     pub fn decode_onto(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RdbFault> {
         match self {
-            Self::Raw(_) => out.extend_from_slice(bytes),
+            Self::Raw(_) => {
+                make_room(out, bytes.len());
+                out.extend_from_slice(bytes);
+            }
             Self::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
             Self::Lzf { original, .. } => {
-                decompress(bytes, usize::try_from(original).map_err(|_| RdbFault::Length(original))?, out)?;
+                let original = usize::try_from(original).map_err(|_| RdbFault::Length(original))?;
+                decompress(bytes, original, out)?;
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Writing commands.
 
+use crate::unit::make_room;
+
 /// Appends a command: an array of bulk strings.
 pub fn command(out: &mut Vec<u8>, args: &[&[u8]]) {
     array_header(out, args.len());
@@ -16,6 +18,7 @@ pub fn array_header(out: &mut Vec<u8>, n: usize) {
 /// Appends a bulk string.
 pub fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     bulk_header(out, bytes.len());
+    make_room(out, bytes.len().saturating_add(2));
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");
 }

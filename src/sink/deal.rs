@@ -187,9 +187,9 @@ impl Dealer {
         building.select(to);
         let start = building.batch.bytes.len();
         let commands = restore(&mut building.batch.bytes, value, &self.destination, self.on_conflict, now);
-        // A key that is to be left alone must be known as foreign before the batch, or it could not be told from ours. A
-        // second command would touch a key whose RESTORE was refused.
-        if self.on_conflict == OnConflict::Skip || (self.on_conflict == OnConflict::Fail && commands > 1) {
+        // A key that is to be left alone must be known as foreign before the batch, or it could not be told from ours;
+        // so must one whose refused RESTORE would be followed by more commands.
+        if leaves_alone(self.on_conflict, commands) {
             let bytes = start..building.batch.bytes.len();
             building.batch.probes.push(Probe { db: to, key: value.0.key.to_vec(), bytes, commands });
         }
@@ -315,6 +315,11 @@ impl Dealer {
             }
         }
     }
+}
+
+/// Whether a RESTORE of so many commands is written only after a look whether its key exists.
+pub(super) fn leaves_alone(on_conflict: OnConflict, commands: u32) -> bool {
+    on_conflict == OnConflict::Skip || on_conflict == OnConflict::Fail && commands > 1
 }
 
 fn failure_of(entry: &Entry<'_>, reason: String) -> KeyFailure {

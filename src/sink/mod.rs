@@ -20,7 +20,7 @@ pub use batch::{Batch, Job};
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
 pub use ghosts::{UndoFault, clear_databases, undo};
-pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup};
+pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Turns};
 pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord};
 pub use window::Window;

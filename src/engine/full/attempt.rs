@@ -20,7 +20,7 @@ use crate::{
     journal::Record,
     net::Control,
     rdb::{Decoder, SafePoint},
-    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Window},
+    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Turns, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
 };
@@ -105,6 +105,7 @@ impl Copy {
         let mut background = vec![];
 
         let mut lanes = vec![];
+        let turns = Turns::new();
         for index in 0..started.marks.len() {
             let (lane, jobs) = bounded(JOBS_AHEAD);
             lanes.push(lane);
@@ -119,6 +120,7 @@ impl Copy {
                 spool: folder.clone(),
                 spool_tag: tag,
                 level: level.clone(),
+                turns: turns.clone(),
                 patience: PATIENCE,
             };
             let lane = Lane::new(setup, jobs, reports_in.clone(), window.clone());
@@ -277,7 +279,10 @@ impl Copy {
         match report {
             LaneReport::Confirmed { lane, mark, keys } => self.tally.confirm(lane, mark, keys),
             LaneReport::Conflict(failure) => {
-                let text = format!("The key `{}` exists in database {} of the destination", failure.key, failure.db);
+                let text = format!(
+                    "The {} `{}` exists in database {} of the destination",
+                    failure.kind, failure.key, failure.db
+                );
                 let key = failure.key.clone();
                 teller.tell(Event::KeyFailed { failure });
                 if self.work.on_conflict != OnConflict::Skip {

@@ -2,9 +2,10 @@
 
 use crate::rdb::Cursor;
 use crate::rdb::RdbError;
+use crate::unit::make_room;
 
 /// Room that is kept when all was read; one that a large element needed is given back.
-const KEEP: usize = 1 << 20;
+pub(super) const KEEP: usize = 1 << 20;
 
 /// Why a step cannot be done.
 pub(super) enum Stop {
@@ -52,7 +53,22 @@ impl Input {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
+        make_room(&mut self.bytes, bytes.len());
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Gives back the room of a large element that was read and is not borrowed any more.
+    pub(super) fn trim(&mut self) {
+        if self.start > 4 * KEEP {
+            self.bytes.drain(..self.start);
+            self.bytes.shrink_to(KEEP);
+            self.start = 0;
+        }
+    }
+
+    /// Bytes fed and not read.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes.len().saturating_sub(self.start)
     }
 
     /// The absolute offset of the next byte.

@@ -101,6 +101,7 @@ impl Nodes {
                 return Ok(Ready::Nothing);
             };
             text.decode_into(&mut self.blob)?;
+            input.trim();
             self.left = Some(after);
             match container {
                 Container::Plain => return Ok(Ready::Whole),

@@ -82,6 +82,12 @@ impl ElementReader {
         }
     }
 
+    /// Bytes fed and not read: what an element that is not whole yet takes.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.input.held()
+    }
+
     /// The absolute offset of the next byte to read.
     #[must_use]
     pub const fn at(&self) -> u64 {

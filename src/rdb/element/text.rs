@@ -1,6 +1,7 @@
 //! A string of the dump that is in memory whole.
 
 use super::blob::Blob;
+use super::input::KEEP;
 use super::input::Steps;
 use super::input::Stop;
 use crate::rdb::Cursor;
@@ -39,6 +40,7 @@ impl<'a> Text<'a> {
     pub(super) fn decode_into(self, blob: &mut Blob) -> Result<(), RdbError> {
         let raw = matches!(self.head, StringHead::Raw(_));
         blob.bytes.clear();
+        blob.bytes.shrink_to(KEEP);
         blob.at = if raw { self.bytes_at } else { self.at };
         blob.compressed = !raw;
         self.head.decode_onto(self.bytes, &mut blob.bytes).map_err(|fault| self.fault(fault))

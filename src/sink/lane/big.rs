@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::{
     LaneFault,
     run::{Lane, LaneReport, LaneSetup},
+    turns::{Turn, Turns},
 };
 use crate::{
     rdb::{Body, ElementReader, Entry, Value},
@@ -14,6 +15,7 @@ use crate::{
     sink::{
         Batch, Form, Mark,
         batch::{BigEntry, Probe},
+        deal::leaves_alone,
         encode::restore,
         native::{Caps, NativeWriter},
     },
@@ -24,6 +26,9 @@ use crate::{
 
 /// A chunk is sent once its commands have this many bytes.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// An element of more bytes makes its value wait until no other lane writes such a one.
+const LARGE: usize = 4 << 20;
 
 impl Lane {
     /// Writes the value in chunks; a module's value, which only RESTORE can bring, at once.
@@ -49,10 +54,14 @@ impl Lane {
             chunks = returned;
             let Some(batch) = chunk? else { break };
             let guarded = !batch.probes.is_empty();
+            let large = batch.bytes.len() > LARGE;
             let conflicts = self.conflicts;
             self.write(batch).await?;
             if self.window.is_closed() {
                 return Ok(());
+            }
+            if large {
+                self.settle_pending().await?; // Before the next one takes as much again.
             }
             if guarded && self.conflicts > conflicts {
                 return Ok(()); // The key is somebody else's; the mark is behind it already.
@@ -80,6 +89,9 @@ struct Chunks {
     on_conflict: OnConflict,
     begun: bool,
     finished: bool,
+    turns: Turns,
+    /// The turn, once an element was large; kept to the value's end, whose buffers keep their size.
+    turn: Option<Turn>,
 }
 
 impl Chunks {
@@ -96,6 +108,8 @@ impl Chunks {
             on_conflict: setup.on_conflict,
             begun: entry.done > 0,
             finished: false,
+            turns: setup.turns.clone(),
+            turn: None,
             entry: entry.clone(),
         })
     }
@@ -142,6 +156,9 @@ impl Chunks {
                 self.finished = true;
                 return Ok(());
             }
+            if self.turn.is_none() && self.elements.held() > LARGE {
+                self.turn = Some(self.turns.take());
+            }
             let bytes = self.reader.read().map_err(|error| spool(&error))?.unwrap_or_default();
             let part = bytes.get(..usize::try_from(self.left).unwrap_or(usize::MAX)).unwrap_or(bytes);
             if part.is_empty() {
@@ -175,7 +192,7 @@ fn whole(setup: &LaneSetup, big: &BigEntry, version: u16) -> Result<Batch, LaneF
     let start = batch.bytes.len();
     let value = (&entry, &body[..], version);
     let commands = restore(&mut batch.bytes, value, &setup.destination, setup.on_conflict, now);
-    if setup.on_conflict == OnConflict::Skip || (setup.on_conflict == OnConflict::Fail && commands > 1) {
+    if leaves_alone(setup.on_conflict, commands) {
         let bytes = start..batch.bytes.len();
         batch.probes.push(Probe { db: big.to, key: big.key.clone(), bytes, commands });
     }

@@ -11,8 +11,10 @@ mod fault;
 mod probe;
 mod run;
 mod settle;
+mod turns;
 mod wire;
 
 pub use connection::Access;
 pub use fault::LaneFault;
 pub use run::{Lane, LaneReport, LaneSetup};
+pub use turns::Turns;

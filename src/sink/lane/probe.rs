@@ -1,10 +1,10 @@
 //! Writing only what does not exist yet.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use super::{
     LaneFault,
-    run::{Lane, LaneReport, Trouble, commit, multi, settle},
+    run::{Lane, LaneReport, Trouble, commit, send_multi, settle},
 };
 use crate::{
     resp,
@@ -21,9 +21,9 @@ impl Lane {
         let mut attempt = 0u64;
         let mut written = false;
         let mut existing = vec![];
-        let (rest, errors) = loop {
+        let errors = loop {
             match self.probe_and_write(&batch, &mut existing, written).await {
-                Ok(done) => break done,
+                Ok(errors) => break errors,
                 Err(trouble) => {
                     self.judge(&trouble, since).await?;
                     async_std::task::sleep(std::time::Duration::from_millis((attempt * 100).min(2000))).await;
@@ -41,8 +41,12 @@ impl Lane {
         }
         let left = u32::try_from(existing.len()).unwrap_or(u32::MAX);
         let mark = batch.mark_if_left_alone.filter(|_| left > 0).unwrap_or(batch.mark);
-        // The errors are those of what was sent, not of the whole batch.
-        let settled = Batch { keys: batch.keys.saturating_sub(left), mark, charged: batch.charged, ..rest };
+        // The errors count the commands that were sent.
+        let bytes = match without(&batch, &existing, &self.setup.keys.skipped) {
+            Cow::Borrowed(_) => batch.bytes,
+            Cow::Owned(rest) => rest.bytes,
+        };
+        let settled = Batch { bytes, keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
         self.confirmed(settled, &errors).await;
         Ok(())
     }
@@ -52,20 +56,19 @@ impl Lane {
         batch: &Batch,
         existing: &mut Vec<usize>,
         written: bool,
-    ) -> Result<(Batch, Vec<(u32, String)>), Trouble> {
+    ) -> Result<Vec<(u32, String)>, Trouble> {
         if self.connection.is_none() {
             self.reconnect().await?;
         }
         if written {
-            return Ok((Batch::default(), vec![]));
+            return self.rewrite_missing(&without(batch, existing, &self.setup.keys.skipped)).await;
         }
         *existing = self.probe(batch).await?;
         let rest = without(batch, existing, &self.setup.keys.skipped);
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-        connection.send(&multi(&rest.bytes)).await?;
+        send_multi(connection, &rest.bytes).await?;
         connection.send(&commit(&self.setup, &rest)).await?;
-        let errors = settle(connection, &rest, &self.setup).await?;
-        Ok((rest, errors))
+        settle(connection, &rest, &self.setup).await
     }
 
     /// Which of the batch's probes exist; all of them are watched.
@@ -94,9 +97,9 @@ impl Lane {
 
 /// The batch without the commands of the probes `existing`, which are noted in the run record instead: a later
 /// dump must not take them for ours.
-fn without(batch: &Batch, existing: &[usize], skipped: &str) -> Batch {
+fn without<'a>(batch: &'a Batch, existing: &[usize], skipped: &str) -> Cow<'a, Batch> {
     if existing.is_empty() {
-        return Batch { probes: vec![], ..batch.clone() };
+        return Cow::Borrowed(batch);
     }
     let mark = batch.mark_if_left_alone.unwrap_or(batch.mark);
     let mut rest = Batch { mark, commands: batch.commands, ..Batch::default() };
@@ -114,7 +117,7 @@ fn without(batch: &Batch, existing: &[usize], skipped: &str) -> Batch {
         resp::command(&mut rest.bytes, &[b"SADD", skipped.as_bytes(), &member]);
         rest.commands += 1;
     }
-    rest
+    Cow::Owned(rest)
 }
 
 fn conflict(db: Db, key: &[u8], size: usize) -> KeyFailure {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
-    Access, LaneFault,
+    Access, LaneFault, Turns,
     connection::{Broken, Connection, Executed},
 };
 use crate::{
@@ -39,6 +39,8 @@ pub struct LaneSetup {
     pub level: Level,
     /// The destination's clock minus ours, in milliseconds.
     pub clock_ahead: i64,
+    /// Who may hold a large element.
+    pub turns: Turns,
     /// How long a destination may be unreachable or refuse before the lane gives up.
     pub patience: Duration,
 }
@@ -147,7 +149,7 @@ impl Lane {
     /// Sends the batch behind the pending one, and its EXEC once the pending one is settled and the token is seen.
     async fn push(&mut self, batch: &Batch) -> Result<(), Trouble> {
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-        connection.send(&multi(&batch.bytes)).await?;
+        send_multi(connection, &batch.bytes).await?;
         if let Some(pending) = self.pending.take() {
             let settled = settle(connection, &pending, &self.setup).await;
             match settled {
@@ -180,15 +182,19 @@ impl Lane {
 
     /// Tells what became of a batch and gives its room back.
     pub(super) async fn confirmed(&mut self, batch: Batch, errors: &[(u32, String)]) {
-        let mut failed = 0;
+        let mut failed = std::collections::BTreeSet::new();
         self.note_left_alone(&batch, errors).await;
         self.confirmed = self.confirmed.max(batch.mark);
         for (index, error) in errors {
             let report = super::settle::report_of(&batch, *index, error);
-            failed += 1;
+            if let LaneReport::Failed(failure) | LaneReport::Conflict(failure) = &report
+                && failure.kind != super::settle::LIBRARY
+            {
+                failed.insert((failure.db, failure.key.clone()));
+            }
             self.tell(report).await;
         }
-        let keys = batch.keys.saturating_sub(failed);
+        let keys = batch.keys.saturating_sub(u32::try_from(failed.len()).unwrap_or(u32::MAX));
         self.tell(LaneReport::Confirmed { lane: self.setup.index, mark: batch.mark, keys }).await;
         self.window.give(batch.charged);
     }
@@ -237,6 +243,18 @@ pub(super) async fn settle(
         Executed::Aborted(error) => Err(Trouble::Aborted(error)),
         Executed::Done(_) | Executed::Untouched => Err(Trouble::Token(token)),
     }
+}
+
+/// Bytes up to which commands are copied to go out together with what is around them.
+const COPIED: usize = 1 << 20;
+
+/// Sends `MULTI` and the commands.
+pub(super) async fn send_multi(connection: &mut Connection, commands: &[u8]) -> Result<(), Broken> {
+    if commands.len() <= COPIED {
+        return connection.send(&multi(commands)).await;
+    }
+    connection.send(&multi(&[])).await?;
+    connection.send(commands).await
 }
 
 /// `MULTI` and the commands.

@@ -6,7 +6,7 @@ use super::{
     LaneFault,
     connection::{Broken, Connection, Executed},
     fault::{Verdict, verdict},
-    run::{Lane, LaneReport, Trouble, arm, commit, multi, settle},
+    run::{Lane, LaneReport, Trouble, arm, commit, multi, send_multi, settle},
 };
 use crate::{
     rdb::Kind,
@@ -184,7 +184,7 @@ impl Lane {
                 self.rewrite_missing(batch).await?
             } else {
                 let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-                connection.send(&multi(&batch.bytes)).await?;
+                send_multi(connection, &batch.bytes).await?;
                 connection.send(&commit(&self.setup, batch)).await?;
                 settle(connection, batch, &self.setup).await?
             };
@@ -197,7 +197,7 @@ impl Lane {
 
     /// A batch was carried out, but its replies were lost, and with them the errors of single commands: whatever key is
     /// not there is written again, so that its error is seen.
-    async fn rewrite_missing(&mut self, batch: &Batch) -> Result<Vec<(u32, String)>, Trouble> {
+    pub(super) async fn rewrite_missing(&mut self, batch: &Batch) -> Result<Vec<(u32, String)>, Trouble> {
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
         let commands = keyed_commands(batch);
         let mut asking = vec![];
@@ -225,7 +225,7 @@ impl Lane {
                 indexes.push(index);
             }
         }
-        connection.send(&multi(&again.bytes)).await?;
+        send_multi(connection, &again.bytes).await?;
         connection.send(&commit(&self.setup, &again)).await?;
         let errors = settle(connection, &again, &self.setup).await?;
         let original = |(index, error): (u32, String)| Some((*indexes.get(index as usize / 2)?, error));
@@ -285,6 +285,16 @@ fn key_of<'a>(command: &resp::Command<'a>) -> Option<&'a [u8]> {
     }
 }
 
+/// The kind of what FUNCTION LOAD brings.
+pub(super) const LIBRARY: &str = "function library";
+
+/// The name in a library's first line, `#!lua name=NAME`.
+fn library_of(code: &[u8]) -> String {
+    let line = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let name = line.split(u8::is_ascii_whitespace).find_map(|word| word.strip_prefix(b"name="));
+    KeyText(name.unwrap_or(line)).to_string()
+}
+
 /// What the error of one command of a batch says about its key.
 pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
     let mut failure =
@@ -297,7 +307,10 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             let name = KeyText(command.name());
             failure.key = key_of(command).map_or_else(|| name.to_string(), |key| KeyText(key).to_string());
             failure.size = command.raw().len() as u64;
-            if let (b"RESTORE", Some([number, body @ ..])) = (command.name(), command.arg(3)) {
+            if command.name() == b"FUNCTION" {
+                failure.kind = LIBRARY.to_owned();
+                failure.key = library_of(command.args().last().unwrap_or_default());
+            } else if let (b"RESTORE", Some([number, body @ ..])) = (command.name(), command.arg(3)) {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
                 kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
                 failure.size = body.len().saturating_sub(10) as u64;
@@ -308,6 +321,8 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
     });
     match Refusal::of(error).kind {
         RefusalKind::BusyKey => LaneReport::Conflict(failure),
+        // functions.c, `functionsCreateWithLibraryCtx`; also a function of this name in another library.
+        _ if failure.kind == LIBRARY && error.ends_with("already exists") => LaneReport::Conflict(failure),
         _ => LaneReport::Failed(failure),
     }
 }

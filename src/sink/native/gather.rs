@@ -4,6 +4,9 @@ use crate::resp;
 use crate::unit::UnixMillis;
 use std::ops::Range;
 
+/// Room that is kept for the next command; one that a large element needed is given back.
+const KEEP: usize = 1 << 20;
+
 /// A variadic command that is being put together: its arguments so far, already encoded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gather {
@@ -51,7 +54,13 @@ impl Gather {
             for word in head {
                 resp::bulk(out, word);
             }
-            out.extend_from_slice(&self.bytes);
+            if self.bytes.len() > KEEP && out.len() <= KEEP {
+                // What is large is not held twice.
+                self.bytes.splice(..0, out.drain(..));
+                *out = std::mem::take(&mut self.bytes);
+            } else {
+                out.extend_from_slice(&self.bytes);
+            }
             for word in tail {
                 resp::bulk(out, word);
             }
@@ -86,6 +95,7 @@ impl Gather {
         self.elements = 0;
         self.args = 0;
         self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
         self.expiries.clear();
     }
 }

@@ -80,7 +80,9 @@ impl From<JournalError> for Ending {
                 "{error}. Move the state directory away and apply again: a new full copy begins, and the run record at \
                  the destination says what has to be taken back."
             )),
-            JournalError::Io { .. } => Self::failed(format!("The state directory cannot be used: {error}.")),
+            JournalError::Io { .. } => Self::failed(format!(
+                "The state directory cannot be used: {error}. Mend that, then run the same command again."
+            )),
         }
     }
 }
@@ -90,7 +92,10 @@ impl From<SpoolError> for Ending {
         let summary = format!("The spool cannot be used: {error}.");
         match error {
             SpoolError::Full { .. } => Self::failed(format!("{summary} Then run the same command again.")),
-            _ => Self::failed(summary),
+            SpoolError::Io { .. } => Self::failed(format!("{summary} Mend that, then run the same command again.")),
+            SpoolError::Damaged { .. } | SpoolError::Missing { .. } | SpoolError::Ended { .. } => {
+                Self::failed(format!("{summary} Run the same command again: a new full copy begins."))
+            }
         }
     }
 }
@@ -125,11 +130,12 @@ impl From<LaneFault> for Ending {
             LaneFault::Unreachable(_) => {
                 Self::stopped(format!("{fault}. What is confirmed is kept: run the same command again."))
             }
-            LaneFault::RecordGone
-            | LaneFault::Forgot
-            | LaneFault::Refused { .. }
-            | LaneFault::Spool(_)
-            | LaneFault::Protocol => Self::failed(fault.to_string()),
+            LaneFault::Spool(_) => Self::failed(format!(
+                "The spool cannot be used: {fault}. Run the same command again: a new full copy begins."
+            )),
+            LaneFault::RecordGone | LaneFault::Forgot | LaneFault::Refused { .. } | LaneFault::Protocol => {
+                Self::failed(fault.to_string())
+            }
         }
     }
 }

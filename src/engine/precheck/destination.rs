@@ -80,6 +80,9 @@ async fn writable(control: &mut Control, place: &Where, checks: &mut Checks) {
         cmd("DEL").arg(&keys.run).clone(),
         cmd("EXISTS").arg(&keys.run).clone(),
         cmd("DUMP").arg(&keys.run).clone(),
+        cmd("SADD").arg(&keys.skipped).arg("").clone(),
+        cmd("SCARD").arg(&keys.skipped).clone(),
+        cmd("SISMEMBER").arg(&keys.skipped).arg("").clone(),
         cmd("RESTORE").arg(&keys.run).arg(0).arg("").clone(),
         cmd("SELECT").arg(0).clone(),
     ];

@@ -35,7 +35,10 @@ pub enum LaneFault {
     #[error("{0}")]
     Spool(String),
     /// The destination sent something that is no reply.
-    #[error("the destination sent something that is not a reply")]
+    #[error(
+        "the destination sent something that is not a reply: look at what stands between it and this host; what is confirmed \
+         is kept, and the same command goes on"
+    )]
     Protocol,
 }
 

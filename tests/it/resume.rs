@@ -237,6 +237,9 @@ fn values_near_the_window_do_not_wait_for_each_other() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
     let mut client = source.client();
     let mut random = Random::seeded(1);
+    // Every lane has a connection and keeps a transaction unanswered before the large values come.
+    fill(&source, 6000, 100);
+    client.select(1);
     for index in 0..5 {
         client.command(&cmd!["SET", format!("near:{index}"), random.bytes(14 << 20)]);
     }

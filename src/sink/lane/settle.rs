@@ -112,27 +112,33 @@ impl Lane {
     /// Makes sure that a transaction which is still under way on the last connection is never carried out: that one
     /// watches the fence. It could otherwise land after its batch was written again here.
     async fn cut_off_the_last(&self, connection: &mut Connection) -> Result<(), Trouble> {
+        let fence = self.setup.keys.fence(self.setup.index);
+        let mut set = vec![];
+        resp::command(&mut set, &[b"PSETEX", fence.as_bytes(), FENCE_MILLIS, b"1"]);
+        match self.guarded(connection, &set, 1).await? {
+            Executed::Done(errors) if errors.is_empty() => Ok(()),
+            Executed::Done(errors) => Err(Trouble::Aborted(errors.into_iter().map(|(_, error)| error).collect())),
+            Executed::Untouched => Err(Trouble::Untouched),
+            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+        }
+    }
+
+    /// Carries out so many commands in a transaction of their own if the token is ours. For a connection without a guard.
+    async fn guarded(&self, connection: &mut Connection, commands: &[u8], count: u32) -> Result<Executed, Trouble> {
+        let token_key = self.setup.keys.token.as_bytes();
         let mut out = vec![];
-        resp::command(&mut out, &[b"WATCH", self.setup.keys.token.as_bytes()]);
-        resp::command(&mut out, &[b"GET", self.setup.keys.token.as_bytes()]);
+        resp::command(&mut out, &[b"WATCH", token_key]);
+        resp::command(&mut out, &[b"GET", token_key]);
         connection.send(&out).await?;
         connection.line().await?;
         let token = connection.bulk().await?;
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
             return Err(Trouble::Token(token));
         }
-        let fence = self.setup.keys.fence(self.setup.index);
-        let mut set = vec![];
-        resp::command(&mut set, &[b"PSETEX", fence.as_bytes(), FENCE_MILLIS, b"1"]);
-        let mut out = multi(&set);
+        let mut out = multi(commands);
         resp::command(&mut out, &[b"EXEC"]);
         connection.send(&out).await?;
-        match connection.executed(1).await? {
-            Executed::Done(errors) if errors.is_empty() => Ok(()),
-            Executed::Done(errors) => Err(Trouble::Aborted(errors.into_iter().map(|(_, error)| error).collect())),
-            Executed::Untouched => Err(Trouble::Untouched),
-            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
-        }
+        Ok(connection.executed(count).await?)
     }
 
     /// Notes in the run record the keys that a batch without probes met: a later dump must not take them for ours.
@@ -152,25 +158,14 @@ impl Lane {
     /// On a connection of its own: on the lane's the next batch may have begun.
     async fn note(&self, members: &[Vec<u8>]) -> Result<(), Trouble> {
         let mut connection = Connection::open(&self.setup.access, "redis-plan-note").await?;
-        let mut out = vec![];
-        resp::command(&mut out, &[b"WATCH", self.setup.keys.token.as_bytes()]);
-        resp::command(&mut out, &[b"GET", self.setup.keys.token.as_bytes()]);
-        connection.send(&out).await?;
-        connection.line().await?;
-        let token = connection.bulk().await?;
-        if token.as_deref() != Some(self.setup.token.as_bytes()) {
-            return Err(Trouble::Token(token));
-        }
         let mut adding = vec![];
         for member in members {
             resp::command(&mut adding, &[b"SADD", self.setup.keys.skipped.as_bytes(), member]);
         }
-        let mut out = multi(&adding);
-        resp::command(&mut out, &[b"EXEC"]);
-        connection.send(&out).await?;
-        match connection.executed(u32::try_from(members.len()).unwrap_or(u32::MAX)).await? {
+        let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        match self.guarded(&mut connection, &adding, count).await? {
             Executed::Done(_) => Ok(()),
-            _ => Err(Trouble::Untouched),
+            Executed::Untouched | Executed::Aborted(_) => Err(Trouble::Untouched),
         }
     }
 

@@ -144,6 +144,7 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
             held.lease = Some(lease);
             held.summary = Some(summary);
         }
+        Work::Incremental(_) => return Err(Ending::failed("Following is not there yet.")),
         Work::Cleanup(work) => cleanup::cleanup(run, work, held.lease.take(), teller).await?,
     }
     Ok(None)

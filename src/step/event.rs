@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, StepId};
+use super::{FollowProgress, Outcome, StepId};
 use crate::unit::{Db, Offset, ReplId, UnixMillis};
 
 /// An event and when it happened. One JSON object a line in `--events` and in the journal's event log.
@@ -88,6 +88,42 @@ pub enum Event {
     Progress {
         /// The figures.
         progress: FullProgress,
+    },
+    /// Following begins, here or after a break.
+    FollowStarted {
+        /// The history.
+        replid: Option<ReplId>,
+        /// The next byte asked for is behind this one.
+        offset: Offset,
+    },
+    /// How following the source goes.
+    Following {
+        /// The figures.
+        progress: FollowProgress,
+    },
+    /// The connection to the source is lost; what was received is kept.
+    LinkLost {
+        /// Why.
+        reason: String,
+    },
+    /// The source goes on where it broke off.
+    LinkRestored {
+        /// The history, which a failover may have changed.
+        replid: Option<ReplId>,
+        /// The next byte asked for is behind this one.
+        offset: Offset,
+    },
+    /// The stop condition is met.
+    StopMet {
+        /// Which, in one line.
+        condition: String,
+        /// What the source had written by then.
+        offset: Offset,
+    },
+    /// An operator's order was carried out.
+    Ordered {
+        /// Which, and what came of it.
+        text: String,
     },
     /// A key could not be written as it is.
     KeyFailed {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DestinationExpect, Endpoint, Selection, SourceExpect};
+use super::{DestinationExpect, Endpoint, IncrementalWork, Selection, SourceExpect};
 use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 
 /// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
@@ -70,6 +70,8 @@ pub enum Work {
     Precheck(PrecheckWork),
     /// See [`StepId::Full`].
     Full(FullWork),
+    /// See [`StepId::Incremental`].
+    Incremental(IncrementalWork),
     /// See [`StepId::Cleanup`].
     Cleanup(CleanupWork),
 }

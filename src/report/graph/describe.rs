@@ -2,7 +2,7 @@
 
 use crate::report::text::Clean;
 use crate::step::{
-    BufferWork, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, FullWork, KeyPattern, Limits, OnConflict,
+    BufferWork, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict,
     OnUnsupported, PrecheckWork, Selection, SourceExpect, Step, Work,
 };
 
@@ -21,6 +21,7 @@ pub(super) fn describe(step: &Step) -> Description {
         Work::Buffer(work) => buffer(work),
         Work::Precheck(work) => precheck(work),
         Work::Full(work) => full(work),
+        Work::Incremental(work) => incremental(work),
         Work::Cleanup(work) => cleanup(work),
     }
 }
@@ -46,6 +47,13 @@ fn precheck(work: &PrecheckWork) -> Description {
         facts,
         not_known: &["versions, roles and permissions of both servers", "what the destination holds already"],
     }
+}
+
+fn incremental(work: &IncrementalWork) -> Description {
+    let mut facts = keys(&work.selection);
+    facts.push(("on unsupported", on_unsupported(work.on_unsupported).to_owned()));
+    facts.extend(limits(&work.limits));
+    Description { does: "applies what the source writes from the dump on", facts, not_known: &["how long it takes"] }
 }
 
 fn full(work: &FullWork) -> Description {

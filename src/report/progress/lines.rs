@@ -50,7 +50,12 @@ fn clock(at: UnixMillis) -> String {
 /// What an event that is a change says; `None` for figures.
 pub(super) fn change(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Progress { .. } => return None,
+        Event::Progress { .. } | Event::Following { .. } => return None,
+        Event::FollowStarted { offset, .. } => format!("incremental: follows the source from offset {offset}"),
+        Event::LinkLost { reason } => format!("the connection to the source is lost: {}", Clean(reason)),
+        Event::LinkRestored { offset, .. } => format!("the source goes on at offset {offset}"),
+        Event::StopMet { condition, offset } => format!("incremental: {} is met at offset {offset}", Clean(condition)),
+        Event::Ordered { text } => format!("order: {}", Clean(text)),
         Event::RunStarted { run, plan, digest, attempt } => {
             let digest = digest.get(..12).unwrap_or(digest);
             let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };

@@ -168,7 +168,13 @@ impl RunSummary {
                 self.step_ended(*step, *at, StepState::Failed { reason: reason.clone() });
             }
             Event::Checked { check } => self.checked(check),
-            Event::Waiting { .. } => {}
+            Event::Waiting { .. }
+            | Event::FollowStarted { .. }
+            | Event::Following { .. }
+            | Event::LinkLost { .. }
+            | Event::LinkRestored { .. }
+            | Event::StopMet { .. }
+            | Event::Ordered { .. } => {}
             Event::DumpStarted { replid, offset, length } => {
                 self.dump = Some(Dump { at: *at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
             }

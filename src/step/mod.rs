@@ -14,8 +14,8 @@ pub use endpoint::Endpoint;
 pub use event::{Check, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
 pub use expect::{DestinationExpect, Eviction, Role, SourceExpect, VersionRange};
 pub use following::{
-    Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order, Setting,
-    Status, WhenMet,
+    Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order,
+    Setting, Status, WhenMet,
 };
 pub use graph::{
     BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnUnsupported, PrecheckWork, Step, StepId, Work,

@@ -13,7 +13,7 @@ use crate::{
     source::{Link, Waiting, WaitingFor},
     step::{Endpoint, Limits},
     store::spool::{Level, MAX_FRAME, SpoolError, SpoolWriter},
-    unit::{ByteSize, Secret},
+    unit::{ByteSize, Secret, UnixMillis},
 };
 
 /// Buffers between the socket and the disk: a disk that stalls for a moment does not stall the socket.
@@ -55,7 +55,7 @@ async fn receive_whole(receive: Receive, signals: &Sender<Signal>) -> Result<u64
 
     let (full, to_write) = bounded::<Vec<u8>>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
-    let writer = SpoolWriter::create(&receive.folder, receive.tag, SEGMENT, receive.level.clone())?;
+    let writer = SpoolWriter::create(&receive.folder, receive.tag, 0, SEGMENT, receive.level.clone())?;
     let writing = async_std::task::spawn_blocking(move || write_all(writer, &to_write, &empty));
     let filling = fill(&mut link, &receive, &full, &to_fill).await;
     drop(full);
@@ -122,7 +122,7 @@ async fn room(receive: &Receive) -> Result<(), Ending> {
 fn write_all(mut writer: SpoolWriter, full: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>) -> Result<u64, SpoolError> {
     let mut length = 0;
     while let Ok(buffer) = full.recv_blocking() {
-        writer.append(&buffer)?;
+        writer.append(&buffer, UnixMillis::now())?;
         length += buffer.len() as u64;
         let _ = empty.try_send(buffer);
     }

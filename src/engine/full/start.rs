@@ -7,7 +7,7 @@ use crate::{
     rdb::SafePoint,
     sink::{Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
     step::{FullWork, OnConflict},
-    store::spool::stored_end,
+    store::spool::stored,
     unit::Db,
 };
 
@@ -82,7 +82,7 @@ fn whole_dump(
         return Ok(None);
     };
     let Some(bytes) = dump.received.filter(|_| !dump.lost && dump.left.is_none()) else { return Ok(None) };
-    let stored = stored_end(&run.spool(dump.generation), run.spool_tag(dump.generation))?;
+    let stored = stored(&run.spool(dump.generation), run.spool_tag(dump.generation))?.map_or(0, |stored| stored.end);
     if stored < bytes {
         teller.notice(format!("The spool holds {stored} of the dump's {bytes} bytes."));
         return Ok(None);
@@ -125,7 +125,7 @@ async fn take_back(
     if ours {
         let folder = run.spool(record.generation);
         let tag = run.spool_tag(record.generation);
-        let stored = stored_end(&folder, tag)?;
+        let stored = stored(&folder, tag)?.map_or(0, |stored| stored.end);
         let place = (folder.as_path(), tag, stored);
         match undo(control, lease, record, place, (&work.selection, destination)).await {
             Ok(keys) => {

@@ -2,8 +2,8 @@
 
 use crate::report::text::Clean;
 use crate::step::{
-    BufferWork, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict,
-    OnUnsupported, PrecheckWork, Selection, SourceExpect, Step, Work,
+    BufferWork, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, FullWork, IncrementalWork, KeyPattern,
+    Limits, OnConflict, OnUnsupported, PrecheckWork, Selection, SourceExpect, Step, Work,
 };
 
 /// A step in words.

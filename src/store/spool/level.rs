@@ -17,8 +17,14 @@ impl Level {
     /// A level at which `written` bytes are there, and no more will come if `ended`.
     #[must_use]
     pub fn at(written: u64, ended: bool) -> Self {
+        Self::spanning(0, written, ended)
+    }
+
+    /// A level at which the bytes from `removed` to `written` are there, and no more will come if `ended`.
+    #[must_use]
+    pub fn spanning(removed: u64, written: u64, ended: bool) -> Self {
         let level = Self::default();
-        *level.lock() = State { written, ended, removed: 0 };
+        *level.lock() = State { written, ended, removed };
         level
     }
 

@@ -18,5 +18,5 @@ pub use error::SpoolError;
 pub use format::MAX_FRAME;
 pub use level::Level;
 pub use reader::SpoolReader;
-pub use segments::{remove_all, remove_before, stored_end};
+pub use segments::{Stored, remove_all, remove_before, stored};
 pub use writer::SpoolWriter;

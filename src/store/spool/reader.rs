@@ -11,6 +11,7 @@ use super::{
     format::{FRAME_HEADER, SEGMENT_HEADER, read_frame_header, read_segment_header},
     segments::{list, path_of},
 };
+use crate::unit::UnixMillis;
 
 /// Reads a spool from a position on, frame by frame. Blocking: waits for the writer where it has to.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct SpoolReader {
     level: Level,
     open: Option<Segment>,
     position: u64,
+    /// When the bytes read last were received.
+    received_at: UnixMillis,
     /// Bytes of the next frame that lie before the position asked for.
     skip: usize,
     frame: Vec<u8>,
@@ -38,13 +41,34 @@ impl SpoolReader {
     /// A reader whose first byte will be that at `position`.
     #[must_use]
     pub fn new(folder: &Path, tag: u64, position: u64, level: Level) -> Self {
-        Self { folder: folder.to_owned(), tag, level, open: None, position, skip: 0, frame: vec![] }
+        Self {
+            folder: folder.to_owned(),
+            tag,
+            level,
+            open: None,
+            position,
+            received_at: UnixMillis(0),
+            skip: 0,
+            frame: vec![],
+        }
     }
 
     /// The position of the next byte.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
+    }
+
+    /// When the bytes that [`Self::read`] answered last were received.
+    #[must_use]
+    pub const fn received_at(&self) -> UnixMillis {
+        self.received_at
+    }
+
+    /// Whether [`Self::read`] would have to wait.
+    #[must_use]
+    pub fn is_level(&self) -> bool {
+        self.level.written() <= self.position
     }
 
     /// The next bytes, checked; `None` at the end, which is reached only after the writer said so. Waits for the
@@ -94,6 +118,7 @@ impl SpoolReader {
             return Err(segment.damaged("a frame's checksum does not match its bytes"));
         }
         segment.position = header.position + header.len as u64;
+        self.received_at = header.at;
         Ok(true)
     }
 }
@@ -159,17 +184,17 @@ mod tests {
     use std::fs;
 
     use super::{
-        super::{SpoolWriter, remove_before, stored_end},
+        super::{SpoolWriter, Stored, remove_before, stored},
         *,
     };
 
     fn filled(folder: &Path, frames: usize) -> (Vec<u8>, Level) {
         let level = Level::default();
-        let mut writer = SpoolWriter::create(folder, 7, 1000, level.clone()).unwrap();
+        let mut writer = SpoolWriter::create(folder, 7, 0, 1000, level.clone()).unwrap();
         let mut all = vec![];
         for number in 0..frames {
             let frame = vec![u8::try_from(number % 251).unwrap(); 100 + number];
-            writer.append(&frame).unwrap();
+            writer.append(&frame, UnixMillis(number as i64)).unwrap();
             all.extend(frame);
         }
         level.end();
@@ -192,20 +217,20 @@ mod tests {
         for position in (0..=all.len()).step_by(37) {
             assert_eq!(read_from(folder.path(), position as u64, &level).unwrap(), all[position..]);
         }
-        assert_eq!(stored_end(folder.path(), 7).unwrap(), all.len() as u64);
+        assert_eq!(stored(folder.path(), 7).unwrap().unwrap().end, all.len() as u64);
     }
 
     #[test]
     fn a_reader_waits_for_its_writer() {
         let folder = tempfile::tempdir().unwrap();
         let level = Level::default();
-        let mut writer = SpoolWriter::create(folder.path(), 7, 1000, level.clone()).unwrap();
+        let mut writer = SpoolWriter::create(folder.path(), 7, 0, 1000, level.clone()).unwrap();
         let reader = {
             let (folder, level) = (folder.path().to_owned(), level.clone());
             std::thread::spawn(move || read_from(&folder, 0, &level).unwrap().len())
         };
         for _ in 0..100 {
-            writer.append(&[1; 123]).unwrap();
+            writer.append(&[1; 123], UnixMillis(0)).unwrap();
         }
         level.end();
         assert_eq!(reader.join().unwrap(), 12_300);
@@ -235,7 +260,7 @@ mod tests {
             if let Ok(read) = read_from(folder.path(), 0, &level) {
                 assert!(read.len() < all.len(), "byte {at}");
             }
-            assert!(stored_end(folder.path(), 7).unwrap() < all.len() as u64);
+            assert!(stored(folder.path(), 7).unwrap().unwrap().end < all.len() as u64);
         }
     }
 
@@ -246,6 +271,27 @@ mod tests {
         let path = path_of(folder.path(), 0);
         let good = fs::read(&path).unwrap();
         fs::write(&path, &good[..good.len() - 1]).unwrap();
-        assert_eq!(stored_end(folder.path(), 7).unwrap(), all.len() as u64 - 104);
+        assert_eq!(stored(folder.path(), 7).unwrap().unwrap().end, all.len() as u64 - 104);
+    }
+
+    #[test]
+    fn a_spool_goes_on_behind_its_last_whole_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut all, _) = filled(folder.path(), 15);
+        let last = path_of(folder.path(), *super::super::segments::list(folder.path()).unwrap().last().unwrap());
+        let good = fs::read(&last).unwrap();
+        fs::write(&last, &good[..good.len() - 1]).unwrap();
+        all.truncate(all.len() - 114);
+        let whole = Stored { begin: 0, end: all.len() as u64 };
+        assert_eq!(stored(folder.path(), 7).unwrap(), Some(whole));
+        let level = Level::at(whole.end, false);
+        let mut writer = SpoolWriter::go_on(folder.path(), 7, 1000, level.clone()).unwrap().unwrap();
+        assert_eq!(writer.position(), whole.end);
+        writer.append(b"more", UnixMillis(5)).unwrap();
+        all.extend(b"more");
+        level.end();
+        assert_eq!(read_from(folder.path(), 0, &level).unwrap(), all);
+        let elsewhere = folder.path().join("other");
+        assert!(SpoolWriter::go_on(&elsewhere, 7, 1000, Level::default()).unwrap().is_none());
     }
 }

@@ -63,28 +63,62 @@ pub fn remove_all(folder: &Path) -> Result<(), SpoolError> {
     }
 }
 
-/// The position up to which the spool in `folder` holds whole, undamaged frames. Stops at the first that is not: what
-/// was being written when the process died.
-pub fn stored_end(folder: &Path, tag: u64) -> Result<u64, SpoolError> {
-    let Some(last) = list(folder)?.last().copied() else { return Ok(0) };
+/// What a spool holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The position of its first byte.
+    pub begin: u64,
+    /// The position behind its last whole, undamaged frame.
+    pub end: u64,
+}
+
+/// What the spool in `folder` holds; `None` when there is none. Stops at the first frame that is not whole: what was being
+/// written when the process died.
+pub fn stored(folder: &Path, tag: u64) -> Result<Option<Stored>, SpoolError> {
+    let all = list(folder)?;
+    let (Some(begin), Some(last)) = (all.first().copied(), all.last().copied()) else { return Ok(None) };
+    Ok(Some(Stored { begin, end: whole_end(folder, last, tag)?.0 }))
+}
+
+/// Cuts off the last frame if it is not whole, and a segment that holds nothing; answers the position behind what is left.
+pub(super) fn cut_off_the_torn(folder: &Path, tag: u64) -> Result<Option<u64>, SpoolError> {
+    let Some(last) = list(folder)?.last().copied() else { return Ok(None) };
+    let path = path_of(folder, last);
+    let (end, bytes) = whole_end(folder, last, tag)?;
+    let cut = || -> std::io::Result<()> {
+        if end == last {
+            return fs::remove_file(&path);
+        }
+        let file = File::options().write(true).open(&path)?;
+        file.set_len(bytes)?;
+        file.sync_all()
+    };
+    cut().map_err(|error| SpoolError::io(&path, error))?;
+    Ok(Some(end))
+}
+
+/// The position behind the last whole frame of the segment that begins at `last`, and its bytes in the file.
+fn whole_end(folder: &Path, last: u64, tag: u64) -> Result<(u64, u64), SpoolError> {
     let path = path_of(folder, last);
     let mut file = File::open(&path).map_err(|error| SpoolError::io(&path, error))?;
     let mut header = [0; SEGMENT_HEADER];
     if file.read_exact(&mut header).is_err() || read_segment_header(&header) != Some((last, tag)) {
-        return Ok(last);
+        return Ok((last, 0));
     }
-    let mut end = last;
+    let (mut end, mut length) = (last, SEGMENT_HEADER as u64);
     let mut bytes = vec![];
     loop {
         let mut header = [0; FRAME_HEADER];
         if file.read_exact(&mut header).is_err() {
-            return Ok(end);
+            return Ok((end, length));
         }
-        let Some(frame) = read_frame_header(&header).filter(|frame| frame.position == end) else { return Ok(end) };
+        let frame = read_frame_header(&header).filter(|frame| frame.position == end);
+        let Some(frame) = frame else { return Ok((end, length)) };
         bytes.resize(frame.len, 0);
         if file.read_exact(&mut bytes).is_err() || !frame.holds(&bytes) {
-            return Ok(end);
+            return Ok((end, length));
         }
         end += frame.len as u64;
+        length += (FRAME_HEADER + frame.len) as u64;
     }
 }

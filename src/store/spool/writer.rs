@@ -11,6 +11,7 @@ use super::{
     format::{MAX_FRAME, frame_header, segment_header},
     segments::path_of,
 };
+use crate::unit::UnixMillis;
 
 /// Appends to a new spool. Blocking: runs on a thread that may wait for the disk.
 #[derive(Debug)]
@@ -27,8 +28,15 @@ pub struct SpoolWriter {
 
 impl SpoolWriter {
     /// Begins an empty spool in `folder`, which is made, mode 0700, when it is not there; segments that are there are
-    /// removed. A segment is closed once it has `segment_bytes`. `tag` names the generation.
-    pub fn create(folder: &Path, tag: u64, segment_bytes: u64, level: Level) -> Result<Self, SpoolError> {
+    /// removed. Its first byte will be that at `position`. A segment is closed once it has `segment_bytes`. `tag` names
+    /// the generation.
+    pub fn create(
+        folder: &Path,
+        tag: u64,
+        position: u64,
+        segment_bytes: u64,
+        level: Level,
+    ) -> Result<Self, SpoolError> {
         use std::os::unix::fs::DirBuilderExt;
         super::remove_all(folder)?;
         fs::DirBuilder::new()
@@ -36,17 +44,36 @@ impl SpoolWriter {
             .mode(0o700)
             .create(folder)
             .map_err(|error| SpoolError::io(folder, error))?;
-        let (file, path) = begin_segment(folder, 0, tag)?;
-        Ok(Self { folder: folder.to_owned(), tag, segment_bytes, file, path, segment_begin: 0, position: 0, level })
+        Self::at(folder, tag, position, segment_bytes, level)
     }
 
-    /// Appends `bytes` as one frame, or as several when they are more than [`MAX_FRAME`], and lets readers have them.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+    /// Goes on with the spool in `folder` behind its last whole frame; what was being written when the process died is
+    /// cut off. `None` when there is none.
+    pub fn go_on(folder: &Path, tag: u64, segment_bytes: u64, level: Level) -> Result<Option<Self>, SpoolError> {
+        let Some(end) = super::segments::cut_off_the_torn(folder, tag)? else { return Ok(None) };
+        Self::at(folder, tag, end, segment_bytes, level).map(Some)
+    }
+
+    fn at(folder: &Path, tag: u64, position: u64, segment_bytes: u64, level: Level) -> Result<Self, SpoolError> {
+        let (file, path) = begin_segment(folder, position, tag)?;
+        let folder = folder.to_owned();
+        Ok(Self { folder, tag, segment_bytes, file, path, segment_begin: position, position, level })
+    }
+
+    /// The position behind everything appended.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Appends `bytes`, received `at`, as one frame, or as several when they are more than [`MAX_FRAME`], and lets readers
+    /// have them.
+    pub fn append(&mut self, bytes: &[u8], at: UnixMillis) -> Result<(), SpoolError> {
         for frame in bytes.chunks(MAX_FRAME) {
             if self.position - self.segment_begin >= self.segment_bytes {
                 self.roll()?;
             }
-            let header = frame_header(self.position, frame);
+            let header = frame_header(self.position, at, frame);
             write_both(&mut self.file, &header, frame).map_err(|error| SpoolError::io(&self.path, error))?;
             self.position += frame.len() as u64;
         }

@@ -16,10 +16,10 @@ const CHUNK: usize = 256 << 10;
 /// only when asked: whoever reads a dump slowly makes the source hold its changes, and lose patience.
 #[derive(Debug)]
 pub struct Link {
-    stream: Stream,
-    inbox: Buffer,
+    pub(super) stream: Stream,
+    pub(super) inbox: Buffer,
     /// Silence after which the source counts as gone.
-    patience: Duration,
+    pub(super) patience: Duration,
     dump: Option<Dump>,
 }
 
@@ -143,24 +143,38 @@ impl Link {
     /// Asks with PSYNC; `None` when the source knows only SYNC. From here to the payload header nothing may be sent.
     async fn psync(&mut self, wait: &mut impl FnMut(WaitingFor)) -> Result<Option<(ReplId, Offset)>, SourceError> {
         self.send(&repl::psync_full()).await?;
+        match self.psync_reply(wait).await? {
+            PsyncReply::FullResync { replid, offset } => Ok(Some((replid, offset))),
+            PsyncReply::Fallback(_) => Ok(None),
+            PsyncReply::Continue { .. } => {
+                let seen = "+CONTINUE".to_owned();
+                Err(SourceError::Strange { address: self.address(), request: "PSYNC ? -1", seen })
+            }
+            refused => Err(self.refused(refused)),
+        }
+    }
+
+    /// The answer to PSYNC; empty lines before it are signs of life.
+    pub(super) async fn psync_reply(&mut self, wait: &mut impl FnMut(WaitingFor)) -> Result<PsyncReply, SourceError> {
         loop {
             let line = self.line().await?;
-            if line.is_empty() {
-                wait(WaitingFor::Start);
-                continue;
+            if !line.is_empty() {
+                return Ok(PsyncReply::classify(&line));
             }
-            let address = self.address();
-            return match PsyncReply::classify(&line) {
-                PsyncReply::FullResync { replid, offset } => Ok(Some((replid, offset))),
-                PsyncReply::Fallback(_) => Ok(None),
-                PsyncReply::Retry(refusal) => Err(SourceError::NotNow { address, refusal }),
-                PsyncReply::Fatal(refusal) => Err(SourceError::Refused { address, refusal }),
-                PsyncReply::Continue { .. } => {
-                    let seen = "+CONTINUE".to_owned();
-                    Err(SourceError::Strange { address, request: "PSYNC ? -1", seen })
-                }
-                PsyncReply::Strange(seen) => Err(SourceError::Strange { address, request: "PSYNC", seen }),
-            };
+            wait(WaitingFor::Start);
+        }
+    }
+
+    /// An answer to PSYNC that is neither a dump nor a continuation.
+    pub(super) fn refused(&self, reply: PsyncReply) -> SourceError {
+        let address = self.address();
+        match reply {
+            PsyncReply::Retry(refusal) => SourceError::NotNow { address, refusal },
+            PsyncReply::Fatal(refusal) | PsyncReply::Fallback(refusal) => SourceError::Refused { address, refusal },
+            PsyncReply::Strange(seen) => SourceError::Strange { address, request: "PSYNC", seen },
+            PsyncReply::FullResync { .. } | PsyncReply::Continue { .. } => {
+                SourceError::Strange { address, request: "PSYNC", seen: "an answer to another request".to_owned() }
+            }
         }
     }
 
@@ -184,7 +198,7 @@ impl Link {
         }
     }
 
-    async fn send(&mut self, request: &[u8]) -> Result<(), SourceError> {
+    pub(super) async fn send(&mut self, request: &[u8]) -> Result<(), SourceError> {
         Ok(self.stream.write_all(request).await?)
     }
 
@@ -207,20 +221,26 @@ impl Link {
     }
 
     /// Takes in what the source sends next; false when it has closed the connection.
-    async fn fill(&mut self) -> Result<bool, SourceError> {
+    pub(super) async fn fill(&mut self) -> Result<bool, SourceError> {
         match self.stream.read_within(self.inbox.space(CHUNK), self.patience).await {
             Ok(count) => {
                 self.inbox.commit(count);
                 Ok(count > 0)
             }
-            Err(NetError { address, fault: NetFault::Timeout { after, .. } }) => {
-                Err(SourceError::Silent { address, after })
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.silence(error)),
         }
     }
 
-    fn address(&self) -> Address {
+    /// A reading that failed: silence is told apart.
+    #[expect(clippy::unused_self, reason = "reads as the link's own")]
+    pub(super) fn silence(&self, error: NetError) -> SourceError {
+        match error {
+            NetError { address, fault: NetFault::Timeout { after, .. } } => SourceError::Silent { address, after },
+            error => error.into(),
+        }
+    }
+
+    pub(super) fn address(&self) -> Address {
         self.stream.address().clone()
     }
 }

@@ -1,6 +1,6 @@
 //! What a lane is given to write.
 
-use super::Mark;
+use super::{Checkpoint, Mark};
 use crate::{
     rdb::{Kind, ModuleId},
     unit::{Db, UnixMillis},
@@ -17,6 +17,8 @@ pub struct Batch {
     pub keys: u32,
     /// Where the lane stands once they are done.
     pub mark: Mark,
+    /// The same, for commands of the stream; its offset is `mark.at`.
+    pub checkpoint: Option<Checkpoint>,
     /// Keys that must not exist yet; empty where the commands themselves refuse to overwrite, or may.
     pub probes: Vec<Probe>,
     /// Where the lane stands instead if a probed key exists: behind the value that would have been written to it.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use redis::{Value, cmd};
 
-use super::{Mark, RecordKeys, RecordState, RunRecord};
+use super::{Checkpoint, Mark, RecordKeys, RecordState, RunRecord};
 use crate::{
     net::{Control, ControlError},
     unit::{Db, Period},
@@ -137,6 +137,7 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         generation: 0,
         occupied: occupied.to_vec(),
         marks: vec![],
+        stream: None,
     };
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
     let record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
@@ -212,6 +213,7 @@ impl Lease {
         let mut next = record.clone();
         next.generation += 1;
         next.marks = vec![Mark::default(); lanes];
+        next.stream = None;
         let clear = cmd("DEL").arg(&self.keys.run).arg(&self.keys.skipped).clone();
         self.guarded(control, &[clear, store(&self.keys, &next)]).await?;
         *record = next;
@@ -235,19 +237,25 @@ impl Lease {
         self.guarded(control, &commands).await
     }
 
-    /// The lanes' marks as the destination has them.
-    pub async fn marks(&self, control: &mut Control) -> Result<Vec<Mark>, LeaseFault> {
-        let seen = see(control, &self.keys).await?;
-        match (seen.token, seen.record) {
-            (None, _) | (_, None) => Err(LeaseFault::Gone),
-            (Some(token), Some(record)) if token == self.token => Ok(record.marks),
-            _ => Err(LeaseFault::Lost),
-        }
-    }
-
     /// The command that renews the heartbeat.
     pub(super) fn heartbeat(&self) -> redis::Cmd {
         heartbeat(&self.keys, &self.owner)
+    }
+
+    /// Notes how far the source's stream is applied.
+    pub async fn note(&self, control: &mut Control, checkpoint: &Checkpoint) -> Result<(), LeaseFault> {
+        let set = cmd("HSET").arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).clone();
+        self.guarded(control, &[set]).await
+    }
+
+    /// The run record as the destination has it.
+    pub async fn record(&self, control: &mut Control) -> Result<RunRecord, LeaseFault> {
+        let seen = see(control, &self.keys).await?;
+        match (seen.token, seen.record) {
+            (None, _) | (_, None) => Err(LeaseFault::Gone),
+            (Some(token), Some(record)) if token == self.token => Ok(record),
+            _ => Err(LeaseFault::Lost),
+        }
     }
 
     /// The commands that put the run record back after a flush.
@@ -261,19 +269,21 @@ impl Lease {
 
     /// Carries commands out if the token is ours, all or none.
     pub async fn guarded(&self, control: &mut Control, commands: &[redis::Cmd]) -> Result<(), LeaseFault> {
-        control.command(cmd("WATCH").arg(&self.keys.token)).await?;
-        let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
-        if token.as_ref() != Some(&self.token) {
-            control.command(&cmd("UNWATCH")).await?;
-            return Err(if token.is_none() { LeaseFault::Gone } else { LeaseFault::Lost });
-        }
-        control.command(&cmd("MULTI")).await?;
-        for command in commands {
-            control.command(command).await?;
-        }
-        match control.command(&cmd("EXEC")).await? {
-            Value::Nil => Err(LeaseFault::Lost),
-            _ => Ok(()),
+        loop {
+            control.command(cmd("WATCH").arg(&self.keys.token)).await?;
+            let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
+            if token.as_ref() != Some(&self.token) {
+                control.command(&cmd("UNWATCH")).await?;
+                return Err(if token.is_none() { LeaseFault::Gone } else { LeaseFault::Lost });
+            }
+            control.command(&cmd("MULTI")).await?;
+            for command in commands {
+                control.command(command).await?;
+            }
+            // Nothing comes back when the token was written meanwhile, also when our own flush put it back.
+            if control.command(&cmd("EXEC")).await? != Value::Nil {
+                return Ok(());
+            }
         }
     }
 }
@@ -326,6 +336,7 @@ mod tests {
             generation: 1,
             occupied: vec![Db(0)],
             marks: vec![Mark::default()],
+            stream: None,
         };
         let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));
         Seen { record: Some(record), token: Some("4:here/1".into()), heartbeat }

@@ -6,6 +6,7 @@
 //! is therefore settled by reading the mark; it is never written twice and never lost.
 
 mod batch;
+mod checkpoint;
 mod deal;
 mod destination;
 mod encode;
@@ -17,10 +18,11 @@ mod record;
 mod window;
 
 pub use batch::{Batch, Job};
+pub use checkpoint::Checkpoint;
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
 pub use ghosts::{UndoFault, clear_databases, undo};
-pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Turns};
+pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Part, Turns};
 pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord};
 pub use window::Window;

@@ -1,13 +1,14 @@
 //! The run record: what the destination knows about a run.
 //!
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
-//! each lane). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
+//! each lane, and `stream`, the [`Checkpoint`], once the source is followed). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
 //! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
 //! there, for an hour, after lane `i` lost a connection.
 
 use std::collections::BTreeMap;
 
+use super::{Checkpoint, Part};
 use crate::unit::Db;
 
 /// Every key of the tool begins with this.
@@ -40,8 +41,8 @@ impl RecordKeys {
     /// What a lane changes before it trusts its mark again: what is still under way on its broken connection can then
     /// not be carried out any more.
     #[must_use]
-    pub fn fence(&self, lane: usize) -> String {
-        format!("{}fence:{lane}", self.prefix)
+    pub fn fence(&self, part: Part) -> String {
+        format!("{}fence:{}", self.prefix, part.name())
     }
 
     /// Whether a key belongs to this run record.
@@ -118,6 +119,8 @@ pub struct RunRecord {
     pub occupied: Vec<Db>,
     /// One mark a lane, in the lanes' order.
     pub marks: Vec<Mark>,
+    /// How far the source's stream is applied; `None` before the copy is done.
+    pub stream: Option<Checkpoint>,
 }
 
 impl RunRecord {
@@ -127,6 +130,7 @@ impl RunRecord {
         let field = |name: &str| fields.get(name).map(String::as_str);
         let occupied = field("occupied")?.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok());
         let lanes = (0u32..).map_while(|lane| field(&format!("lane:{lane}")));
+        let stream = field("stream").map(str::parse).transpose().ok()?;
         Some(Self {
             run: field("run")?.to_owned(),
             digest: field("digest")?.to_owned(),
@@ -134,6 +138,7 @@ impl RunRecord {
             generation: field("generation")?.parse().ok()?,
             occupied: occupied.collect::<Option<_>>()?,
             marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
+            stream,
         })
     }
 
@@ -149,6 +154,7 @@ impl RunRecord {
             ("occupied".to_owned(), occupied.join(",")),
         ];
         fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
+        fields.extend(self.stream.map(|stream| ("stream".to_owned(), stream.to_string())));
         fields
     }
 }
@@ -166,6 +172,7 @@ mod tests {
             generation: 2,
             occupied: vec![Db(0), Db(3)],
             marks: vec![Mark { at: 9, elements: 0 }, Mark { at: 4, elements: 7 }],
+            stream: "5 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 2".parse().ok(),
         };
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
         assert_eq!(RunRecord::read(&fields), Some(record));

@@ -20,7 +20,7 @@ use crate::{
     journal::Record,
     net::Control,
     rdb::{Decoder, SafePoint},
-    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Turns, Window},
+    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
 };
@@ -56,7 +56,7 @@ pub(in crate::engine) async fn full(
         Ok((summary, marks)) => {
             let mut control =
                 servers::connect(&run.request.graph.destination, run.request.passwords.destination.as_ref()).await?;
-            let there = lease.marks(&mut control).await?;
+            let there = lease.record(&mut control).await?.marks;
             if there.iter().zip(&marks).any(|(there, confirmed)| there < confirmed) {
                 return Err(LaneFault::Forgot.into());
             }
@@ -110,7 +110,7 @@ impl Copy {
             let (lane, jobs) = bounded(JOBS_AHEAD);
             lanes.push(lane);
             let setup = LaneSetup {
-                index,
+                part: Part::Dump(index),
                 access: servers::access(&run.request.graph, &run.request.passwords),
                 destination: started.destination.clone(),
                 keys: run.keys.clone(),
@@ -277,7 +277,12 @@ impl Copy {
 
     fn take_report(&mut self, report: LaneReport, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         match report {
-            LaneReport::Confirmed { lane, mark, keys } => self.tally.confirm(lane, mark, keys),
+            LaneReport::Confirmed { part, mark, keys } => {
+                if let Part::Dump(lane) = part {
+                    self.tally.confirm(lane, mark, keys);
+                }
+            }
+            LaneReport::Unseen { .. } => {}
             LaneReport::Conflict(failure) => {
                 let text = format!(
                     "The {} `{}` exists in database {} of the destination",

@@ -8,6 +8,7 @@
 mod big;
 mod connection;
 mod fault;
+mod part;
 mod probe;
 mod run;
 mod settle;
@@ -16,5 +17,6 @@ mod wire;
 
 pub use connection::Access;
 pub use fault::LaneFault;
+pub use part::Part;
 pub use run::{Lane, LaneReport, LaneSetup};
 pub use turns::Turns;

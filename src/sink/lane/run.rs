@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
-    Access, LaneFault, Turns,
+    Access, LaneFault, Part, Turns,
     connection::{Broken, Connection, Executed},
 };
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
 /// What a lane is set up with.
 #[derive(Clone)]
 pub struct LaneSetup {
-    /// Its number, from 0: names its field in the run record.
-    pub index: usize,
+    /// What it writes.
+    pub part: Part,
     /// The destination.
     pub access: Access,
     /// What the destination can take.
@@ -51,7 +51,7 @@ pub enum LaneReport {
     /// Everything for this lane before the mark is confirmed.
     Confirmed {
         /// Which lane.
-        lane: usize,
+        part: Part,
         /// How far it is.
         mark: Mark,
         /// Keys that this batch completed.
@@ -70,6 +70,12 @@ pub enum LaneReport {
     },
     /// The lane goes on.
     GoesOn,
+    /// So many commands of the stream were carried out, but the replies to them were lost: whether one was refused is
+    /// not known.
+    Unseen {
+        /// How many.
+        commands: u32,
+    },
 }
 
 /// One lane at work.
@@ -183,7 +189,9 @@ impl Lane {
     /// Tells what became of a batch and gives its room back.
     pub(super) async fn confirmed(&mut self, batch: Batch, errors: &[(u32, String)]) {
         let mut failed = std::collections::BTreeSet::new();
-        self.note_left_alone(&batch, errors).await;
+        if self.setup.part != Part::Stream {
+            self.note_left_alone(&batch, errors).await;
+        }
         self.confirmed = self.confirmed.max(batch.mark);
         for (index, error) in errors {
             let report = super::settle::report_of(&batch, *index, error);
@@ -195,7 +203,7 @@ impl Lane {
             self.tell(report).await;
         }
         let keys = batch.keys.saturating_sub(u32::try_from(failed.len()).unwrap_or(u32::MAX));
-        self.tell(LaneReport::Confirmed { lane: self.setup.index, mark: batch.mark, keys }).await;
+        self.tell(LaneReport::Confirmed { part: self.setup.part, mark: batch.mark, keys }).await;
         self.window.give(batch.charged);
     }
 
@@ -271,7 +279,8 @@ const COMMIT_COMMANDS: u32 = 2;
 /// The mark, `EXEC`, and the guard of the next batch.
 pub(super) fn commit(setup: &LaneSetup, batch: &Batch) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    let (field, mark) = (format!("lane:{}", setup.index), batch.mark.to_string());
+    let field = setup.part.field();
+    let mark = batch.checkpoint.map_or_else(|| batch.mark.to_string(), |checkpoint| checkpoint.to_string());
     resp::command(&mut out, &[b"SELECT", Db(0).to_string().as_bytes()]);
     resp::command(&mut out, &[b"HSET", setup.keys.run.as_bytes(), field.as_bytes(), mark.as_bytes()]);
     resp::command(&mut out, &[b"EXEC"]);
@@ -283,6 +292,6 @@ pub(super) fn commit(setup: &LaneSetup, batch: &Batch) -> Vec<u8> {
 ///
 /// The lane's fence is watched as well: it changes when the lane gives this connection up.
 pub(super) fn arm(setup: &LaneSetup, out: &mut Vec<u8>) {
-    resp::command(out, &[b"WATCH", setup.keys.token.as_bytes(), setup.keys.fence(setup.index).as_bytes()]);
+    resp::command(out, &[b"WATCH", setup.keys.token.as_bytes(), setup.keys.fence(setup.part).as_bytes()]);
     resp::command(out, &[b"GET", setup.keys.token.as_bytes()]);
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Instant};
 
 use super::{
-    LaneFault,
+    LaneFault, Part,
     connection::{Broken, Connection, Executed},
     fault::{Verdict, verdict},
     run::{Lane, LaneReport, Trouble, arm, commit, multi, send_multi, settle},
@@ -86,14 +86,14 @@ impl Lane {
     /// A new connection, armed; answers the lane's mark.
     pub(super) async fn reconnect(&mut self) -> Result<Mark, Trouble> {
         self.connection = None;
-        let name = format!("redis-plan-lane-{}", self.setup.index);
+        let name = format!("redis-plan-lane-{}", self.setup.part.name());
         let mut connection = Connection::open(&self.setup.access, &name).await?;
         if self.connected_before {
             self.cut_off_the_last(&mut connection).await?;
         }
         self.connected_before = true;
         let mut out = vec![];
-        let field = format!("lane:{}", self.setup.index);
+        let field = self.setup.part.field();
         resp::command(&mut out, &[b"HGET", self.setup.keys.run.as_bytes(), field.as_bytes()]);
         arm(&self.setup, &mut out);
         connection.send(&out).await?;
@@ -103,7 +103,7 @@ impl Lane {
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
             return Err(Trouble::Token(token));
         }
-        let mark = mark.and_then(|mark| std::str::from_utf8(&mark).ok()?.parse::<Mark>().ok());
+        let mark = mark.and_then(|mark| self.setup.part.mark(&mark));
         self.connection = Some(connection);
         let mark = mark.ok_or(Trouble::Token(None))?;
         if mark < self.confirmed { Err(Trouble::Forgot) } else { Ok(mark) }
@@ -112,7 +112,7 @@ impl Lane {
     /// Makes sure that a transaction which is still under way on the last connection is never carried out: that one
     /// watches the fence. It could otherwise land after its batch was written again here.
     async fn cut_off_the_last(&self, connection: &mut Connection) -> Result<(), Trouble> {
-        let fence = self.setup.keys.fence(self.setup.index);
+        let fence = self.setup.keys.fence(self.setup.part);
         let mut set = vec![];
         resp::command(&mut set, &[b"PSETEX", fence.as_bytes(), FENCE_MILLIS, b"1"]);
         match self.guarded(connection, &set, 1).await? {
@@ -175,7 +175,10 @@ impl Lane {
         mark: Mark,
     ) -> Result<(), Trouble> {
         while let Some(batch) = unsettled.front() {
-            let errors = if mark >= batch.mark {
+            let errors = if mark >= batch.mark && self.setup.part == Part::Stream {
+                self.tell(LaneReport::Unseen { commands: batch.commands }).await;
+                vec![]
+            } else if mark >= batch.mark {
                 self.rewrite_missing(batch).await?
             } else {
                 let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
@@ -280,6 +283,10 @@ fn key_of<'a>(command: &resp::Command<'a>) -> Option<&'a [u8]> {
     }
 }
 
+fn is_script(name: &[u8]) -> bool {
+    [&b"EVAL"[..], b"EVALSHA", b"FCALL"].iter().any(|script| name.eq_ignore_ascii_case(script))
+}
+
 /// The kind of what FUNCTION LOAD brings.
 pub(super) const LIBRARY: &str = "function library";
 
@@ -302,6 +309,9 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             let name = KeyText(command.name());
             failure.key = key_of(command).map_or_else(|| name.to_string(), |key| KeyText(key).to_string());
             failure.size = command.raw().len() as u64;
+            if is_script(command.name()) {
+                "script".clone_into(&mut failure.kind);
+            }
             if command.name() == b"FUNCTION" {
                 LIBRARY.clone_into(&mut failure.kind);
                 failure.key = library_of(command.args().last().unwrap_or_default());

@@ -3,5 +3,9 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod info;
+mod spec;
+mod table;
 
 pub use info::{Info, Keyspace, Mode, Role};
+pub use spec::{Class, Cross, Keys, Spec};
+pub use table::find;

@@ -3,7 +3,18 @@
 use std::time::Instant;
 
 use super::{
-    ApplyRequest, Passwords, buffer::buffer, cleanup, ending::Ending, full::full, precheck, run::Run, servers,
+    ApplyRequest, Passwords,
+    buffer::buffer,
+    cleanup,
+    ending::Ending,
+    full,
+    incremental::incremental,
+    intake::Intake,
+    orders::{done, refused},
+    precheck,
+    run::Run,
+    servers,
+    steering::Asked,
     teller::Teller,
 };
 use crate::{
@@ -35,7 +46,7 @@ pub fn check(
 }
 
 fn finish(teller: &mut Teller<'_>, ending: Ending, begun: Instant) -> Outcome {
-    let Ending { outcome, summary } = ending;
+    let Ending { outcome, summary, .. } = ending;
     teller.tell(Event::RunFinished { outcome, summary, seconds: begun.elapsed().as_secs_f64() });
     outcome
 }
@@ -59,6 +70,10 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
     if ending.is_err() {
         cleanup::put_back(&mut run, teller).await;
     }
+    let ending = match run.abort.take() {
+        Some(asked) => Err(abort(&mut run, asked, teller).await),
+        None => ending,
+    };
     let outcome = ending.as_ref().unwrap_or_else(|ending| ending).outcome;
     let noted = run.journal.append(&Record::Ended { outcome, at: UnixMillis::now() });
     // What ended the run is told even when its end cannot be noted.
@@ -81,14 +96,32 @@ async fn admitted(run: &Run) -> Result<(), Ending> {
 
 async fn steps(run: &mut Run, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
     let mut held = Held::default();
-    for step in run.request.graph.steps.clone() {
+    let ending = all_steps(run, &mut held, teller).await;
+    if let Some(intake) = held.intake.take() {
+        intake.end().await;
+    }
+    ending
+}
+
+async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
+    let steps = run.request.graph.steps.clone();
+    let mut next = 0;
+    while let Some(step) = steps.get(next) {
+        next += 1;
         if run.is_done(step.id) {
             teller.tell(Event::StepSkipped { step: step.id, reason: "it was done before".to_owned() });
         } else {
             if run.stopping() {
                 return Err(Ending::stopped(format!("Stopped before the step `{}`.", step.id)));
             }
-            one(run, &step, &mut held, teller).await?;
+            match one(run, step, held, teller).await {
+                Err(ending) if ending.is_anew() => {
+                    again(run, &ending, teller)?;
+                    next = steps.iter().position(|step| step.id == StepId::Full).unwrap_or(next);
+                    continue;
+                }
+                ended => ended?,
+            }
         }
         if run.request.until == Some(step.id) && step.id != StepId::Cleanup {
             if let Some(lease) = &held.lease {
@@ -99,13 +132,52 @@ async fn steps(run: &mut Run, teller: &mut Teller<'_>) -> Result<Ending, Ending>
             return Err(Ending::stopped(format!("Stopped after the step `{}`, as asked.", step.id)));
         }
     }
-    Ok(Ending::done(format!("{}.", held.summary.unwrap_or_else(|| "Everything the plan asks for is done".to_owned()))))
+    Ok(Ending::done(format!(
+        "{}.",
+        held.summary.take().unwrap_or_else(|| "Everything the plan asks for is done".to_owned())
+    )))
+}
+
+/// Ends the run for good: nothing is written through it again.
+async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
+    match seal(run).await {
+        Ok(()) => {
+            let text = "The run is aborted and sealed: the source has its settings back, and nothing writes to the \
+                        destination through this run again. What it has written stays there.";
+            asked.answer(done(text));
+            teller.tell(Event::Ordered { text: "aborted and sealed".to_owned() });
+            Ending::new(Outcome::Sealed, text)
+        }
+        Err(ending) => {
+            asked.answer(refused(format!("The run stopped, but it is not sealed: {}", ending.summary)));
+            ending
+        }
+    }
+}
+
+async fn seal(run: &mut Run) -> Result<(), Ending> {
+    let graph = &run.request.graph;
+    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let lease = full::claim(run, &mut control).await?.0;
+    lease.seal(&mut control).await?;
+    run.remove_spools(None)
+}
+
+/// Notes that the stream broke for good, so that a new full copy is due.
+fn again(run: &mut Run, ending: &Ending, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
+        run.journal.append(&Record::DumpLost { generation })?;
+    }
+    teller.notice(format!("The stream cannot go on: {}. A new full copy is needed.", ending.summary));
+    Ok(())
 }
 
 /// What one step leaves for the next in this process.
 #[derive(Default)]
 struct Held {
     lease: Option<Lease>,
+    /// The stream, taken in since the copy began.
+    intake: Option<Intake>,
     summary: Option<String>,
 }
 
@@ -140,11 +212,18 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
             precheck::precheck(run, work, teller).await?;
         }
         Work::Full(work) => {
-            let (lease, summary) = full(run, work, teller).await?;
-            held.lease = Some(lease);
-            held.summary = Some(summary);
+            let copied = full::full(run, work, teller).await?;
+            held.lease = Some(copied.lease);
+            held.summary = Some(copied.summary);
+            held.intake = copied.intake;
         }
-        Work::Incremental(_) => return Err(Ending::failed("Following is not there yet.")),
+        Work::Incremental(work) => {
+            let (lease, intake) = (held.lease.take(), held.intake.take());
+            let followed = incremental(run, work, (lease, intake), teller).await?;
+            held.lease = Some(followed.lease);
+            let copied = held.summary.take().map(|copied| format!("{copied}; ")).unwrap_or_default();
+            held.summary = Some(format!("{copied}{}", followed.summary));
+        }
         Work::Cleanup(work) => cleanup::cleanup(run, work, held.lease.take(), teller).await?,
     }
     Ok(None)

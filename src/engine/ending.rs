@@ -14,11 +14,23 @@ use crate::{
 pub(super) struct Ending {
     pub(super) outcome: Outcome,
     pub(super) summary: String,
+    next: Next,
+}
+
+/// What this process does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// It ends.
+    End,
+    /// It follows on from the checkpoint.
+    Again,
+    /// It begins a new full copy.
+    Anew,
 }
 
 impl Ending {
     pub(super) fn new(outcome: Outcome, summary: impl Into<String>) -> Self {
-        Self { outcome, summary: summary.into() }
+        Self { outcome, summary: summary.into(), next: Next::End }
     }
 
     pub(super) fn done(summary: impl Into<String>) -> Self {
@@ -31,6 +43,26 @@ impl Ending {
 
     pub(super) fn stopped(summary: impl Into<String>) -> Self {
         Self::new(Outcome::Stopped, summary)
+    }
+
+    /// The stream cannot go on, for this reason.
+    pub(super) fn anew(reason: impl Into<String>) -> Self {
+        Self { next: Next::Anew, ..Self::stopped(reason) }
+    }
+
+    /// The stream goes on from the checkpoint.
+    pub(super) fn again(reason: impl Into<String>) -> Self {
+        Self { next: Next::Again, ..Self::stopped(reason) }
+    }
+
+    /// Whether a new full copy is needed.
+    pub(super) fn is_anew(&self) -> bool {
+        self.next == Next::Anew
+    }
+
+    /// Whether the stream goes on from the checkpoint.
+    pub(super) fn is_again(&self) -> bool {
+        self.next == Next::Again
     }
 
     /// What a claim that was not granted means.

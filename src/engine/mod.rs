@@ -4,14 +4,20 @@
 //! in the run record at the destination. The two are compared at every start, and the destination is believed.
 
 mod apply;
+mod background;
 mod buffer;
 mod cleanup;
 mod ending;
 mod full;
+mod incremental;
+mod intake;
+mod orders;
+mod pace;
 mod precheck;
 mod request;
 mod run;
 mod servers;
+mod steering;
 mod teller;
 
 pub use apply::{apply, check};

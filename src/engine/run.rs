@@ -2,14 +2,21 @@
 
 use std::path::PathBuf;
 
-use super::{ApplyRequest, ending::Ending};
+use super::{
+    ApplyRequest,
+    ending::Ending,
+    intake::{DumpPlace, IntakeSetup, StreamPlace},
+    pace::Throttle,
+    steering::Asked,
+};
 use crate::{
     journal::{Journal, Record},
-    sink::{Claimant, RecordKeys},
-    step::StepId,
+    sink::{Checkpoint, Claimant, RecordKeys},
+    step::{Graph, Limits, StepId, Work},
     store::FolderLock,
-    unit::UnixMillis,
+    unit::{ByteSize, UnixMillis},
 };
+use async_channel::Receiver;
 
 /// One process at work on a run.
 pub(super) struct Run {
@@ -17,6 +24,14 @@ pub(super) struct Run {
     pub(super) journal: Journal,
     pub(super) claimant: Claimant,
     pub(super) keys: RecordKeys,
+    /// Commands a second to the destination.
+    pub(super) writes: Throttle,
+    /// Bytes a second from the source.
+    pub(super) bandwidth: Throttle,
+    /// What operators ask.
+    pub(super) asked: Receiver<Asked>,
+    /// An order to end the run for good, to be answered once that is done.
+    pub(super) abort: Option<Asked>,
     _lock: FolderLock,
 }
 
@@ -56,7 +71,11 @@ impl Run {
             let number = state.attempts + 1;
             journal.append(&Record::Attempt { number, owner, at: UnixMillis::now() })?;
         }
-        Ok(Self { request, journal, claimant, keys, _lock: lock })
+        let asked = async_channel::bounded(1).1;
+        let limits = limits(&request.graph);
+        let writes = Throttle::new(limits.and_then(|limits| limits.writes).map(|rate| rate.0));
+        let bandwidth = Throttle::new(limits.and_then(|limits| limits.bandwidth).map(|rate| rate.0));
+        Ok(Self { request, journal, claimant, keys, writes, bandwidth, asked, abort: None, _lock: lock })
     }
 
     pub(super) fn is_done(&self, step: StepId) -> bool {
@@ -79,16 +98,63 @@ impl Run {
         crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, name.as_bytes())
     }
 
+    /// Whether the source is followed after the copy.
+    pub(super) fn follows(&self) -> bool {
+        self.request.graph.steps.iter().any(|step| step.id == StepId::Incremental)
+    }
+
+    /// The plan's bound on what is spooled.
+    pub(super) fn spool_bound(&self) -> ByteSize {
+        limits(&self.request.graph).map_or(ByteSize(u64::MAX), |limits| limits.spool)
+    }
+
+    /// Where the stream behind dump number `generation` is spooled.
+    pub(super) fn stream(&self, generation: u32) -> StreamPlace {
+        let folder = self.request.state_dir.join(format!("stream-{generation}"));
+        StreamPlace { folder, tag: self.spool_tag(generation).rotate_left(32) }
+    }
+
+    /// What taking in dump number `generation` needs.
+    pub(super) fn intake(&self, dump: DumpPlace, generation: u32) -> IntakeSetup {
+        IntakeSetup {
+            source: self.request.graph.source.clone(),
+            secret: self.request.passwords.source.clone(),
+            bandwidth: self.bandwidth.clone(),
+            spool: self.spool_bound(),
+            dump,
+            stream: self.follows().then(|| self.stream(generation)),
+        }
+    }
+
+    /// Where the stream behind the newest dump begins, under the id that the source goes by now.
+    pub(super) fn stream_begins(&self) -> Result<Checkpoint, Ending> {
+        let dump = self.journal.state().dump.as_ref();
+        let begins = dump.and_then(|dump| {
+            let (replid, offset) = dump.history?;
+            Some(Checkpoint { offset, replid: dump.replid.unwrap_or(replid), db: dump.db })
+        });
+        begins.ok_or_else(|| Ending::failed("The journal does not say where the source's stream begins."))
+    }
+
     /// Removes the spools of all dumps but one; `None` removes all.
     pub(super) fn remove_spools(&self, except: Option<u32>) -> Result<(), Ending> {
         let newest = self.journal.state().dump.as_ref().map_or(0, |dump| dump.generation);
         for generation in 1..=newest {
             if Some(generation) != except {
                 crate::store::spool::remove_all(&self.spool(generation))?;
+                crate::store::spool::remove_all(&self.stream(generation).folder)?;
             }
         }
         Ok(())
     }
+}
+
+/// The bounds of the copy, which are those of the run.
+fn limits(graph: &Graph) -> Option<&Limits> {
+    graph.steps.iter().find_map(|step| match &step.work {
+        Work::Full(work) => Some(&work.limits),
+        _ => None,
+    })
 }
 
 fn first_record(request: &ApplyRequest) -> Record {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     rdb::SafePoint,
     step::{Outcome, StepId},
-    unit::{Offset, ReplId, UnixMillis},
+    unit::{Db, Offset, ReplId, UnixMillis},
 };
 
 /// One fact about a run, in the order in which they became true.
@@ -48,14 +48,38 @@ pub enum Record {
     },
     /// The limit is as it was, or was changed by somebody else meanwhile.
     BufferRestored,
-    /// The source began to send a dump.
+    /// A dump is requested of the source.
     DumpStarted {
         /// Counts the dumps of this run, from 1.
         generation: u32,
-        /// `None` after SYNC.
-        replid: Option<ReplId>,
-        /// `None` after SYNC.
-        offset: Option<Offset>,
+    },
+    /// Where the source's stream begins, behind the dump.
+    History {
+        /// Which dump.
+        generation: u32,
+        /// The history.
+        replid: ReplId,
+        /// The offset that the dump stands for.
+        offset: Offset,
+    },
+    /// The database that is selected where the stream begins; a source that is a replica itself does not say it there.
+    StreamDb {
+        /// Which dump.
+        generation: u32,
+        /// The database.
+        db: Db,
+    },
+    /// The source goes on under this id, which a failover changes.
+    Renamed {
+        /// Which dump.
+        generation: u32,
+        /// The history's id from now on.
+        replid: ReplId,
+    },
+    /// The source is followed for the first time.
+    FollowBegan {
+        /// When.
+        at: UnixMillis,
     },
     /// The whole dump is in the spool, synced.
     DumpReceived {

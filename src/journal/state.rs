@@ -6,6 +6,7 @@ use super::Record;
 use crate::{
     rdb::SafePoint,
     step::{Outcome, StepId},
+    unit::{Db, Offset, ReplId, UnixMillis},
 };
 
 /// The state of a run as its journal tells it.
@@ -23,6 +24,8 @@ pub struct RunState {
     pub buffer: Option<(String, String)>,
     /// The newest dump.
     pub dump: Option<DumpState>,
+    /// When the source was followed for the first time.
+    pub follow_began: Option<UnixMillis>,
     /// How the last process ended, if it said so.
     pub ended: Option<Outcome>,
 }
@@ -36,6 +39,12 @@ pub struct DumpState {
     pub received: Option<u64>,
     /// It or its spool is damaged.
     pub lost: bool,
+    /// Where the stream begins behind it.
+    pub history: Option<(ReplId, Offset)>,
+    /// The id under which the source goes on now.
+    pub replid: Option<ReplId>,
+    /// The database that is selected there; `None` when the stream says it.
+    pub db: Option<Db>,
     /// A key that was not written, for which the plan wants the run to fail.
     pub left: Option<String>,
     /// Where decoding can begin.
@@ -64,12 +73,31 @@ impl RunState {
                 self.dump = Some(DumpState {
                     generation: *generation,
                     received: None,
+                    history: None,
+                    replid: None,
+                    db: None,
                     lost: false,
                     left: None,
                     safe_point: None,
                     keys: 0,
                 });
             }
+            Record::History { generation, replid, offset } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    (dump.history, dump.replid) = (Some((*replid, *offset)), Some(*replid));
+                }
+            }
+            Record::StreamDb { generation, db } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.db = Some(*db);
+                }
+            }
+            Record::Renamed { generation, replid } => {
+                if let Some(dump) = self.dump_of(*generation) {
+                    dump.replid = Some(*replid);
+                }
+            }
+            Record::FollowBegan { at } => self.follow_began = self.follow_began.or(Some(*at)),
             Record::DumpReceived { generation, bytes } => {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.received = Some(*bytes);
@@ -79,11 +107,15 @@ impl RunState {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.lost = true;
                 }
+                // A new copy is needed.
+                self.done.remove(&StepId::Full);
+                self.done.remove(&StepId::Incremental);
             }
             Record::KeyLeft { generation, key } => {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.left = Some(key.clone());
                 }
+                self.done.remove(&StepId::Full);
             }
             Record::SafePoint { generation, point, keys } => {
                 if let Some(dump) = self.dump_of(*generation) {

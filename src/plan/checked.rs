@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::raw;
 use crate::step::{
-    DbRule, DbSource, DestinationExpect, Endpoint, Limits, OnConflict, OnUnsupported, Selection, SourceExpect,
+    Condition, DbRule, DbSource, Deadline, DestinationExpect, Endpoint, Limits, OnConflict, OnUnsupported, Selection,
+    SourceExpect, WhenMet,
 };
 use crate::unit::{ByteSize, Period};
 
@@ -39,6 +40,12 @@ pub struct Plan {
     pub buffer: Buffer,
     /// Bounds of the run.
     pub limits: Limits,
+    /// When following may end.
+    pub stop: Condition,
+    /// When waiting for that ends.
+    pub deadline: Option<Deadline>,
+    /// What a met condition leads to.
+    pub then: WhenMet,
     /// What the end leaves.
     pub cleanup: Cleanup,
 }
@@ -92,6 +99,38 @@ pub(super) fn migration(phases: &[raw::Phase]) -> Migration {
 }
 
 /// A copy alone needs no room in the source's buffer beyond the dump itself, so its setting is left alone.
+/// When following may end; without `stop` only an operator ends it.
+pub(super) fn stop(raw: Option<&raw::Stop>) -> Condition {
+    match raw.map(|stop| (&stop.any, &stop.all)) {
+        Some((Some(any), _)) => Condition::Any(any.iter().map(condition).collect()),
+        Some((None, Some(all))) => Condition::All(all.iter().map(condition).collect()),
+        Some((None, None)) | None => Condition::Cutover,
+    }
+}
+
+fn condition(raw: &raw::Condition) -> Condition {
+    match raw {
+        raw::Condition::Any(any) => Condition::Any(any.iter().map(condition).collect()),
+        raw::Condition::All(all) => Condition::All(all.iter().map(condition).collect()),
+        raw::Condition::Lag(lag) => Condition::Lag { below: lag.below, held_for: lag.held_for },
+        raw::Condition::SourceIdle(idle) => Condition::SourceIdle { held_for: idle.held_for },
+        raw::Condition::Duration(period) => Condition::Duration(*period),
+        raw::Condition::At(at) => Condition::At(at.0),
+        raw::Condition::Command(raw::OperatorCommand::Cutover) => Condition::Cutover,
+        raw::Condition::Verify(raw::Comparison::Equal) => Condition::Verify,
+    }
+}
+
+pub(super) fn deadline(raw: Option<&raw::Stop>) -> Option<Deadline> {
+    let deadline = raw?.deadline.as_ref()?;
+    Some(Deadline { after: deadline.after, then: deadline.then })
+}
+
+/// With a cutover the run waits for it; without, the end of the stream is the end.
+pub(super) fn then(raw: Option<&raw::Cutover>) -> WhenMet {
+    if raw.is_some() { WhenMet::Hold } else { WhenMet::Drain }
+}
+
 pub(super) fn buffer(raw: Option<&raw::Buffer>, migration: Migration) -> Buffer {
     let asked = raw.and_then(|buffer| buffer.replica_output);
     let unlimited =

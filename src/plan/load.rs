@@ -125,6 +125,9 @@ fn plan(raw: &PlanFile) -> Option<Plan> {
         on_unsupported: raw.on_unsupported.unwrap_or(crate::step::OnUnsupported::Fail),
         buffer: checked::buffer(raw.buffer.as_ref(), migration),
         limits: checked::limits(raw.limits.as_ref()),
+        stop: checked::stop(raw.stop.as_ref()),
+        deadline: checked::deadline(raw.stop.as_ref()),
+        then: checked::then(raw.cutover.as_ref()),
         cleanup: checked::cleanup(raw.cleanup.as_ref()),
     })
 }

@@ -1,7 +1,7 @@
 //! Plan to graph.
 
-use crate::plan::Plan;
-use crate::step::{BufferWork, CleanupWork, FullWork, Graph, PrecheckWork, Step, StepId, Work};
+use crate::plan::{Migration, Plan};
+use crate::step::{BufferWork, CleanupWork, FullWork, Graph, IncrementalWork, PrecheckWork, Step, StepId, Work};
 
 /// Format of the graph's structure.
 const FORMAT: u32 = 1;
@@ -12,6 +12,17 @@ const FORMAT: u32 = 1;
 pub fn expand(plan: &Plan) -> Graph {
     let buffer = Work::Buffer(BufferWork { unlimited: plan.buffer.unlimited });
     let cleanup = Work::Cleanup(CleanupWork { keep_run_record: plan.cleanup.keep_run_record });
+    let mut steps = vec![
+        step(StepId::Buffer, &[], buffer),
+        step(StepId::Precheck, &[StepId::Buffer], precheck(plan)),
+        step(StepId::Full, &[StepId::Precheck], full(plan)),
+    ];
+    let mut last = StepId::Full;
+    if plan.migration == Migration::FullIncremental {
+        steps.push(step(StepId::Incremental, &[last], incremental(plan)));
+        last = StepId::Incremental;
+    }
+    steps.push(Step { always: true, ..step(StepId::Cleanup, &[last], cleanup) });
     Graph {
         format: FORMAT,
         name: plan.name.clone(),
@@ -19,12 +30,7 @@ pub fn expand(plan: &Plan) -> Graph {
         labels: plan.labels.clone(),
         source: plan.source.clone(),
         destination: plan.destination.clone(),
-        steps: vec![
-            step(StepId::Buffer, &[], buffer),
-            step(StepId::Precheck, &[StepId::Buffer], precheck(plan)),
-            step(StepId::Full, &[StepId::Precheck], full(plan)),
-            Step { always: true, ..step(StepId::Cleanup, &[StepId::Full], cleanup) },
-        ],
+        steps,
     }
 }
 
@@ -51,15 +57,27 @@ fn full(plan: &Plan) -> Work {
     })
 }
 
+fn incremental(plan: &Plan) -> Work {
+    Work::Incremental(IncrementalWork {
+        selection: plan.selection.clone(),
+        on_unsupported: plan.on_unsupported,
+        limits: plan.limits.clone(),
+        stop: plan.stop.clone(),
+        deadline: plan.deadline,
+        then: plan.then,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::plan::{Buffer, Cleanup, Migration};
+    use crate::plan::{Buffer, Cleanup};
     use crate::planner::digest;
     use crate::step::{
-        DestinationExpect, Endpoint, KeyPattern, Limits, OnConflict, OnUnsupported, Selection, SourceExpect,
+        Condition, Deadline, DeadlineEnd, DestinationExpect, Endpoint, KeyPattern, Limits, OnConflict, OnUnsupported,
+        Selection, SourceExpect, WhenMet,
     };
     use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef};
 
@@ -89,6 +107,9 @@ mod tests {
                 spool: ByteSize(64 << 30),
                 chunk_above: ByteSize::mib(16),
             },
+            stop: Condition::Cutover,
+            deadline: None,
+            then: WhenMet::Drain,
             cleanup: Cleanup { keep_run_record: "30d".parse().ok() },
         }
     }
@@ -113,6 +134,21 @@ mod tests {
     /// Approvals name digests: a digest that changes although the plan did not makes every one of them void. When this
     /// fails because the graph's structure changed on purpose, raise `FORMAT` and say so in the changelog.
     #[test]
+    fn following_comes_between_the_copy_and_the_end() {
+        let graph = expand(&Plan { migration: Migration::FullIncremental, ..plan() });
+        let steps: Vec<(StepId, &[StepId])> =
+            graph.steps.iter().map(|step| (step.id, step.after.as_slice())).skip(2).collect();
+        assert_eq!(
+            steps,
+            [
+                (StepId::Full, [StepId::Precheck].as_slice()),
+                (StepId::Incremental, [StepId::Full].as_slice()),
+                (StepId::Cleanup, [StepId::Incremental].as_slice()),
+            ]
+        );
+    }
+
+    #[test]
     fn the_digest_of_a_plan_stays_the_same() {
         let known = "7768f101ae609a5f6bf3e0e5bb2a6ff52293abbdbc76bb21eec5d8a5653d4c3d";
         assert_eq!(digest(&expand(&plan())).to_string(), known);
@@ -120,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 24] = [
+        let changes: [fn(&mut Plan); 28] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -145,6 +181,15 @@ mod tests {
             |plan| plan.limits.writes = Some(CountRate(1)),
             |plan| plan.limits.spool = ByteSize((64 << 30) + 1),
             |plan| plan.cleanup.keep_run_record = None,
+            |plan| plan.migration = Migration::FullIncremental,
+            |plan| {
+                (plan.migration, plan.stop) = (Migration::FullIncremental, Condition::Duration("2h".parse().unwrap()));
+            },
+            |plan| {
+                plan.migration = Migration::FullIncremental;
+                plan.deadline = Some(Deadline { after: "2h".parse().unwrap(), then: DeadlineEnd::Hold });
+            },
+            |plan| (plan.migration, plan.then) = (Migration::FullIncremental, WhenMet::Hold),
         ];
         let digests: HashSet<String> = changes
             .iter()

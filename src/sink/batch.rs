@@ -1,6 +1,6 @@
 //! What a lane is given to write.
 
-use super::{Checkpoint, Mark};
+use super::{Checkpoint, Erase, Mark};
 use crate::{
     rdb::{Kind, ModuleId},
     unit::{Db, UnixMillis},
@@ -45,6 +45,8 @@ pub struct Probe {
 pub enum Job {
     /// Write a batch.
     Batch(Batch),
+    /// Erase keys at the destination.
+    Erase(Box<Erase>),
     /// Write a value that is too large to be held, reading it back from the spool.
     Big(Box<BigEntry>),
 }

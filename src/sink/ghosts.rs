@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redis::cmd;
 
-use super::{Destination, Form, Lease, LeaseFault, RunRecord, record::PREFIX};
+use super::{Destination, Form, Lease, LeaseFault, RecordKeys, RunRecord, record::PREFIX};
 use crate::{
     net::Control,
     rdb::{Decoder, Entry, Item, Limits},
@@ -143,7 +143,7 @@ pub async fn clear_databases(
     dbs: &[Db],
     in_background: bool,
 ) -> Result<bool, LeaseFault> {
-    if others_record(control, lease).await? {
+    if others_record(control, &lease.keys).await? {
         return Ok(false);
     }
     let mut commands = vec![];
@@ -161,13 +161,14 @@ pub async fn clear_databases(
     Ok(true)
 }
 
-async fn others_record(control: &mut Control, lease: &Lease) -> Result<bool, LeaseFault> {
+/// Whether another run has its record at the destination.
+pub async fn others_record(control: &mut Control, own: &RecordKeys) -> Result<bool, LeaseFault> {
     let mut cursor = 0u64;
     loop {
         let mut scan = cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(format!("{PREFIX}*")).arg("COUNT").arg(1000);
         let (next, keys): (u64, Vec<String>) = control.query(&scan).await?;
-        if keys.iter().any(|key| !lease.keys.own(key)) {
+        if keys.iter().any(|key| !own.own(key)) {
             return Ok(true);
         }
         if next == 0 {

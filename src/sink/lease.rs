@@ -237,6 +237,17 @@ impl Lease {
         self.guarded(control, &commands).await
     }
 
+    /// Seals the run: the token changes for good, so nothing can be written through it again.
+    pub async fn seal(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        let keys = &self.keys;
+        let commands = [
+            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Sealed.word()).clone(),
+            cmd("SET").arg(&keys.token).arg("sealed").clone(),
+            cmd("DEL").arg(&keys.heartbeat).clone(),
+        ];
+        self.guarded(control, &commands).await
+    }
+
     /// The command that renews the heartbeat.
     pub(super) fn heartbeat(&self) -> redis::Cmd {
         heartbeat(&self.keys, &self.owner)
@@ -259,7 +270,8 @@ impl Lease {
     }
 
     /// The commands that put the run record back after a flush.
-    pub(super) fn record_commands(&self, record: &RunRecord) -> Vec<redis::Cmd> {
+    #[must_use]
+    pub fn record_commands(&self, record: &RunRecord) -> Vec<redis::Cmd> {
         vec![
             cmd("SET").arg(&self.keys.token).arg(&self.token).clone(),
             heartbeat(&self.keys, &self.owner),

@@ -15,14 +15,16 @@ mod lane;
 mod lease;
 pub mod native;
 mod record;
+mod translate;
 mod window;
 
 pub use batch::{Batch, Job};
 pub use checkpoint::Checkpoint;
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
-pub use ghosts::{UndoFault, clear_databases, undo};
+pub use ghosts::{UndoFault, clear_databases, others_record, undo};
 pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Part, Turns};
 pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord};
+pub use translate::{Erase, Outgoing, Taken, Translator, TranslatorSetup};
 pub use window::Window;

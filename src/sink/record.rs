@@ -25,6 +25,8 @@ pub struct RecordKeys {
     pub run: String,
     /// The keys left as they were.
     pub skipped: String,
+    /// The scripts the stream brought, by their SHA-1.
+    pub scripts: String,
     /// How everything of this run begins.
     prefix: String,
 }
@@ -34,8 +36,9 @@ impl RecordKeys {
     #[must_use]
     pub fn of(name: &str) -> Self {
         let key = |part: &str| format!("{PREFIX}{{{name}}}:{part}");
-        let [token, heartbeat, run, skipped, prefix] = ["token", "heartbeat", "run", "skipped", ""].map(key);
-        Self { token, heartbeat, run, skipped, prefix }
+        let [token, heartbeat, run, skipped, scripts, prefix] =
+            ["token", "heartbeat", "run", "skipped", "scripts", ""].map(key);
+        Self { token, heartbeat, run, skipped, scripts, prefix }
     }
 
     /// What a lane changes before it trusts its mark again: what is still under way on its broken connection can then

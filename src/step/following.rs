@@ -238,3 +238,19 @@ pub struct Answer {
     /// How the run stands now; always there in the answer to `status`.
     pub status: Option<Box<Status>>,
 }
+
+impl std::fmt::Display for Condition {
+    /// In one line, as in the plan.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any(_) => f.write_str("any of"),
+            Self::All(_) => f.write_str("all of"),
+            Self::Lag { below, held_for } => write!(f, "lag below {below} for {held_for}"),
+            Self::SourceIdle { held_for } => write!(f, "source idle for {held_for}"),
+            Self::Duration(period) => write!(f, "duration {period}"),
+            Self::At(at) => write!(f, "at {at}"),
+            Self::Cutover => f.write_str("command: cutover"),
+            Self::Verify => f.write_str("verify: equal"),
+        }
+    }
+}

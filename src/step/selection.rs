@@ -48,6 +48,23 @@ impl Selection {
         self.rules.iter().find(|rule| rule.takes(db, key)).map(|rule| rule.to.unwrap_or(db))
     }
 
+    /// The database that all keys of `db` go to, where the first rule that reads it takes them all.
+    #[must_use]
+    pub fn whole(&self, db: Db) -> Option<Db> {
+        let rule = self.rules.iter().find(|rule| rule.from.covers(db))?;
+        (rule.include.is_empty() && rule.exclude.is_empty()).then(|| rule.to.unwrap_or(db))
+    }
+
+    /// The source's databases that rules name one by one.
+    #[must_use]
+    pub fn named(&self) -> Vec<Db> {
+        let one = |rule: &DbRule| match rule.from {
+            DbSource::One(db) => Some(db),
+            DbSource::All => None,
+        };
+        self.rules.iter().filter_map(one).collect()
+    }
+
     /// Whether some rule may take keys of `db`.
     #[must_use]
     pub fn reads(&self, db: Db) -> bool {

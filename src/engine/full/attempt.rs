@@ -5,22 +5,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_channel::{Receiver, Sender, bounded};
+use async_channel::{Receiver, bounded};
 use futures_util::{StreamExt, stream};
 
 use super::{
     deal::{Deal, Hands, deal},
-    pace::Pace,
-    receive::{Receive, receive},
-    start::{Start, start},
+    start::{Start, Started, start},
     tally::{Signal, Tally},
 };
 use crate::{
-    engine::{ending::Ending, run::Run, servers, teller::Teller},
+    engine::{
+        background,
+        ending::Ending,
+        intake::{self, DumpPlace, Intake, Told},
+        run::Run,
+        servers,
+        teller::Teller,
+    },
     journal::Record,
-    net::Control,
     rdb::{Decoder, SafePoint},
-    sink::{Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
+    sink::{Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
 };
@@ -33,25 +37,32 @@ const JOBS_AHEAD: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a run that ends waits for the replies to what its lanes have sent.
 const LANES_END: Duration = Duration::from_secs(5);
-/// How often the heartbeat is renewed; it lasts for three of these.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-/// Copies the dataset; answers the lease, which the run goes on to hold, and what was copied in a sentence.
-pub(in crate::engine) async fn full(
-    run: &mut Run,
-    work: &FullWork,
-    teller: &mut Teller<'_>,
-) -> Result<(Lease, String), Ending> {
+/// What a full copy leaves for the next step.
+pub(in crate::engine) struct Copied {
+    /// The lease, which the run goes on to hold.
+    pub(in crate::engine) lease: Lease,
+    /// What was copied, in a sentence.
+    pub(in crate::engine) summary: String,
+    /// The stream that is received meanwhile; `None` when it is not wanted.
+    pub(in crate::engine) intake: Option<Intake>,
+}
+
+/// Copies the dataset.
+pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut Teller<'_>) -> Result<Copied, Ending> {
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-    let started = start(run, work, &mut control, teller).await?;
+    let started = match start(run, work, &mut control, teller).await? {
+        Started::Copying(start) => *start,
+        Started::Copied(there) => return taken_over(run, *there),
+    };
     let clock_ahead = servers::clock_ahead(&mut control).await?;
     let lease = started.lease.clone();
-    let mut copy = Copy::begin(run, work, started, clock_ahead);
+    let mut copy = Copy::begin(run, work, started, clock_ahead)?;
     let outcome = copy.follow(run, teller).await;
-    copy.end(run, teller).await;
+    let intake = copy.end(run, teller).await;
     match outcome {
         Ok((summary, marks)) => {
             let mut control =
@@ -60,14 +71,29 @@ pub(in crate::engine) async fn full(
             if there.iter().zip(&marks).any(|(there, confirmed)| there < confirmed) {
                 return Err(LaneFault::Forgot.into());
             }
-            Ok((lease, summary))
+            if run.follows() {
+                lease.note(&mut control, &run.stream_begins()?).await?;
+            }
+            Ok(Copied { lease, summary, intake })
         }
         Err(ending) => {
+            if let Some(intake) = intake {
+                intake.end().await;
+            }
             // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
             let _ = lease.release(&mut control).await;
             Err(ending)
         }
     }
+}
+
+/// Notes what another process has copied: this state directory's journal begins there.
+fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Checkpoint)) -> Result<Copied, Ending> {
+    let Checkpoint { replid, offset, .. } = checkpoint;
+    run.journal.append(&Record::DumpStarted { generation })?;
+    run.journal.append(&Record::History { generation, replid, offset })?;
+    let summary = format!("another process had copied the keys and applied the stream up to offset {offset}");
+    Ok(Copied { lease, summary, intake: None })
 }
 
 /// A full copy under way.
@@ -79,6 +105,7 @@ struct Copy {
     window: Window,
     signals: Receiver<Signal>,
     reports: Receiver<LaneReport>,
+    intake: Option<Intake>,
     background: Vec<async_std::task::JoinHandle<()>>,
     lanes_left: usize,
     received: bool,
@@ -91,7 +118,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn begin(run: &Run, work: &FullWork, started: Start, clock_ahead: i64) -> Self {
+    fn begin(run: &Run, work: &FullWork, started: Start, clock_ahead: i64) -> Result<Self, Ending> {
         let (signals_in, signals) = bounded(4096);
         let (reports_in, reports) = bounded(4096);
         let window = Window::new(WINDOW);
@@ -131,22 +158,16 @@ impl Copy {
             }));
         }
 
-        if whole.is_none() {
-            let receiving = Receive {
-                source: run.request.graph.source.clone(),
-                secret: run.request.passwords.source.clone(),
-                limits: work.limits.clone(),
-                folder: folder.clone(),
-                tag,
-                level: level.clone(),
-                drains,
-            };
-            let told = signals_in.clone();
-            background.push(async_std::task::spawn(async move {
-                let ended = receive(receiving, told.clone()).await;
-                let _ = told.send(Signal::Received(ended)).await;
-            }));
-        }
+        let place = DumpPlace { folder: folder.clone(), tag, level: level.clone(), drains };
+        let setup = run.intake(place, started.generation);
+        let intake = match (whole, run.follows()) {
+            (None, _) => Some(Intake::of_dump(setup)),
+            (Some(_), false) => None,
+            (Some(_), true) => {
+                let begins = run.stream_begins()?;
+                Some(intake::resume(setup, begins.replid, begins.offset)?)
+            }
+        };
 
         let from = started.going_on.as_ref().and_then(|dump| dump.from);
         let keys_before = started.going_on.as_ref().map_or(0, |dump| dump.keys);
@@ -160,17 +181,17 @@ impl Copy {
                 lanes,
                 signals: signals_in.clone(),
                 window: window.clone(),
-                pace: work.limits.writes.map(|rate| Pace::new(rate.0, Instant::now())),
+                pace: run.writes.clone(),
                 gone: false,
             },
             clock_ahead,
         };
         background.push(async_std::task::spawn_blocking(move || deal(dealing)));
-        background.push(spawn_ticks(signals_in.clone()));
-        background.push(spawn_heartbeat(run, started.lease, signals_in.clone()));
-        background.push(spawn_stop(run, signals_in));
+        background.push(background::ticks(signals_in.clone(), PROGRESS_EVERY / 2, || Signal::Tick));
+        background.push(background::heartbeat(run, started.lease, signals_in.clone(), Signal::Heartbeat));
+        background.push(background::stop(run, signals_in, || Signal::Stop));
 
-        Self {
+        Ok(Self {
             work: work.clone(),
             generation: started.generation,
             level,
@@ -187,7 +208,8 @@ impl Copy {
             safe_points: vec![],
             begun: Instant::now(),
             last_told: Instant::now(),
-        }
+            intake,
+        })
     }
 
     /// Takes signals until the copy is done or cannot go on.
@@ -199,7 +221,9 @@ impl Copy {
             ));
         }
         let reports = self.reports.clone().map(Signal::Lane);
-        let mut signals = Box::pin(stream::select(self.signals.clone(), reports));
+        let told = self.intake.as_ref().map(|intake| intake.told.clone().map(Signal::Intake));
+        let told = stream::iter(told).flatten();
+        let mut signals = Box::pin(stream::select(told, stream::select(self.signals.clone(), reports)));
         while self.lanes_left > 0 || !self.decoded || !self.received {
             let Some(signal) = signals.next().await else { break };
             self.take(signal, run, teller)?;
@@ -214,24 +238,11 @@ impl Copy {
     }
 
     fn take(&mut self, signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let step = StepId::Full;
         match signal {
-            Signal::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
+            Signal::Intake(told) => return self.take_told(told, run, teller),
             Signal::Notice(text) => teller.notice(text),
-            Signal::Header { replid, offset, length } => {
-                self.tally.know_total(length);
-                teller.tell(Event::DumpStarted { replid, offset, length });
-            }
-            Signal::Received(received) => {
-                let bytes = received?;
-                run.journal.append(&Record::DumpReceived { generation: self.generation, bytes })?;
-                self.received = true;
-                if let Some(ending) = self.cut_short.take() {
-                    run.journal.append(&Record::DumpLost { generation: self.generation })?;
-                    return Err(ending);
-                }
-                self.tally.know_total(Some(bytes));
-                teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
+            Signal::StreamDb(db) => {
+                run.journal.append(&Record::StreamDb { generation: self.generation, db })?;
             }
             Signal::SafePoint(point) => self.safe_points.push(*point),
             Signal::Dealt(counts) => self.tally.dealt(counts),
@@ -271,6 +282,32 @@ impl Copy {
                     "Stopped while the dump was being received: the same command begins a new full copy."
                 }));
             }
+        }
+        Ok(())
+    }
+
+    fn take_told(&mut self, told: Told, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let generation = self.generation;
+        match told {
+            Told::Header { replid, offset, length } => {
+                if let (Some(replid), Some(offset)) = (replid, offset) {
+                    run.journal.append(&Record::History { generation, replid, offset })?;
+                }
+                self.tally.know_total(length);
+                teller.tell(Event::DumpStarted { replid, offset, length });
+            }
+            Told::DumpReceived(received) => {
+                let bytes = received?;
+                run.journal.append(&Record::DumpReceived { generation, bytes })?;
+                self.received = true;
+                if let Some(ending) = self.cut_short.take() {
+                    run.journal.append(&Record::DumpLost { generation })?;
+                    return Err(ending);
+                }
+                self.tally.know_total(Some(bytes));
+                teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
+            }
+            told => intake::tell(told, StepId::Full, run, teller)?,
         }
         Ok(())
     }
@@ -338,8 +375,8 @@ impl Copy {
     }
 
     /// Ends everything that runs beside the loop, and hears the lanes out: what they have sent is told by its replies, and
-    /// a key that was left must be noted however the run ends.
-    async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) {
+    /// a key that was left must be noted however the run ends. Taking in goes on.
+    async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) -> Option<Intake> {
         self.level.end();
         self.window.close();
         self.signals.close();
@@ -354,53 +391,13 @@ impl Copy {
         for task in self.background {
             let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
         }
+        self.intake
     }
 }
 
 /// The most of a value that is handed out whole.
 fn inline_limit(work: &FullWork) -> usize {
     usize::try_from(work.limits.chunk_above.0.min(WINDOW)).unwrap_or(usize::MAX)
-}
-
-fn spawn_ticks(signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
-    async_std::task::spawn(async move {
-        while signals.send(Signal::Tick).await.is_ok() {
-            async_std::task::sleep(PROGRESS_EVERY / 2).await;
-        }
-    })
-}
-
-fn spawn_stop(run: &Run, signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
-    let stop = run.request.stop.clone();
-    async_std::task::spawn(async move {
-        // Nothing is ever sent: the channel is closed when a stop is asked for.
-        while stop.recv().await.is_ok() {}
-        let _ = signals.send(Signal::Stop).await;
-    })
-}
-
-fn spawn_heartbeat(run: &Run, lease: Lease, signals: Sender<Signal>) -> async_std::task::JoinHandle<()> {
-    let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
-    async_std::task::spawn(async move {
-        let mut control: Option<Control> = None;
-        while !signals.is_closed() {
-            if control.is_none() {
-                control = servers::connect(&endpoint, secret.as_ref()).await.ok();
-            }
-            if let Some(open) = &mut control {
-                match lease.renew(open).await {
-                    Ok(()) => {}
-                    // The lanes find out by themselves whether the destination is there.
-                    Err(crate::sink::LeaseFault::Control(_)) => control = None,
-                    Err(fault) => {
-                        let _ = signals.send(Signal::Heartbeat(fault)).await;
-                        return;
-                    }
-                }
-            }
-            async_std::task::sleep(HEARTBEAT_EVERY).await;
-        }
-    })
 }
 
 fn summary_of(progress: &crate::step::FullProgress, took: Duration) -> String {

@@ -1,17 +1,15 @@
 //! Decoding the spool and dealing its entries out: a thread of its own, since it computes and blocks.
 
-use std::time::Instant;
-
 use async_channel::Sender;
 
-use super::{pace::Pace, tally::Signal};
+use super::tally::Signal;
 use crate::{
-    engine::ending::Ending,
+    engine::{ending::Ending, pace::Throttle},
     rdb::{Checksum, Decoder, Item, RdbError, RdbFault},
     sink::{DealFault, Dealer, Dealt, Job, Window},
     step::KeyFailure,
     store::spool::{SpoolError, SpoolReader},
-    unit::UnixMillis,
+    unit::{Db, UnixMillis},
 };
 
 /// Bytes between two points at which decoding could begin again.
@@ -32,7 +30,7 @@ pub(super) struct Hands {
     pub(super) lanes: Vec<Sender<Job>>,
     pub(super) signals: Sender<Signal>,
     pub(super) window: Window,
-    pub(super) pace: Option<Pace>,
+    pub(super) pace: Throttle,
     /// The lanes or the run ended: nobody takes jobs any more.
     pub(super) gone: bool,
 }
@@ -41,9 +39,7 @@ impl Dealt for Hands {
     fn job(&mut self, lane: usize, mut job: Job) {
         if let Job::Batch(batch) = &mut job {
             batch.charged = batch.bytes.len() as u64;
-            if let Some(pace) = &mut self.pace {
-                std::thread::sleep(pace.take(u64::from(batch.commands), Instant::now()));
-            }
+            std::thread::sleep(self.pace.take(u64::from(batch.commands)));
             self.gone |= !self.window.take(batch.charged);
         }
         self.gone |= self.lanes.get(lane).is_none_or(|lane| lane.send_blocking(job).is_err());
@@ -127,6 +123,12 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
                     let _ = hands.signals.send_blocking(Signal::Notice(text.to_owned()));
                 }
                 return Ok(());
+            }
+            if let Item::Aux { key, value } = &item
+                && key.as_ref() == b"repl-stream-db"
+                && let Some(db) = std::str::from_utf8(value).ok().and_then(|db| db.parse().ok())
+            {
+                let _ = hands.signals.send_blocking(Signal::StreamDb(Db(db)));
             }
             dealer.take(&item, at, now, hands)?;
             if hands.gone {

@@ -6,9 +6,8 @@
 
 mod attempt;
 mod deal;
-mod pace;
-mod receive;
 mod start;
 mod tally;
 
 pub(super) use attempt::full;
+pub(super) use start::claim;

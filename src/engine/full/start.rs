@@ -5,11 +5,20 @@ use crate::{
     journal::{DumpState, Record},
     net::Control,
     rdb::SafePoint,
-    sink::{Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
+    sink::{Checkpoint, Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
     step::{FullWork, OnConflict},
     store::spool::stored,
     unit::Db,
 };
+
+/// How a full copy stands before it begins.
+pub(super) enum Started {
+    /// There is something to copy.
+    Copying(Box<Start>),
+    /// Another process has copied everything, and its state directory is not here: the stream goes on from the
+    /// checkpoint at the destination.
+    Copied(Box<(Lease, u32, Checkpoint)>),
+}
 
 /// The right to write and where writing begins.
 pub(super) struct Start {
@@ -36,8 +45,11 @@ pub(super) async fn start(
     work: &FullWork,
     control: &mut Control,
     teller: &mut Teller<'_>,
-) -> Result<Start, Ending> {
+) -> Result<Started, Ending> {
     let (lease, mut record, ours) = claim(run, control).await?;
+    if let Some(checkpoint) = record.stream.filter(|_| !ours && run.follows()) {
+        return Ok(Started::Copied(Box::new((lease, record.generation, checkpoint))));
+    }
     let destination = servers::destination(control, &run.keys.token).await?;
     let lanes = work.limits.connections as usize;
     let dump = run.journal.state().dump.clone();
@@ -49,14 +61,15 @@ pub(super) async fn start(
             take_back(run, work, control, (&lease, &record, ours), &destination, teller).await?;
         }
         lease.begin_generation(control, &mut record, lanes).await?;
-        run.journal.append(&Record::DumpStarted { generation: record.generation, replid: None, offset: None })?;
+        run.journal.append(&Record::DumpStarted { generation: record.generation })?;
         run.remove_spools(Some(record.generation))?;
     }
     let (generation, marks, occupied) = (record.generation, record.marks, record.occupied);
-    Ok(Start { lease, destination, generation, marks, occupied, going_on })
+    Ok(Started::Copying(Box::new(Start { lease, destination, generation, marks, occupied, going_on })))
 }
 
-async fn claim(run: &Run, control: &mut Control) -> Result<(Lease, RunRecord, bool), Ending> {
+/// Takes the lease.
+pub(in crate::engine) async fn claim(run: &Run, control: &mut Control) -> Result<(Lease, RunRecord, bool), Ending> {
     let mut occupied = vec![];
     for db in servers::info(control).await?.keyspace().into_keys() {
         if servers::foreign_keys(control, db).await? > 0 {
@@ -101,7 +114,9 @@ fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
     let why = match dump {
         _ if !ours => "The run was begun from another state directory, and its dump is not here",
         None => "This state directory has no dump of this run",
-        Some(DumpState { lost: true, .. }) => "This run's dump was damaged",
+        Some(DumpState { lost: true, .. }) => {
+            "This run's dump cannot be gone on with (it was damaged, or the stream behind it broke)"
+        }
         Some(DumpState { received: None, .. }) => {
             "This run's dump was not received to its end, and a source never goes on with one"
         }
@@ -122,7 +137,7 @@ async fn take_back(
     if record.marks.iter().all(|mark| *mark == Mark::default()) {
         return Ok(());
     }
-    if ours {
+    if ours && record.stream.is_none() {
         let folder = run.spool(record.generation);
         let tag = run.spool_tag(record.generation);
         let stored = stored(&folder, tag)?.map_or(0, |stored| stored.end);
@@ -138,17 +153,23 @@ async fn take_back(
     }
     let all: Vec<Db> = (0..destination.databases).map(Db).collect();
     let targets = work.selection.targets(&all);
-    let cleared = work.on_conflict == OnConflict::Fail
+    // Once the stream is applied, what the run wrote is no longer what its dump holds.
+    let cleared = (work.on_conflict == OnConflict::Fail || record.stream.is_some())
         && !targets.iter().any(|db| record.occupied.contains(db))
         && clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
     if cleared {
         teller.notice("The databases, which were empty when this run began, were emptied.");
         return Ok(());
     }
+    let why = if record.stream.is_some() {
+        "The source's stream was applied on top of an earlier dump, and the destination's databases held keys of others when \
+         this run began, so which keys are this run's is not known"
+    } else {
+        "An earlier dump of this run was partly written, and the spool that says which keys came from it is lost"
+    };
     Err(Ending::failed(format!(
-        "An earlier dump of this run was partly written, and the spool that says which keys came from it is lost. Nothing \
-         was deleted, because keys of others may be among them. Empty the destination's databases yourself, delete the \
-         hash `{}` there, and apply again.",
+        "{why}. Nothing was deleted, because keys of others may be among them. Empty the destination's databases yourself, \
+         delete the hash `{}` there, and apply again.",
         run.keys.run
     )))
 }

@@ -3,24 +3,22 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    engine::ending::Ending,
+    engine::{ending::Ending, intake::Told},
     rdb::SafePoint,
     sink::{DealCounts, LaneFault, LaneReport, LeaseFault, Mark},
     step::{FullProgress, KeyFailure},
-    unit::{Offset, ReplId},
+    unit::Db,
 };
 
 /// What the parts of a full copy tell its loop.
 #[derive(Debug)]
 pub(super) enum Signal {
-    /// Receiving waits for the source.
-    Waiting(String),
     /// Something worth knowing.
     Notice(String),
-    /// The dump begins.
-    Header { replid: Option<ReplId>, offset: Option<Offset>, length: Option<u64> },
-    /// Receiving ended: the length of the dump.
-    Received(Result<u64, Ending>),
+    /// Something happened while taking in.
+    Intake(Told),
+    /// The dump says which database is selected where the stream behind it begins.
+    StreamDb(Db),
     /// Decoding passed a point at which it could begin again.
     SafePoint(Box<SafePoint>),
     /// What was dealt so far.

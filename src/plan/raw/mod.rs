@@ -21,6 +21,6 @@ pub use endpoint::{Destination, Source, Tls, Topology};
 pub use hooks::{Hook, Moment, OnError};
 pub use limits::{Buffer, Connections, Limits, ReplicaOutput, Restore};
 pub use plan_file::{Phase, PlanFile};
-pub use stop::{Condition, Deadline, DeadlineEnd, Lag, OperatorCommand, SourceIdle, Stop};
+pub use stop::{At, Comparison, Condition, Deadline, Lag, OperatorCommand, SourceIdle, Stop};
 pub use verify::{Verify, VerifyMode};
 pub use windows::{Window, Windows};

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::unit::Period;
+use crate::step::DeadlineEnd;
+use crate::unit::{Period, UnixMillis};
 
 /// When the incremental phase may end: `any` or `all` of some conditions, and a deadline.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Stop {
     /// One of these must hold.
@@ -20,7 +21,7 @@ pub struct Stop {
 }
 
 /// A condition.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(rename = "StopCondition")]
 pub enum Condition {
@@ -32,12 +33,18 @@ pub enum Condition {
     Lag(Lag),
     /// Nothing was written to the source.
     SourceIdle(SourceIdle),
+    /// The source was followed for so long.
+    Duration(Period),
+    /// A moment has come.
+    At(At),
     /// An operator says so.
     Command(OperatorCommand),
+    /// Both sides were compared while the source was followed, and are equal.
+    Verify(Comparison),
 }
 
 /// The destination is near enough behind the source.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lag {
     /// The lag stays below this.
@@ -48,12 +55,57 @@ pub struct Lag {
 }
 
 /// Nothing was written to the source.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceIdle {
     /// Nothing has been written for this long.
     #[serde(rename = "for")]
     pub held_for: Period,
+}
+
+/// A moment: date, time and offset from UTC as in RFC 3339, such as `2026-12-01T02:00:00+01:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At(pub UnixMillis);
+
+impl std::str::FromStr for At {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A zone's name would need its rules, which may change between review and run: the offset says it all.
+        let moment: Option<jiff::Timestamp> = text.parse().ok().filter(|_| !text.contains('['));
+        moment.map(|moment| Self(UnixMillis(moment.as_millisecond()))).ok_or_else(|| {
+            format!("`{text}` is not a moment: write date, time and offset, such as `2026-12-01T02:00:00+01:00`")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for At {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for At {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "At".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "moment",
+            "description": "A moment with its offset from UTC (RFC 3339), such as `2026-12-01T02:00:00+01:00`.",
+            "examples": ["2026-12-01T02:00:00+01:00", "2026-12-01T01:00:00Z"],
+        })
+    }
+}
+
+/// What a comparison must have come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// No difference.
+    Equal,
 }
 
 /// A command of an operator.
@@ -65,7 +117,7 @@ pub enum OperatorCommand {
 }
 
 /// What happens when the conditions do not come true.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deadline {
     /// Counted from the start of the incremental phase.
@@ -74,12 +126,16 @@ pub struct Deadline {
     pub then: DeadlineEnd,
 }
 
-/// How a run goes on after its deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeadlineEnd {
-    /// It keeps following and waits for a human.
-    Hold,
-    /// It fails.
-    Fail,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_needs_its_offset() {
+        assert_eq!("1970-01-01T01:00:01+01:00".parse(), Ok(At(UnixMillis(1000))));
+        assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(At(UnixMillis(1000))));
+        for text in ["", "2026-12-01", "2026-12-01T02:00:00", "02:00", "2026-12-01T02:00:00+01:00[Europe/Berlin]"] {
+            assert!(text.parse::<At>().is_err(), "{text}");
+        }
+    }
 }

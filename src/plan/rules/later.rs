@@ -1,15 +1,17 @@
 //! What the schema accepts and this version does not execute.
 
+use super::steps::each_condition;
 use super::url::Url;
 use super::{Checking, Rule};
 use crate::plan::fault::catalogue::later;
 use crate::plan::fault::{Fault, Problem};
-use crate::plan::raw::{Phase, Tls, Topology, VerifyMode};
+use crate::plan::raw::{Condition, CutoverMode, Tls, Topology, VerifyMode};
 use crate::plan::text::Path;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { reads: &["migration"], check: incremental },
     Rule { reads: &["verify.mode"], check: verify },
+    Rule { reads: &["stop.any", "stop.all"], check: comparisons },
+    Rule { reads: &["cutover.mode"], check: cutover },
     Rule { reads: &[], check: blocks },
     Rule { reads: &["source.url"], check: source_tls },
     Rule { reads: &["destination.url"], check: destination_tls },
@@ -19,10 +21,8 @@ pub(super) const RULES: &[Rule] = &[
 /// A block that is not executed, and whether the plan has it.
 type Block = (&'static str, &'static Fault, fn(&Checking<'_>) -> bool);
 
-const BLOCKS: [Block; 6] = [
-    ("stop", &later::LATER_STOP, |checking| checking.raw.stop.is_some()),
+const BLOCKS: [Block; 4] = [
     ("windows", &later::LATER_WINDOWS, |checking| checking.raw.windows.is_some()),
-    ("cutover", &later::LATER_CUTOVER, |checking| checking.raw.cutover.is_some()),
     ("hooks", &later::LATER_HOOKS, |checking| checking.raw.hooks.as_ref().is_some_and(|hooks| !hooks.is_empty())),
     ("source.rdb", &later::LATER_RDB, |checking| checking.raw.source.rdb.is_some()),
     ("cleanup.accounts", &later::LATER_ACCOUNTS, |checking| {
@@ -46,13 +46,36 @@ fn blocks(checking: &mut Checking<'_>) {
     }
 }
 
-fn incremental(checking: &mut Checking<'_>) {
-    let Some(index) = checking.raw.migration.iter().position(|phase| *phase == Phase::Incremental) else { return };
-    let path = format!("migration[{index}]");
-    let message = "`incremental` is valid, but this version does not execute it yet";
-    let problem = checking
-        .problem(&later::LATER_INCREMENTAL, &path, message, "not executed by this version")
-        .help("write `migration: [full]`, and stop the writers before the copy");
+/// A condition that needs a comparison.
+fn comparisons(checking: &mut Checking<'_>) {
+    let Some(stop) = &checking.raw.stop else { return };
+    let mut found = vec![];
+    for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
+        each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
+            if matches!(condition, Condition::Verify(_)) {
+                found.push(format!("{path}.verify"));
+            }
+        });
+    }
+    for path in found {
+        let problem = not_yet(&later::LATER_VERIFY, &path, checking.key(&path));
+        checking.report(problem.help("leave the condition out; `lag` and `source_idle` say when both sides are close"));
+    }
+}
+
+fn cutover(checking: &mut Checking<'_>) {
+    let Some(cutover) = &checking.raw.cutover else { return };
+    let problem = match cutover.mode {
+        CutoverMode::Auto => not_yet(&later::LATER_CUTOVER, "cutover.mode", checking.value("cutover.mode"))
+            .help("write `mode: manual`: the run then follows the source until you have moved the writers"),
+        CutoverMode::Manual => Problem::new(
+            &later::LATER_FENCE,
+            Path::parse("cutover"),
+            "this version holds at the cutover, and neither fences nor moves writers",
+        )
+        .label(checking.key("cutover"), "the run waits here")
+        .help("stop the writers yourself once `plan status` says that nothing is behind"),
+    };
     checking.report(problem);
 }
 

@@ -7,13 +7,14 @@ use crate::plan::fault::catalogue::{keys, steps};
 use crate::plan::raw::{Condition, Fence, Moment, Phase, VerifyMode};
 use crate::plan::text::Path;
 use crate::step::OnConflict;
-use crate::unit::Period;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["migration"], check: phases },
     Rule { reads: &["migration"], check: needs_incremental },
     Rule { reads: &["stop.any", "stop.all"], check: stop_form },
     Rule { reads: &["stop.any", "stop.all", "stop.deadline"], check: deadline },
+    Rule { reads: &["stop.any", "stop.all"], check: never },
+    Rule { reads: &["stop.any", "stop.all"], check: same_condition },
     Rule { reads: &["windows.timezone"], check: timezone },
     Rule { reads: &["migration", "verify", "hooks"], check: hooks },
     Rule { reads: &["cleanup.accounts"], check: accounts },
@@ -123,7 +124,12 @@ fn deadline(checking: &mut Checking<'_>) {
     let Some(deadline) = &stop.deadline else { return };
     let mut held = vec![];
     for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
-        holds(list.as_deref().unwrap_or_default(), name, &mut held);
+        each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| match condition {
+            Condition::Lag(lag) => held.push((format!("{path}.lag.for"), lag.held_for)),
+            Condition::SourceIdle(idle) => held.push((format!("{path}.source_idle.for"), idle.held_for)),
+            Condition::Duration(period) => held.push((format!("{path}.duration"), *period)),
+            _ => {}
+        });
     }
     for (path, period) in held.into_iter().filter(|(_, period)| *period > deadline.after) {
         let message = format!("the deadline of {} passes before `{path}: {period}` can be over", deadline.after);
@@ -134,15 +140,60 @@ fn deadline(checking: &mut Checking<'_>) {
     }
 }
 
-/// How long each condition must hold, and where it says so.
-fn holds(conditions: &[Condition], path: &str, held: &mut Vec<(String, Period)>) {
+/// Every condition of a list that is not a list itself, and where it stands.
+pub(super) fn each_condition<'a>(conditions: &'a [Condition], path: &str, see: &mut dyn FnMut(String, &'a Condition)) {
     for (index, condition) in conditions.iter().enumerate() {
         match condition {
-            Condition::Any(inner) => holds(inner, &format!("{path}[{index}].any"), held),
-            Condition::All(inner) => holds(inner, &format!("{path}[{index}].all"), held),
-            Condition::Lag(lag) => held.push((format!("{path}[{index}].lag.for"), lag.held_for)),
-            Condition::SourceIdle(idle) => held.push((format!("{path}[{index}].source_idle.for"), idle.held_for)),
-            Condition::Command(_) => {}
+            Condition::Any(inner) => each_condition(inner, &format!("{path}[{index}].any"), see),
+            Condition::All(inner) => each_condition(inner, &format!("{path}[{index}].all"), see),
+            _ => see(format!("{path}[{index}]"), condition),
+        }
+    }
+}
+
+fn never(checking: &mut Checking<'_>) {
+    let Some(stop) = &checking.raw.stop else { return };
+    let mut found = vec![];
+    for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
+        each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
+            if matches!(condition, Condition::Lag(lag) if lag.below.0.is_zero()) {
+                found.push(format!("{path}.lag.below"));
+            }
+        });
+    }
+    for path in found {
+        let problem = checking
+            .problem(&steps::NEVER_BELOW, &path, "no lag is below zero", "never true")
+            .help("write for example `below: 1s`");
+        checking.report(problem);
+    }
+}
+
+/// The same condition twice in one list.
+fn same_condition(checking: &mut Checking<'_>) {
+    let Some(stop) = &checking.raw.stop else { return };
+    let mut found = vec![];
+    for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
+        twice(list.as_deref().unwrap_or_default(), name, &mut found);
+    }
+    for (first, second) in found {
+        let problem = checking
+            .problem(&steps::SAME_CONDITION, &second, "the condition is in this list already", "again")
+            .label(checking.value(&first), "first here")
+            .help("delete one of the two");
+        checking.report(problem);
+    }
+}
+
+fn twice(conditions: &[Condition], path: &str, found: &mut Vec<(String, String)>) {
+    for (index, condition) in conditions.iter().enumerate() {
+        match condition {
+            Condition::Any(inner) => twice(inner, &format!("{path}[{index}].any"), found),
+            Condition::All(inner) => twice(inner, &format!("{path}[{index}].all"), found),
+            _ => {}
+        }
+        if let Some(first) = conditions.iter().take(index).position(|other| other == condition) {
+            found.push((format!("{path}[{first}]"), format!("{path}[{index}]")));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The formats of text in the schema: one row each.
 
-use crate::plan::raw::{Keep, Window};
+use crate::plan::raw::{At, Keep, Window};
 use crate::step::VersionRange;
 use crate::unit::{ByteRate, ByteSize, CountRate, Percent, Period};
 
@@ -27,7 +27,7 @@ fn size(number: u64) -> String {
     if number < 1 << 20 { format!("{number} MiB") } else { ByteSize(number).to_string() }
 }
 
-pub(super) const FORMATS: [Format; 8] = [
+pub(super) const FORMATS: [Format; 9] = [
     Format {
         name: "period",
         noun: "a duration",
@@ -75,6 +75,13 @@ pub(super) const FORMATS: [Format; 8] = [
         noun: "a range of versions",
         examples: "`>=2.8, <6` or `7.2`",
         accepts: parses::<VersionRange>,
+        with_unit: None,
+    },
+    Format {
+        name: "moment",
+        noun: "a moment",
+        examples: "`2026-12-01T02:00:00+01:00`",
+        accepts: parses::<At>,
         with_unit: None,
     },
     Format {

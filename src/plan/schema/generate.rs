@@ -85,7 +85,20 @@ mod tests {
             .map(|(name, _)| name)
             .collect();
         // The one key of an enum's form is described by the form around it.
-        let forms = ["sentinel", "env", "file", "command", "sample", "any", "all", "lag", "source_idle"];
+        let forms = [
+            "sentinel",
+            "env",
+            "file",
+            "command",
+            "sample",
+            "any",
+            "all",
+            "lag",
+            "source_idle",
+            "duration",
+            "at",
+            "verify",
+        ];
         let wrong: Vec<_> = missing.into_iter().filter(|name| !forms.contains(&name.as_str())).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
     }

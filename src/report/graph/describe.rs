@@ -2,8 +2,9 @@
 
 use crate::report::text::Clean;
 use crate::step::{
-    BufferWork, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, FullWork, IncrementalWork, KeyPattern,
-    Limits, OnConflict, OnUnsupported, PrecheckWork, Selection, SourceExpect, Step, Work,
+    BufferWork, CleanupWork, Condition, DbRule, DbSource, DeadlineEnd, DestinationExpect, Endpoint, FullWork,
+    IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, PrecheckWork, Selection, SourceExpect, Step,
+    WhenMet, Work,
 };
 
 /// A step in words.
@@ -51,9 +52,37 @@ fn precheck(work: &PrecheckWork) -> Description {
 
 fn incremental(work: &IncrementalWork) -> Description {
     let mut facts = keys(&work.selection);
+    conditions(&work.stop, 0, &mut facts);
+    if let Some(deadline) = work.deadline {
+        let then = match deadline.then {
+            DeadlineEnd::Hold => "follows on until an operator decides",
+            DeadlineEnd::Fail => "fails",
+        };
+        facts.push(("deadline", format!("after {}, then the run {then}", deadline.after)));
+    }
+    let then = match work.then {
+        WhenMet::Drain => "applies what the source has written by then, and ends",
+        WhenMet::Hold => "follows on until an operator cuts over",
+    };
+    facts.push(("then", then.to_owned()));
     facts.push(("on unsupported", on_unsupported(work.on_unsupported).to_owned()));
     facts.extend(limits(&work.limits));
-    Description { does: "applies what the source writes from the dump on", facts, not_known: &["how long it takes"] }
+    Description {
+        does: "applies what the source writes from the dump on, in order, each command exactly once",
+        facts,
+        not_known: &["when the stop condition is met", "which commands the source's clients use"],
+    }
+}
+
+/// One line a condition, lists with what is in them indented below.
+fn conditions(condition: &Condition, depth: usize, facts: &mut Vec<(&'static str, String)>) {
+    let name = if depth == 0 { "until" } else { "" };
+    facts.push((name, format!("{}{condition}", "  ".repeat(depth))));
+    if let Condition::Any(inner) | Condition::All(inner) = condition {
+        for condition in inner {
+            conditions(condition, depth + 1, facts);
+        }
+    }
 }
 
 fn full(work: &FullWork) -> Description {

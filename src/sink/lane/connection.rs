@@ -120,6 +120,22 @@ impl Connection {
         }
     }
 
+    /// Reads the reply to SCAN: the next cursor and the keys.
+    pub(super) async fn scanned(&mut self) -> Result<(Vec<u8>, Vec<Vec<u8>>), Broken> {
+        match self.head().await? {
+            Head::Array(Some(2)) => {}
+            Head::Error(error) => return Err(Broken::Refused(text(error))),
+            _ => return Err(Broken::Protocol),
+        }
+        let cursor = self.bulk().await?.ok_or(Broken::Protocol)?;
+        let Head::Array(Some(count)) = self.head().await? else { return Err(Broken::Protocol) };
+        let mut keys = vec![];
+        for _ in 0..count {
+            keys.push(self.bulk().await?.ok_or(Broken::Protocol)?);
+        }
+        Ok((cursor, keys))
+    }
+
     /// Reads the replies to `MULTI`, `count` commands and `EXEC`.
     pub(super) async fn executed(&mut self, count: u32) -> Result<Executed, Broken> {
         self.line().await?;

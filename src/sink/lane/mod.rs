@@ -7,6 +7,7 @@
 
 mod big;
 mod connection;
+mod erase;
 mod fault;
 mod part;
 mod probe;

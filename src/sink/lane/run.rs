@@ -118,6 +118,7 @@ impl Lane {
             match job {
                 Job::Batch(batch) => self.write(batch).await?,
                 Job::Big(entry) => self.write_big(*entry).await?,
+                Job::Erase(erase) => self.erase(&erase).await?,
             }
         }
         self.settle_pending().await

@@ -124,7 +124,12 @@ impl Lane {
     }
 
     /// Carries out so many commands in a transaction of their own if the token is ours. For a connection without a guard.
-    async fn guarded(&self, connection: &mut Connection, commands: &[u8], count: u32) -> Result<Executed, Trouble> {
+    pub(super) async fn guarded(
+        &self,
+        connection: &mut Connection,
+        commands: &[u8],
+        count: u32,
+    ) -> Result<Executed, Trouble> {
         let token_key = self.setup.keys.token.as_bytes();
         let mut out = vec![];
         resp::command(&mut out, &[b"WATCH", token_key]);

@@ -41,4 +41,10 @@ rows! {
     EMPTY_AND_CONFLICT = "P413", Warning, "an expectation contradicts what conflicts mean",
         "The destination is expected to be empty, and yet `on_conflict` says what to do with keys that exist. The run refuses to start when there are \
          any, so `on_conflict` never acts. Keep the one that is meant.";
+    NEVER_BELOW = "P414", Error, "a bound that nothing can stay below",
+        "A lag is never negative, so `below: 0s` can never hold, and neither can a list of `all` with it. A destination that has applied \
+         everything has a lag of zero; `below: 1s` is met then.";
+    SAME_CONDITION = "P415", Warning, "the same condition twice",
+        "A list of conditions names the same one twice. That changes nothing, but one of them was probably meant to be something else. Delete one \
+         of the two.";
 }

@@ -1,78 +1,81 @@
-//! Receiving the dump into the spool. Never waits for the destination, only for the spool's bound.
+//! Receiving a dump.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{pace::Pace, tally::Signal};
+use super::{BUFFERS, DumpPlace, IntakeSetup, Told};
 use crate::{
     engine::{ending::Ending, servers},
     source::{Link, Waiting, WaitingFor},
-    step::{Endpoint, Limits},
-    store::spool::{Level, MAX_FRAME, SpoolError, SpoolWriter},
-    unit::{ByteSize, Secret, UnixMillis},
+    store::spool::{MAX_FRAME, SpoolError, SpoolWriter},
+    unit::{ByteSize, Offset, ReplId, UnixMillis},
 };
 
-/// Buffers between the socket and the disk: a disk that stalls for a moment does not stall the socket.
-const BUFFERS: usize = 8;
 /// The size of a segment: what is confirmed is removed in such pieces.
 const SEGMENT: u64 = 64 << 20;
 
-/// What receiving needs.
-pub(super) struct Receive {
-    pub(super) source: Endpoint,
-    pub(super) secret: Option<Secret>,
-    pub(super) limits: Limits,
-    pub(super) folder: PathBuf,
-    pub(super) tag: u64,
-    pub(super) level: Level,
-    /// Whether segments are removed while receiving goes on, so that waiting for room makes sense.
-    pub(super) drains: bool,
+/// A dump that is whole in its spool.
+pub(super) struct Received {
+    pub(super) length: u64,
+    /// The connection that brought it; the stream follows on it.
+    pub(super) link: Link,
+    /// Where the stream begins.
+    pub(super) history: Option<(ReplId, Offset)>,
 }
 
-/// Receives a whole dump; answers its length.
-pub(super) async fn receive(receive: Receive, signals: Sender<Signal>) -> Result<u64, Ending> {
-    let level = receive.level.clone();
-    let received = receive_whole(receive, &signals).await;
-    level.end();
+/// Receives a whole dump.
+pub(super) async fn receive(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Received, Ending> {
+    let received = receive_whole(setup, tell).await;
+    setup.dump.level.end();
     received
 }
 
-async fn receive_whole(receive: Receive, signals: &Sender<Signal>) -> Result<u64, Ending> {
-    let mut control = servers::connect(&receive.source, receive.secret.as_ref()).await?;
-    let facts = crate::source::survey(&mut control).await.map_err(Ending::from)?;
-    drop(control);
-    let mut link = Link::open(&receive.source, receive.secret.as_ref(), &facts).await?;
+async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Received, Ending> {
+    let mut link = open(setup).await?;
     let header = link
         .request_dump(|waiting: Waiting| {
-            let _ = signals.try_send(Signal::Waiting(said(waiting)));
+            let _ = tell.try_send(Told::Waiting(said(waiting)));
         })
         .await?;
-    let _ = signals.send(Signal::Header { replid: header.replid, offset: header.offset, length: header.length }).await;
+    let history = header.replid.zip(header.offset);
+    if history.is_none() && setup.stream.is_some() {
+        return Err(Ending::failed(
+            "The source knows only SYNC, whose stream cannot be resumed after a break. Give this host PSYNC (it may be \
+             renamed there), or migrate with `migration: [full]` while nobody writes.",
+        ));
+    }
+    let told = Told::Header { replid: header.replid, offset: header.offset, length: header.length };
+    let _ = tell.send(told).await;
 
+    let place = &setup.dump;
     let (full, to_write) = bounded::<Vec<u8>>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
-    let writer = SpoolWriter::create(&receive.folder, receive.tag, 0, SEGMENT, receive.level.clone())?;
+    let writer = SpoolWriter::create(&place.folder, place.tag, 0, SEGMENT, place.level.clone())?;
     let writing = async_std::task::spawn_blocking(move || write_all(writer, &to_write, &empty));
-    let filling = fill(&mut link, &receive, &full, &to_fill).await;
+    let filling = fill(&mut link, setup, &full, &to_fill).await;
     drop(full);
     let written = writing.await;
     // A disk that failed is the cause when both failed: receiving stopped because nobody took its bytes.
     let length = written.map_err(Ending::from)?;
     filling?;
-    Ok(length)
+    Ok(Received { length, link, history })
+}
+
+/// Opens a replication connection.
+pub(super) async fn open(setup: &IntakeSetup) -> Result<Link, Ending> {
+    let mut control = servers::connect(&setup.source, setup.secret.as_ref()).await?;
+    let facts = crate::source::survey(&mut control).await?;
+    drop(control);
+    Ok(Link::open(&setup.source, setup.secret.as_ref(), &facts).await?)
 }
 
 async fn fill(
     link: &mut Link,
-    receive: &Receive,
+    setup: &IntakeSetup,
     full: &Sender<Vec<u8>>,
     to_fill: &Receiver<Vec<u8>>,
 ) -> Result<(), Ending> {
-    let mut pace = receive.limits.bandwidth.map(|rate| Pace::new(rate.0, Instant::now()));
     loop {
         let mut buffer = to_fill.try_recv().unwrap_or_default();
         buffer.resize(MAX_FRAME, 0);
@@ -94,24 +97,21 @@ async fn fill(
         if full.send(buffer).await.is_err() {
             return Ok(()); // The writer tells why it stopped.
         }
-        if let Some(pace) = &mut pace {
-            async_std::task::sleep(pace.take(filled as u64, Instant::now())).await;
-        }
-        room(receive).await?;
+        async_std::task::sleep(setup.bandwidth.take(filled as u64)).await;
+        room(&setup.dump, setup.spool).await?;
     }
 }
 
 /// Waits while the spool is at its bound and is being drained; fails where it is not.
-async fn room(receive: &Receive) -> Result<(), Ending> {
-    let bound = receive.limits.spool;
-    while receive.level.held() >= bound.0 {
-        if !receive.drains {
+async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
+    while place.level.held() >= bound.0 {
+        if !place.drains {
             return Err(Ending::failed(format!(
                 "The spool holds {}, the bound of the plan's `limits.spool`, and the dump goes on. It cannot be removed \
                  while it is received, because it says which keys this run wrote, and the destination was not empty or \
                  `on_conflict` is not `fail`. Raise `limits.spool` and apply again under another name, or empty the \
                  destination.",
-                ByteSize(receive.level.held()),
+                ByteSize(place.level.held()),
             )));
         }
         async_std::task::sleep(Duration::from_millis(50)).await;

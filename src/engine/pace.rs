@@ -1,28 +1,70 @@
 //! Not faster than so much a second.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// A token bucket of one second's depth: what was not used within the last second is lost.
 #[derive(Debug)]
-pub(super) struct Pace {
+struct Pace {
     per_second: f64,
     /// When all that was taken so far is paid for.
     paid_at: Instant,
 }
 
 impl Pace {
-    pub(super) fn new(per_second: u64, now: Instant) -> Self {
+    fn new(per_second: u64, now: Instant) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
         Self { per_second: per_second.max(1) as f64, paid_at: now }
     }
 
     /// Takes `amount` and answers how long to wait before going on.
-    pub(super) fn take(&mut self, amount: u64, now: Instant) -> Duration {
+    fn take(&mut self, amount: u64, now: Instant) -> Duration {
         let earliest = now.checked_sub(Duration::from_secs(1)).unwrap_or(now);
         #[expect(clippy::cast_precision_loss, reason = "an amount needs no more than 52 bits")]
         let cost = Duration::from_secs_f64((amount as f64 / self.per_second).min(3600.0));
         self.paid_at = self.paid_at.max(earliest) + cost;
         self.paid_at.saturating_duration_since(now)
+    }
+}
+
+/// A rate that may be changed while it is kept. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Throttle(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    rate: Option<u64>,
+    pace: Option<Pace>,
+}
+
+impl Throttle {
+    /// So much a second; `None` is unlimited.
+    pub(super) fn new(rate: Option<u64>) -> Self {
+        let throttle = Self::default();
+        throttle.set(rate);
+        throttle
+    }
+
+    /// Changes the rate from now on.
+    pub(super) fn set(&self, rate: Option<u64>) {
+        let pace = rate.map(|rate| Pace::new(rate, Instant::now()));
+        *self.lock() = State { rate, pace };
+    }
+
+    /// The rate.
+    pub(super) fn rate(&self) -> Option<u64> {
+        self.lock().rate
+    }
+
+    /// Takes `amount` and answers how long to wait before going on.
+    pub(super) fn take(&self, amount: u64) -> Duration {
+        self.lock().pace.as_mut().map_or(Duration::ZERO, |pace| pace.take(amount, Instant::now()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,0 +1,64 @@
+//! What runs beside a step's loop and sends it signals: time, the heartbeat, the wish to stop.
+
+use std::time::Duration;
+
+use async_channel::Sender;
+use async_std::task::{JoinHandle, sleep, spawn};
+
+use super::{run::Run, servers};
+use crate::{
+    net::Control,
+    sink::{Lease, LeaseFault},
+};
+
+/// How often the heartbeat is renewed; it lasts for three of these.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Sends a signal every so often.
+pub(super) fn ticks<S: Send + 'static>(signals: Sender<S>, every: Duration, tick: fn() -> S) -> JoinHandle<()> {
+    spawn(async move {
+        while signals.send(tick()).await.is_ok() {
+            sleep(every).await;
+        }
+    })
+}
+
+/// Sends a signal when somebody asks for a stop.
+pub(super) fn stop<S: Send + 'static>(run: &Run, signals: Sender<S>, stopped: fn() -> S) -> JoinHandle<()> {
+    let stop = run.request.stop.clone();
+    spawn(async move {
+        // Nothing is ever sent: the channel is closed when a stop is asked for.
+        while stop.recv().await.is_ok() {}
+        let _ = signals.send(stopped()).await;
+    })
+}
+
+/// Keeps the lease; sends a signal when it is lost.
+pub(super) fn heartbeat<S: Send + 'static>(
+    run: &Run,
+    lease: Lease,
+    signals: Sender<S>,
+    lost: fn(LeaseFault) -> S,
+) -> JoinHandle<()> {
+    let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
+    spawn(async move {
+        let mut control: Option<Control> = None;
+        while !signals.is_closed() {
+            if control.is_none() {
+                control = servers::connect(&endpoint, secret.as_ref()).await.ok();
+            }
+            if let Some(open) = &mut control {
+                match lease.renew(open).await {
+                    Ok(()) => {}
+                    // The lanes find out by themselves whether the destination is there.
+                    Err(LeaseFault::Control(_)) => control = None,
+                    Err(fault) => {
+                        let _ = signals.send(lost(fault)).await;
+                        return;
+                    }
+                }
+            }
+            sleep(HEARTBEAT_EVERY).await;
+        }
+    })
+}

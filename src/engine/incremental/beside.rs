@@ -1,0 +1,125 @@
+//! What runs beside the loop of following: the thread that feeds, the lane that writes, the clock, the heartbeat, and the
+//! questions to the source.
+
+use std::time::Duration;
+
+use async_channel::{Receiver, bounded};
+
+use super::{
+    feed::{Feed, Outlet, OutletParts, feed},
+    follow::Signal,
+    gate::Gate,
+    gauge::Gauge,
+    poll::poll,
+    setup::There,
+};
+use crate::{
+    engine::{background, intake::StreamState, run::Run, servers},
+    resp::{CommandReader, Limits},
+    sink::{Lane, LaneReport, LaneSetup, Lease, Part, Translator, Turns, Window},
+    step::{IncrementalWork, OnConflict},
+    store::spool::{Level, SpoolReader},
+};
+
+/// Bytes that may be queued for or unconfirmed by the destination.
+const WINDOW: u64 = 16 << 20;
+/// Batches the lane has in hand beside the one it works on.
+const JOBS_AHEAD: usize = 2;
+/// How long a destination may be unreachable or refuse before the run stops.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a run that ends waits for the replies to what its lane has sent.
+const LANE_ENDS: Duration = Duration::from_secs(5);
+/// How often the loop looks at the conditions.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What runs beside the loop.
+pub(super) struct Beside {
+    pub(super) signals: Receiver<Signal>,
+    pub(super) reports: Receiver<LaneReport>,
+    pub(super) gate: Gate,
+    level: Level,
+    window: Window,
+    background: Vec<async_std::task::JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Starts it. `source_ahead` is the source's clock minus ours, in milliseconds.
+    pub(super) fn start(
+        run: &Run,
+        work: &IncrementalWork,
+        (there, lease): (&There, &Lease),
+        (state, gauge): (&StreamState, &Gauge),
+        source_ahead: i64,
+    ) -> Self {
+        let (signals_in, signals) = bounded(4096);
+        let (reports_in, reports) = bounded(4096);
+        let (jobs_in, jobs) = bounded(JOBS_AHEAD);
+        let place = run.stream(there.record.generation);
+        let (level, gate, window) = (state.spool(), Gate::open(), Window::new(WINDOW));
+        let at = there.checkpoint;
+        let mut background = vec![];
+
+        let setup = LaneSetup {
+            part: Part::Stream,
+            access: servers::access(&run.request.graph, &run.request.passwords),
+            destination: there.destination.clone(),
+            keys: run.keys.clone(),
+            token: lease.token.clone(),
+            on_conflict: OnConflict::Replace,
+            clock_ahead: 0,
+            spool: place.folder.clone(),
+            spool_tag: place.tag,
+            level: level.clone(),
+            turns: Turns::new(),
+            patience: PATIENCE,
+        };
+        let lane = Lane::new(setup, jobs, reports_in, window.clone());
+        let told = signals_in.clone();
+        background.push(async_std::task::spawn(async move {
+            let ended = lane.run().await;
+            let _ = told.send(Signal::LaneEnded(ended)).await;
+        }));
+
+        let to = OutletParts {
+            jobs: jobs_in,
+            signals: signals_in.clone(),
+            window: window.clone(),
+            gate: gate.clone(),
+            writes: run.writes.clone(),
+            gauge: gauge.clone(),
+            state: state.clone(),
+            on_unsupported: work.on_unsupported,
+        };
+        let feeding = Feed {
+            reader: SpoolReader::new(&place.folder, place.tag, at.offset.0, level.clone()),
+            commands: CommandReader::starting_at(at.offset.0, Limits::default()),
+            translator: Translator::new(there.translator(work, &run.keys)),
+            outlet: Outlet::new(at, there.restore(lease), to),
+            source_ahead,
+        };
+        background.push(async_std::task::spawn_blocking(move || feed(feeding)));
+        background.push(background::ticks(signals_in.clone(), TICK, || Signal::Tick));
+        background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
+        background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
+        background.push(poll(run, signals_in));
+        Self { signals, reports, gate, level, window, background }
+    }
+
+    /// Ends it, and hears the lane out: what it has sent is told by its replies.
+    pub(super) async fn end(self, mut hear: impl FnMut(LaneReport)) {
+        self.gate.remove();
+        self.level.end();
+        self.window.close();
+        self.signals.close();
+        let hearing = async {
+            // Ends with the lane.
+            while let Ok(report) = self.reports.recv().await {
+                hear(report);
+            }
+        };
+        let _ = async_std::future::timeout(LANE_ENDS, hearing).await;
+        for task in self.background {
+            let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
+        }
+    }
+}

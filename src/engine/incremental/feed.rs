@@ -1,0 +1,245 @@
+//! Reading the stream from its spool, translating it, and handing batches to the lane: a thread of its own, since it
+//! computes and blocks.
+
+use std::time::Duration;
+
+use async_channel::Sender;
+
+use super::{
+    follow::Signal,
+    gate::Gate,
+    gauge::{Counts, Gauge},
+};
+use crate::{
+    engine::{ending::Ending, intake::StreamState, pace::Throttle},
+    resp::{CommandReader, RespError},
+    sink::{Batch, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
+    step::{KeyFailure, OnUnsupported},
+    store::spool::{SpoolError, SpoolReader},
+    unit::{Db, Offset, ReplId, UnixMillis},
+};
+
+/// Bytes at which a batch is full.
+const BATCH_BYTES: usize = 256 << 10;
+/// Commands at which a batch is full: more would keep other clients of the destination waiting.
+const BATCH_COMMANDS: u32 = 2000;
+/// Batches a second when commands are limited, so that the limit does not come in bursts.
+const BATCHES_A_SECOND: u64 = 10;
+/// How long a limit is waited for before looking whether it still holds.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What feeding needs.
+pub(super) struct Feed {
+    pub(super) reader: SpoolReader,
+    pub(super) commands: CommandReader,
+    pub(super) translator: Translator,
+    pub(super) outlet: Outlet,
+    /// The source's clock minus ours, in milliseconds.
+    pub(super) source_ahead: i64,
+}
+
+/// Where batches go.
+pub(super) struct Outlet {
+    to: OutletParts,
+    /// The id to write where the stream has none yet.
+    replid: ReplId,
+    restore: Restore,
+    out: Outgoing,
+    /// The end of the last command in `out`, outside transactions.
+    upto: Offset,
+    /// The end of what was handed to the lane.
+    sent: Offset,
+    /// Receipt of the last command that writes.
+    wrote: Option<UnixMillis>,
+}
+
+/// What puts the run record back after a flush.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Restore {
+    /// Commands, in database 0.
+    pub(super) bytes: Vec<u8>,
+    /// How many.
+    pub(super) commands: u32,
+}
+
+/// Why feeding ends.
+enum Fault {
+    Ending(Ending),
+    /// Nobody takes batches any more.
+    Gone,
+}
+
+impl From<SpoolError> for Fault {
+    fn from(error: SpoolError) -> Self {
+        Self::Ending(error.into())
+    }
+}
+
+impl From<RespError> for Fault {
+    fn from(error: RespError) -> Self {
+        Self::Ending(damaged(&error.to_string()))
+    }
+}
+
+/// Feeds until the spool ends or nobody takes batches any more.
+pub(super) fn feed(mut feeding: Feed) {
+    if let Err(Fault::Ending(ending)) = feeding.run() {
+        let _ = feeding.outlet.to.signals.send_blocking(Signal::Fed(ending));
+    }
+}
+
+impl Feed {
+    fn run(&mut self) -> Result<(), Fault> {
+        let Self { reader, commands, translator, outlet, source_ahead } = self;
+        loop {
+            if reader.is_level() && !translator.in_transaction() {
+                let more = (commands.pending() > 0).then(|| reader.received_at());
+                outlet.flush(more, translator)?;
+            }
+            let received_at = match reader.read()? {
+                None => return Ok(()),
+                Some(bytes) => {
+                    commands.feed(bytes);
+                    reader.received_at()
+                }
+            };
+            outlet.to.gauge.building(received_at);
+            let at = UnixMillis(received_at.0.saturating_add(*source_ahead));
+            while let Some(command) = commands.next()? {
+                let end = Offset(command.end());
+                let taken = translator.take(&command, at, &mut outlet.out);
+                outlet.took(taken, (end, received_at), translator)?;
+            }
+            outlet.to.gauge.read(outlet.upto, outlet.wrote);
+        }
+    }
+}
+
+impl Outlet {
+    pub(super) fn new(at: Checkpoint, restore: Restore, to: OutletParts) -> Self {
+        let (replid, upto) = (at.replid, at.offset);
+        Self { to, replid, restore, out: Outgoing::default(), upto, sent: upto, wrote: None }
+    }
+
+    fn took(
+        &mut self,
+        taken: Taken,
+        (end, received_at): (Offset, UnixMillis),
+        translator: &Translator,
+    ) -> Result<(), Fault> {
+        if std::mem::take(&mut self.out.data) {
+            self.wrote = Some(received_at);
+        }
+        if !self.out.left.is_empty() {
+            self.tell_left()?;
+        }
+        match taken {
+            Taken::Done => {}
+            Taken::Erase(erase) => {
+                self.flush(Some(received_at), translator)?;
+                self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
+            }
+            Taken::Damaged(what) => return Err(Fault::Ending(damaged(&what))),
+        }
+        if translator.in_transaction() {
+            return Ok(());
+        }
+        self.upto = end;
+        if self.out.bytes.len() >= BATCH_BYTES || self.out.commands >= self.most() {
+            self.flush(Some(received_at), translator)?;
+        }
+        Ok(())
+    }
+
+    /// The most commands of a batch.
+    fn most(&self) -> u32 {
+        let limit = |rate: u64| u32::try_from((rate / BATCHES_A_SECOND).max(1)).unwrap_or(BATCH_COMMANDS);
+        self.to.writes.rate().map_or(BATCH_COMMANDS, limit).min(BATCH_COMMANDS)
+    }
+
+    /// Tells what was not sent. With `on_unsupported: fail` nothing behind it is sent either.
+    fn tell_left(&mut self) -> Result<(), Fault> {
+        let left: Vec<KeyFailure> = std::mem::take(&mut self.out.left);
+        for failure in left {
+            let reason = failure.reason.clone();
+            let _ = self.to.signals.send_blocking(Signal::Left(failure));
+            if self.to.on_unsupported == OnUnsupported::Fail {
+                return Err(Fault::Ending(Ending::failed(format!(
+                    "At offset {} of the source's stream: {reason} Nothing from there on was applied. With \
+                     `on_unsupported: report` such commands are listed and left out.",
+                    self.upto
+                ))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what is collected. `more` is the receipt of what is read behind it, if there is something.
+    fn flush(&mut self, more: Option<UnixMillis>, translator: &Translator) -> Result<(), Fault> {
+        if self.upto <= self.sent {
+            return Ok(());
+        }
+        if self.out.wipes_record {
+            self.out.bytes.extend_from_slice(&self.restore.bytes);
+            self.out.commands += self.restore.commands;
+            self.out.reselect(Db(0));
+            translator.restore_scripts(&mut self.out);
+        }
+        let counts = Counts { commands: u64::from(self.out.commands), filtered: self.out.filtered };
+        let replid = self.to.state.received().map_or(self.replid, |(replid, _)| replid);
+        let checkpoint = Checkpoint { offset: self.upto, replid, db: translator.db() };
+        let batch = Batch {
+            charged: self.out.bytes.len() as u64,
+            bytes: std::mem::take(&mut self.out.bytes),
+            commands: self.out.commands,
+            mark: Mark { at: self.upto.0, elements: 0 },
+            checkpoint: Some(checkpoint),
+            ..Batch::default()
+        };
+        self.out.clear();
+        self.pace(batch.commands)?;
+        if !self.to.window.take(batch.charged) {
+            return Err(Fault::Gone);
+        }
+        self.to.gauge.read(self.upto, self.wrote);
+        self.to.gauge.sent(self.upto, more, counts);
+        self.sent = self.upto;
+        self.to.jobs.send_blocking(Job::Batch(batch)).map_err(|_| Fault::Gone)
+    }
+
+    /// Waits for the gate and for the rate. A rate that is changed meanwhile holds from then on.
+    fn pace(&self, commands: u32) -> Result<(), Fault> {
+        let rate = self.to.writes.rate();
+        let mut wait = self.to.writes.take(u64::from(commands));
+        loop {
+            if !self.to.gate.pass() {
+                return Err(Fault::Gone);
+            }
+            if wait.is_zero() || self.to.writes.rate() != rate {
+                return Ok(());
+            }
+            let step = wait.min(LOOK_AGAIN);
+            std::thread::sleep(step);
+            wait = wait.saturating_sub(step);
+        }
+    }
+}
+
+/// What an outlet is connected to.
+pub(super) struct OutletParts {
+    pub(super) jobs: Sender<Job>,
+    pub(super) signals: Sender<Signal>,
+    pub(super) window: Window,
+    pub(super) gate: Gate,
+    pub(super) writes: Throttle,
+    pub(super) gauge: Gauge,
+    pub(super) state: StreamState,
+    pub(super) on_unsupported: OnUnsupported,
+}
+
+fn damaged(what: &str) -> Ending {
+    Ending::failed(format!(
+        "The source's stream cannot be read on: {what}. Nothing from there on was applied. Find out what sent it (a proxy \
+         between this host and the source, or a source newer than this version), and apply again."
+    ))
+}

@@ -1,0 +1,152 @@
+//! How following stands, in figures.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{
+    gauge::{Ahead, Gauge},
+    stop::Reading,
+};
+use crate::{
+    engine::intake::{LinkState, StreamState},
+    source::SourceFacts,
+    step::{FollowProgress, Lag},
+    unit::{ByteSize, Offset, UnixMillis},
+};
+
+/// How far back the rates look.
+const RATE_OVER: Duration = Duration::from_secs(5);
+
+/// The figures of following.
+pub(super) struct Figures {
+    pub(super) gauge: Gauge,
+    state: StreamState,
+    ahead: Ahead,
+    facts: Option<SourceFacts>,
+    pub(super) failed: u64,
+    /// When this process began to follow.
+    begun: Instant,
+    /// When the run did.
+    began: UnixMillis,
+    samples: VecDeque<Sample>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    at: Duration,
+    commands: u64,
+    received: u64,
+    applied: u64,
+}
+
+impl Figures {
+    pub(super) fn new(gauge: Gauge, state: StreamState, began: UnixMillis) -> Self {
+        let (ahead, samples) = (Ahead::default(), VecDeque::new());
+        Self { gauge, state, ahead, facts: None, failed: 0, begun: Instant::now(), began, samples }
+    }
+
+    /// Takes in what the source says of itself.
+    pub(super) fn hear(&mut self, facts: SourceFacts) {
+        if let Some(offset) = facts.repl_offset {
+            self.ahead.say(offset, self.received(), UnixMillis::now());
+        }
+        self.facts = Some(facts);
+    }
+
+    /// Everything up to here is in the spool.
+    fn received(&self) -> Offset {
+        self.state.received().map(|(_, offset)| offset).unwrap_or_default()
+    }
+
+    /// How far behind; `None` while the source does not answer or is not connected.
+    pub(super) fn lag(&mut self, now: UnixMillis) -> Option<Lag> {
+        let received = self.received();
+        let up = self.state.link() != LinkState::Down;
+        let source = self.ahead.said().filter(|_| up && self.ahead.is_known(now))?;
+        let bytes = source.max(received).since(self.gauge.applied());
+        let waiting = self.gauge.behind(received, now).max(self.ahead.unreceived(received, now));
+        Some(Lag { bytes, seconds: waiting.as_secs_f64() })
+    }
+
+    /// What the stop conditions are judged by.
+    pub(super) fn reading(&mut self, cutover: bool) -> Reading {
+        let wall = UnixMillis::now();
+        let lag = self.lag(wall);
+        let idle = self.gauge.idle(self.received(), self.began, wall);
+        Reading {
+            now: self.begun.elapsed(),
+            wall,
+            followed: Duration::from_millis(u64::try_from(wall.0.saturating_sub(self.began.0)).unwrap_or(0)),
+            idle: idle.filter(|_| lag.is_some_and(|lag| lag.bytes == 0)),
+            lag: lag.map(|lag| Duration::from_secs_f64(lag.seconds)),
+            cutover,
+        }
+    }
+
+    /// The figures that are told and shown.
+    pub(super) fn progress(&mut self) -> FollowProgress {
+        let counts = self.gauge.counts();
+        let applied = self.gauge.applied();
+        let now = Sample {
+            at: self.begun.elapsed(),
+            commands: counts.commands,
+            received: self.received().0,
+            applied: applied.0,
+        };
+        self.sample(now);
+        let rate = |of: fn(&Sample) -> u64| self.rate(now, of);
+        FollowProgress {
+            replid: self.state.received().map(|(replid, _)| replid),
+            applied,
+            received: self.received(),
+            source: self.ahead.said(),
+            commands: counts.commands,
+            commands_per_second: rate(|sample| sample.commands),
+            bytes_per_second: rate(|sample| sample.received),
+            filtered: counts.filtered,
+            failed: self.failed,
+            spooled: ByteSize(self.state.spool().held()),
+            lag: self.lag(UnixMillis::now()),
+        }
+    }
+
+    /// Seconds until the source's backlog no longer reaches back to what was received, if the connection broke now or is
+    /// broken; `None` when nothing is written or the source does not tell.
+    pub(super) fn backlog_lasts(&self) -> Option<f64> {
+        let last = self.samples.back()?;
+        let size = self.facts.as_ref()?.info.repl_backlog_size()?.0;
+        let missing = self.ahead.said()?.since(self.received());
+        let rate = self.rate(*last, |sample| sample.received);
+        (rate > 0.0).then(|| as_f64(size.saturating_sub(missing)) / rate)
+    }
+
+    /// Seconds until the spool reaches `bound`; `None` when it does not grow.
+    pub(super) fn spool_lasts(&self, bound: ByteSize) -> Option<f64> {
+        let last = self.samples.back()?;
+        let growth = self.rate(*last, |sample| sample.received) - self.rate(*last, |sample| sample.applied);
+        let left = bound.0.saturating_sub(self.state.spool().held());
+        (growth > 0.0).then(|| as_f64(left) / growth)
+    }
+
+    fn sample(&mut self, now: Sample) {
+        self.samples.push_back(now);
+        while self.samples.len() > 2
+            && self.samples.get(1).is_some_and(|sample| now.at.saturating_sub(sample.at) >= RATE_OVER)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    fn rate(&self, now: Sample, of: fn(&Sample) -> u64) -> f64 {
+        let then = self.samples.front().copied().unwrap_or(now);
+        let seconds = now.at.saturating_sub(then.at).as_secs_f64();
+        if seconds > 0.0 { as_f64(of(&now).saturating_sub(of(&then))) / seconds } else { 0.0 }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn as_f64(number: u64) -> f64 {
+    number as f64
+}

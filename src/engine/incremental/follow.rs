@@ -1,0 +1,380 @@
+//! The loop of following.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+
+use super::{
+    beside::Beside,
+    figures::Figures,
+    gauge::Gauge,
+    setup::There,
+    stop::{Standing, StopWatch},
+};
+use crate::{
+    engine::{
+        ending::Ending,
+        full::claim,
+        intake::{self, DumpPlace, Intake, Told},
+        run::Run,
+        servers,
+        steering::Asked,
+        teller::Teller,
+    },
+    journal::Record,
+    net::Control,
+    sink::{LaneFault, LaneReport, Lease, LeaseFault},
+    source::SourceFacts,
+    step::{DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported, StepId, WhenMet},
+    store::spool::{Level, remove_before},
+    unit::{Offset, UnixMillis},
+};
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+/// How often what is applied is removed from the spool.
+const REMOVE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the parts of following tell its loop.
+#[derive(Debug)]
+pub(super) enum Signal {
+    /// Something happened while taking in.
+    Intake(Told),
+    /// The source said where it stands.
+    Source(Box<SourceFacts>),
+    /// A command was not sent.
+    Left(KeyFailure),
+    /// Feeding cannot go on.
+    Fed(Ending),
+    /// The lane tells.
+    Lane(LaneReport),
+    /// The lane ended.
+    LaneEnded(Result<(), LaneFault>),
+    /// The lease is lost.
+    Heartbeat(LeaseFault),
+    /// An operator asks for something.
+    Asked(Asked),
+    /// Time passed.
+    Tick,
+    /// Somebody asked for a stop.
+    Stop,
+}
+
+/// What following leaves for the next step.
+pub(in crate::engine) struct Followed {
+    /// The lease, which the run goes on to hold.
+    pub(in crate::engine) lease: Lease,
+    /// What was applied, in a sentence.
+    pub(in crate::engine) summary: String,
+}
+
+/// Follows the source until a stop condition is met and what it had written by then is applied.
+pub(in crate::engine) async fn incremental(
+    run: &mut Run,
+    work: &IncrementalWork,
+    (lease, mut intake): (Option<Lease>, Option<Intake>),
+    teller: &mut Teller<'_>,
+) -> Result<Followed, Ending> {
+    let graph = &run.request.graph;
+    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let lease = match lease {
+        Some(lease) => lease,
+        None => claim(run, &mut control).await?.0,
+    };
+    loop {
+        match with_lease(run, work, (&lease, intake.take()), &mut control, teller).await {
+            Ok(summary) => return Ok(Followed { lease, summary }),
+            Err(ending) if ending.is_again() => teller.notice(format!("{} It goes on from there.", ending.summary)),
+            Err(ending) => {
+                // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
+                let _ = lease.release(&mut control).await;
+                return Err(ending);
+            }
+        }
+    }
+}
+
+async fn with_lease(
+    run: &mut Run,
+    work: &IncrementalWork,
+    (lease, intake): (&Lease, Option<Intake>),
+    control: &mut Control,
+    teller: &mut Teller<'_>,
+) -> Result<String, Ending> {
+    let there = There::ask(control, lease).await?;
+    if run.journal.state().follow_began.is_none() {
+        run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
+    }
+    let graph = &run.request.graph;
+    let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
+    let source_ahead = servers::clock_ahead(&mut source).await?;
+    let intake = match intake {
+        Some(intake) => intake,
+        None => take_up(run, &there)?,
+    };
+    teller.tell(Event::FollowStarted { replid: Some(there.checkpoint.replid), offset: there.checkpoint.offset });
+    let mut follow = Follow::begin(run, work, (lease, &there), intake, source_ahead);
+    let outcome = follow.run(run, &mut source, teller).await;
+    follow.end(teller).await;
+    outcome
+}
+
+/// Goes on with a stream that an earlier process took in.
+fn take_up(run: &Run, there: &There) -> Result<Intake, Ending> {
+    let generation = there.record.generation;
+    let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation);
+    let replid = known.and_then(|dump| dump.replid).unwrap_or(there.checkpoint.replid);
+    let (folder, tag) = (run.spool(generation), run.spool_tag(generation));
+    let place = DumpPlace { folder, tag, level: Level::default(), drains: true };
+    intake::resume(run.intake(place, generation), replid, there.checkpoint.offset)
+}
+
+/// Following under way.
+pub(super) struct Follow {
+    pub(super) work: IncrementalWork,
+    pub(super) intake: Intake,
+    pub(super) beside: Beside,
+    pub(super) figures: Figures,
+    pub(super) watch: StopWatch,
+    pub(super) phase: Phase,
+    /// An operator said `plan cutover`; they wait for the answer.
+    pub(super) cutover: Vec<Asked>,
+    /// Why nothing moves, when it does not.
+    pub(super) waiting: Option<String>,
+    /// An operator said `plan pause`; they wait until nothing is under way.
+    pub(super) pausing: Vec<Asked>,
+    pub(super) paused: bool,
+    stream: std::path::PathBuf,
+    first_offset: Offset,
+    last_told: Instant,
+    last_removed: Instant,
+}
+
+/// What following is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No condition is met.
+    Following,
+    /// A condition is met; how far the source had come is not known yet.
+    Met(String),
+    /// What the source had written up to here is being applied.
+    Draining(Offset),
+    /// An operator is waited for.
+    Holding,
+}
+
+impl Follow {
+    fn begin(
+        run: &Run,
+        work: &IncrementalWork,
+        (lease, there): (&Lease, &There),
+        intake: Intake,
+        source_ahead: i64,
+    ) -> Self {
+        let gauge = Gauge::at(there.checkpoint.offset);
+        let beside = Beside::start(run, work, (there, lease), (&intake.state, &gauge), source_ahead);
+        let began = run.journal.state().follow_began.unwrap_or_else(UnixMillis::now);
+        let now = Instant::now();
+        Self {
+            work: work.clone(),
+            figures: Figures::new(gauge, intake.state.clone(), began),
+            watch: StopWatch::new(work.stop.clone(), work.deadline),
+            stream: run.stream(there.record.generation).folder,
+            first_offset: there.checkpoint.offset,
+            intake,
+            beside,
+            phase: Phase::Following,
+            cutover: vec![],
+            waiting: None,
+            pausing: vec![],
+            paused: false,
+            last_told: now,
+            last_removed: now,
+        }
+    }
+
+    /// Takes signals until what was asked for is applied or following cannot go on.
+    async fn run(&mut self, run: &mut Run, source: &mut Control, teller: &mut Teller<'_>) -> Result<String, Ending> {
+        let reports = self.beside.reports.clone().map(Signal::Lane);
+        let asked = run.asked.clone().map(Signal::Asked);
+        let told = self.intake.told.clone().map(Signal::Intake);
+        let rare = stream::select(told, asked);
+        let mut signals = Box::pin(stream::select(rare, stream::select(self.beside.signals.clone(), reports)));
+        while let Some(signal) = signals.next().await {
+            self.take(signal, run, teller)?;
+            if let Phase::Met(condition) = &self.phase
+                && let Some(offset) = offset_of(run, source).await
+            {
+                let condition = condition.clone();
+                self.phase = Phase::Draining(offset);
+                teller.tell(Event::StopMet { condition, offset });
+            }
+            if let Phase::Draining(offset) = self.phase
+                && self.figures.gauge.applied() >= offset
+            {
+                return Ok(self.drained(offset, teller));
+            }
+        }
+        Err(Ending::failed("Following ended without a reason."))
+    }
+
+    fn drained(&mut self, offset: Offset, teller: &mut Teller<'_>) -> String {
+        let progress = self.figures.progress();
+        let (applied, commands) = (progress.applied, progress.commands);
+        teller.tell(Event::Following { progress });
+        self.answer_cutover(offset);
+        format!("followed from offset {} to {applied}: {commands} commands applied", self.first_offset)
+    }
+
+    fn take(&mut self, signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        match signal {
+            Signal::Intake(told) => {
+                self.note_wait(&told);
+                intake::tell(told, StepId::Incremental, run, teller)?;
+            }
+            Signal::Source(facts) => self.figures.hear(*facts),
+            Signal::Left(failure) => {
+                self.figures.failed += 1;
+                teller.tell(Event::KeyFailed { failure });
+            }
+            Signal::Fed(ending) => return Err(ending),
+            Signal::Lane(report) => self.take_report(report, run, teller)?,
+            Signal::LaneEnded(Err(LaneFault::Forgot)) => {
+                return Err(Ending::again(LaneFault::Forgot.to_string()));
+            }
+            Signal::LaneEnded(ended) => {
+                ended?;
+                return Err(Ending::failed("The lane ended without a reason."));
+            }
+            Signal::Heartbeat(fault) => return Err(fault.into()),
+            Signal::Asked(asked) => self.asked(asked, run, teller)?,
+            Signal::Tick => self.tick(teller)?,
+            Signal::Stop => {
+                return Err(Ending::stopped(
+                    "Stopped while following. What is applied is noted at the destination: the same command goes on \
+                     right behind it.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn note_wait(&mut self, told: &Told) {
+        match told {
+            Told::LinkLost(reason) => self.waiting = Some(format!("the connection to the source is lost: {reason}")),
+            Told::Waiting(reason) => self.waiting = Some(reason.clone()),
+            Told::Following { .. } => self.waiting = None,
+            _ => {}
+        }
+    }
+
+    fn take_report(&mut self, report: LaneReport, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        match report {
+            LaneReport::Confirmed { mark, .. } => {
+                self.figures.gauge.confirmed(Offset(mark.at));
+                self.waiting.take_if(|reason| reason.starts_with(DESTINATION));
+            }
+            LaneReport::Failed(failure) | LaneReport::Conflict(failure) | LaneReport::Lossy(failure) => {
+                self.refused(failure, run, teller)?;
+            }
+            LaneReport::Unseen { commands } => teller.notice(format!(
+                "The destination carried out {commands} commands and the connection broke before it answered: whether one \
+                 of them was refused is not known."
+            )),
+            LaneReport::Waiting { reason } => {
+                self.waiting = Some(reason.clone());
+                teller.tell(Event::Waiting { step: StepId::Incremental, reason });
+            }
+            LaneReport::GoesOn => teller.notice("The destination takes writes again."),
+        }
+        Ok(())
+    }
+
+    /// The destination refused a command that the source had carried out. A script may have failed at the source too.
+    fn refused(&mut self, failure: KeyFailure, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        self.figures.failed += 1;
+        let fails = failure.kind != "script" && self.work.on_unsupported == OnUnsupported::Fail;
+        let KeyFailure { key, reason, .. } = failure.clone();
+        teller.tell(Event::KeyFailed { failure });
+        if !fails {
+            return Ok(());
+        }
+        if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
+            run.journal.append(&Record::KeyLeft { generation, key: key.clone() })?;
+        }
+        Err(Ending::failed(format!(
+            "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides differ \
+             there. Find out who else writes at the destination. Applied again, this run begins with a new full copy; \
+             with `on_unsupported: report` such answers are listed and the run goes on."
+        )))
+    }
+
+    fn tick(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        if self.last_removed.elapsed() >= REMOVE_EVERY {
+            self.last_removed = Instant::now();
+            let begin = remove_before(&self.stream, self.figures.gauge.applied().0)?;
+            self.intake.state.spool().drain(begin);
+        }
+        if self.last_told.elapsed() >= PROGRESS_EVERY {
+            self.last_told = Instant::now();
+            teller.tell(Event::Following { progress: self.figures.progress() });
+        }
+        self.answer_pause();
+        self.judge(teller)
+    }
+
+    /// Looks at the stop conditions.
+    fn judge(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let reading = self.figures.reading(!self.cutover.is_empty());
+        let standing = self.watch.read(&reading);
+        let waits = matches!(self.phase, Phase::Following | Phase::Holding);
+        match (standing, self.work.then) {
+            (Standing::Met(condition), WhenMet::Drain) if waits => self.phase = Phase::Met(condition),
+            (Standing::Met(condition), WhenMet::Hold) if self.phase == Phase::Following => {
+                self.phase = Phase::Holding;
+                teller.notice(format!(
+                    "The stop condition is met ({condition}). The source is followed on until an operator cuts over."
+                ));
+            }
+            (Standing::Late(DeadlineEnd::Fail), _) if self.phase == Phase::Following => {
+                return Err(Ending::failed(
+                    "The deadline passed before the stop condition was met. What is applied is noted at the destination; \
+                     applied again, the run goes on and fails again unless the condition is met at once.",
+                ));
+            }
+            (Standing::Late(DeadlineEnd::Hold), _) if self.phase == Phase::Following => {
+                self.phase = Phase::Holding;
+                teller.notice(
+                    "The deadline passed before the stop condition was met. The source is followed on until an operator \
+                     decides.",
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Ends everything that runs beside the loop.
+    async fn end(self, teller: &mut Teller<'_>) {
+        self.beside
+            .end(|report| {
+                if let LaneReport::Failed(failure) = report {
+                    teller.tell(Event::KeyFailed { failure });
+                }
+            })
+            .await;
+        self.intake.end().await;
+    }
+}
+
+/// How a lane's reason to wait begins.
+const DESTINATION: &str = "destination: ";
+
+/// Where the source stands now; `None` when it does not answer.
+async fn offset_of(run: &Run, source: &mut Control) -> Option<Offset> {
+    if let Ok(facts) = crate::source::survey(source).await {
+        return facts.repl_offset;
+    }
+    *source = servers::connect(&run.request.graph.source, run.request.passwords.source.as_ref()).await.ok()?;
+    crate::source::survey(source).await.ok()?.repl_offset
+}

@@ -1,0 +1,19 @@
+//! Following the source: the stream is read from its spool, translated, and applied in transactions that hold the
+//! checkpoint, until a stop condition is met.
+//!
+//! A thread reads and translates; one lane writes, since commands keep their order; the step's own loop takes signals one
+//! after another, decides, and tells. What is applied is what the checkpoint at the destination says, and nothing else:
+//! after a crash the stream goes on exactly behind it.
+
+mod beside;
+mod feed;
+mod figures;
+mod follow;
+mod gate;
+mod gauge;
+mod operator;
+mod poll;
+mod setup;
+mod stop;
+
+pub(super) use follow::incremental;

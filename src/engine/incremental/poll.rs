@@ -1,0 +1,39 @@
+//! Asking the source where it stands, once a second.
+
+use std::time::Duration;
+
+use async_channel::Sender;
+use async_std::task::{JoinHandle, sleep, spawn};
+
+use super::follow::Signal;
+use crate::{
+    engine::{run::Run, servers},
+    net::Control,
+    source::SourceFacts,
+};
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Asks for as long as somebody listens.
+pub(super) fn poll(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {
+    let (endpoint, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
+    spawn(async move {
+        let mut control: Option<Control> = None;
+        while !signals.is_closed() {
+            if control.is_none() {
+                control = servers::connect(&endpoint, secret.as_ref()).await.ok();
+            }
+            if let Some(open) = &mut control {
+                match open.info(Some("replication")).await {
+                    Ok(info) => {
+                        let facts = SourceFacts::of(crate::command::Info::parse(&info));
+                        let _ = signals.send(Signal::Source(Box::new(facts))).await;
+                    }
+                    Err(_) => control = None,
+                }
+            }
+            sleep(EVERY).await;
+        }
+    })
+}

@@ -1,0 +1,114 @@
+//! What following needs to know of both servers before it begins.
+
+use std::collections::{HashMap, HashSet};
+
+use redis::{Value, cmd};
+
+use super::feed::Restore;
+use crate::{
+    engine::{ending::Ending, servers},
+    net::{Control, ControlError},
+    sink::{Checkpoint, Destination, Lease, RecordKeys, RunRecord, TranslatorSetup},
+    step::IncrementalWork,
+    unit::Db,
+};
+
+/// What the destination says.
+pub(super) struct There {
+    pub(super) destination: Destination,
+    pub(super) record: RunRecord,
+    /// Where the stream goes on.
+    pub(super) checkpoint: Checkpoint,
+    /// Keys that the full copy left as they were.
+    left_alone: HashSet<Vec<u8>>,
+    known_commands: Option<HashSet<String>>,
+    scripts: HashMap<[u8; 20], Vec<u8>>,
+    occupied: Vec<Db>,
+}
+
+impl There {
+    /// Asks the destination. A record without a checkpoint is of a copy that is not done.
+    pub(super) async fn ask(control: &mut Control, lease: &Lease) -> Result<Self, Ending> {
+        let record = lease.record(control).await?;
+        let Some(checkpoint) = record.stream else {
+            return Err(Ending::anew("the destination holds no checkpoint of the source's stream"));
+        };
+        let keys = &lease.keys;
+        let left_alone: HashSet<Vec<u8>> = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
+        let mut occupied = record.occupied.clone();
+        if crate::sink::others_record(control, keys).await? {
+            occupied.push(Db(0));
+        }
+        Ok(Self {
+            destination: servers::destination(control, &keys.token).await?,
+            known_commands: known_commands(control).await?,
+            scripts: scripts(control, keys).await?,
+            record,
+            checkpoint,
+            left_alone,
+            occupied,
+        })
+    }
+
+    /// What the translator needs.
+    pub(super) fn translator(&self, work: &IncrementalWork, keys: &RecordKeys) -> TranslatorSetup {
+        TranslatorSetup {
+            selection: work.selection.clone(),
+            destination: self.destination.clone(),
+            keys: keys.clone(),
+            occupied: self.occupied.clone(),
+            left_alone: self.left_alone.clone(),
+            known_commands: self.known_commands.clone(),
+            scripts: self.scripts.clone(),
+            db: self.checkpoint.db,
+        }
+    }
+
+    /// What puts the run record back after a flush.
+    pub(super) fn restore(&self, lease: &Lease) -> Restore {
+        let mut restore = Restore::default();
+        crate::resp::command(&mut restore.bytes, &[b"SELECT", b"0"]);
+        restore.commands = 1;
+        for command in lease.record_commands(&RunRecord { stream: None, ..self.record.clone() }) {
+            restore.bytes.extend(command.get_packed_command());
+            restore.commands += 1;
+        }
+        restore
+    }
+}
+
+/// The names of the destination's commands, lower case; `None` where it does not tell.
+async fn known_commands(control: &mut Control) -> Result<Option<HashSet<String>>, ControlError> {
+    let rows = match control.command(&cmd("COMMAND")).await {
+        Ok(Value::Array(rows)) => rows,
+        Ok(_) => return Ok(None),
+        Err(error) if error.refusal().is_some() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let name = |row: Value| match row {
+        Value::Array(fields) => match fields.into_iter().next()? {
+            Value::BulkString(name) => Some(String::from_utf8_lossy(&name).to_ascii_lowercase()),
+            Value::SimpleString(name) => Some(name.to_ascii_lowercase()),
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(Some(rows.into_iter().filter_map(name).collect()))
+}
+
+/// The scripts that the run has met, by their SHA-1.
+async fn scripts(control: &mut Control, keys: &RecordKeys) -> Result<HashMap<[u8; 20], Vec<u8>>, ControlError> {
+    let found: HashMap<String, Vec<u8>> = control.query(cmd("HGETALL").arg(&keys.scripts)).await?;
+    Ok(found.into_iter().filter_map(|(sha, body)| Some((sha_of(&sha)?, body))).collect())
+}
+
+fn sha_of(text: &str) -> Option<[u8; 20]> {
+    let mut sha = [0; 20];
+    if text.len() != 40 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in sha.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(sha)
+}

@@ -1,0 +1,185 @@
+//! Taking in what the source sends: its dump, then its stream, each into its spool. Runs beside the steps from the first
+//! dump to the end of following, and never waits for the destination, only for the spool's bound.
+//!
+//! A connection that breaks during the stream is opened again and goes on behind the last byte received. Where the source
+//! cannot go on there, the intake says why and ends: what comes next is the run's to decide.
+
+mod dump;
+mod getack;
+mod state;
+mod stream;
+mod told;
+
+use async_channel::{Receiver, Sender, bounded};
+use async_std::task::JoinHandle;
+
+pub(super) use state::{LinkState, StreamState};
+pub(super) use told::Told;
+
+use super::{ending::Ending, pace::Throttle, run::Run, teller::Teller};
+use crate::{
+    journal::Record,
+    source::Link,
+    step::{Endpoint, Event, StepId},
+    store::spool::{Level, SpoolWriter, Stored, remove_all, stored},
+    unit::{ByteSize, Offset, ReplId, Secret},
+};
+
+/// Buffers between the socket and the disk: a disk that stalls for a moment does not stall the socket.
+const BUFFERS: usize = 8;
+
+/// What taking in needs.
+#[derive(Clone)]
+pub(super) struct IntakeSetup {
+    pub(super) source: Endpoint,
+    pub(super) secret: Option<Secret>,
+    pub(super) bandwidth: Throttle,
+    /// The bound on both spools together.
+    pub(super) spool: ByteSize,
+    pub(super) dump: DumpPlace,
+    /// Where the stream goes; `None` when the dump is all that is wanted.
+    pub(super) stream: Option<StreamPlace>,
+}
+
+/// Where a dump is spooled.
+#[derive(Clone)]
+pub(super) struct DumpPlace {
+    pub(super) folder: std::path::PathBuf,
+    pub(super) tag: u64,
+    pub(super) level: Level,
+    /// Whether segments are removed while receiving goes on, so that waiting for room makes sense.
+    pub(super) drains: bool,
+}
+
+/// Where a stream is spooled.
+#[derive(Clone)]
+pub(super) struct StreamPlace {
+    pub(super) folder: std::path::PathBuf,
+    pub(super) tag: u64,
+}
+
+/// Taking in under way.
+pub(super) struct Intake {
+    /// What happens, in order.
+    pub(super) told: Receiver<Told>,
+    /// How the stream stands.
+    pub(super) state: StreamState,
+    task: JoinHandle<()>,
+    writing: Receiver<()>,
+}
+
+impl Intake {
+    /// Requests a dump, and the stream behind it if it is wanted.
+    pub(super) fn of_dump(setup: IntakeSetup) -> Self {
+        let state = StreamState::new();
+        let (tell, told) = bounded(4096);
+        let (written, writing) = bounded(1);
+        let task = async_std::task::spawn({
+            let state = state.clone();
+            async move {
+                let received = dump::receive(&setup, &tell).await;
+                let next = match (&received, &setup.stream) {
+                    (Ok(dump), Some(place)) => dump.history.map(|history| (history, place.clone())),
+                    _ => None,
+                };
+                let (length, link) = match received {
+                    Ok(dump) => (Ok(dump.length), Some(dump.link)),
+                    Err(ending) => (Err(ending), None),
+                };
+                let _ = tell.send(Told::DumpReceived(length)).await;
+                if let Some(((replid, offset), place)) = next {
+                    state.begin(replid, offset);
+                    let writer =
+                        SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, state.level(offset));
+                    follow(setup, link, writer.map_err(Ending::from), (state, tell, written)).await;
+                }
+            }
+        });
+        Self { told, state, task, writing }
+    }
+
+    /// Goes on with a stream behind `offset` of history `replid`, which is where its spool ends; a spool that is not there
+    /// begins there.
+    pub(super) fn of_stream(
+        setup: IntakeSetup,
+        place: &StreamPlace,
+        replid: ReplId,
+        (begin, offset): (Offset, Offset),
+    ) -> Self {
+        let state = StreamState::new();
+        state.begin(replid, offset);
+        let (tell, told) = bounded(4096);
+        let (written, writing) = bounded(1);
+        let level = state.level_between(begin, offset);
+        let writer = match SpoolWriter::go_on(&place.folder, place.tag, stream::SEGMENT, level.clone()) {
+            Ok(Some(writer)) if writer.position() == offset.0 => Ok(writer),
+            Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, level),
+            Err(error) => Err(error),
+        };
+        let task =
+            async_std::task::spawn(follow(setup, None, writer.map_err(Ending::from), (state.clone(), tell, written)));
+        Self { told, state, task, writing }
+    }
+
+    /// Ends taking in; what was received is in the spool when this returns.
+    pub(super) async fn end(self) {
+        self.task.cancel().await;
+        // Ends when the thread that writes does.
+        let _ = self.writing.recv().await;
+        self.state.end();
+    }
+}
+
+/// Goes on with a stream so that everything behind `needed` comes: from where its spool ends, or, when that does not hold
+/// what is needed, from there.
+pub(super) fn resume(setup: IntakeSetup, replid: ReplId, needed: Offset) -> Result<Intake, Ending> {
+    let Some(place) = setup.stream.clone() else { return Err(Ending::failed("the stream has no spool")) };
+    let reaches = |stored: &Stored| (stored.begin..=stored.end).contains(&needed.0);
+    let span = if let Some(stored) = stored(&place.folder, place.tag)?.filter(reaches) {
+        (Offset(stored.begin), Offset(stored.end))
+    } else {
+        remove_all(&place.folder)?;
+        (needed, needed)
+    };
+    Ok(Intake::of_stream(setup, &place, replid, span))
+}
+
+/// Tells what happened while the stream is taken in, and notes it.
+pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    match told {
+        Told::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
+        Told::Following { replid, offset } => {
+            let dump = run.journal.state().dump.as_ref();
+            if let Some(generation) = dump.filter(|dump| dump.replid != Some(replid)).map(|dump| dump.generation) {
+                run.journal.append(&Record::Renamed { generation, replid })?;
+            }
+            teller.tell(Event::LinkRestored { replid: Some(replid), offset });
+        }
+        Told::LinkLost(reason) => teller.tell(Event::LinkLost { reason }),
+        Told::Holding(true) => teller.tell(Event::Waiting {
+            step,
+            reason: format!(
+                "the spool holds {}, the bound of `limits.spool`: the source is not read until there is room",
+                run.spool_bound()
+            ),
+        }),
+        Told::Holding(false) => teller.notice("There is room in the spool again: the source is read on."),
+        Told::Gap(gap) => return Err(Ending::anew(gap.to_string())),
+        Told::Failed(ending) => return Err(ending),
+        Told::Header { .. } | Told::DumpReceived(_) => {}
+    }
+    Ok(())
+}
+
+async fn follow(
+    setup: IntakeSetup,
+    link: Option<Link>,
+    writer: Result<SpoolWriter, Ending>,
+    (state, tell, written): (StreamState, Sender<Told>, Sender<()>),
+) {
+    let ended = match writer {
+        Ok(writer) => stream::follow(&setup, link, writer, &state, &tell, written).await,
+        Err(ending) => Told::Failed(ending),
+    };
+    let _ = tell.send(ended).await;
+}

@@ -1,0 +1,95 @@
+//! How the stream stands, for whoever asks.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{
+    store::spool::Level,
+    unit::{Offset, ReplId},
+};
+
+/// How the stream stands. Clones share it.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct StreamState(Arc<Mutex<State>>);
+
+/// The connection that brings the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum LinkState {
+    /// Not yet, or not any more.
+    Down,
+    /// It brings what the source sends.
+    Up,
+    /// It is there, and not read: the spool is at its bound.
+    Holding,
+}
+
+#[derive(Debug)]
+struct State {
+    history: Option<(ReplId, Offset)>,
+    link: LinkState,
+    level: Level,
+}
+
+impl StreamState {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State { history: None, link: LinkState::Down, level: Level::default() })))
+    }
+
+    /// The history and the last byte received; `None` before the stream begins.
+    pub(in crate::engine) fn received(&self) -> Option<(ReplId, Offset)> {
+        self.lock().history
+    }
+
+    /// The connection.
+    pub(in crate::engine) fn link(&self) -> LinkState {
+        self.lock().link
+    }
+
+    /// How far the stream's spool is filled.
+    pub(in crate::engine) fn spool(&self) -> Level {
+        self.lock().level.clone()
+    }
+
+    pub(super) fn begin(&self, replid: ReplId, offset: Offset) {
+        self.lock().history = Some((replid, offset));
+    }
+
+    /// The level of a spool that begins at `offset`.
+    pub(super) fn level(&self, offset: Offset) -> Level {
+        self.level_between(offset, offset)
+    }
+
+    /// The level of a spool that holds what lies between two offsets.
+    pub(super) fn level_between(&self, begin: Offset, end: Offset) -> Level {
+        let level = Level::spanning(begin.0, end.0, false);
+        self.lock().level = level.clone();
+        level
+    }
+
+    /// Takes `count` more bytes in; answers the last one's offset.
+    pub(super) fn advance(&self, count: u64) -> Option<Offset> {
+        let mut state = self.lock();
+        let (_, offset) = state.history.as_mut()?;
+        *offset = offset.plus(count);
+        Some(*offset)
+    }
+
+    pub(super) fn rename(&self, replid: ReplId) {
+        if let Some((known, _)) = &mut self.lock().history {
+            *known = replid;
+        }
+    }
+
+    pub(super) fn set_link(&self, link: LinkState) {
+        self.lock().link = link;
+    }
+
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.link = LinkState::Down;
+        state.level.end();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

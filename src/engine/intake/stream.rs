@@ -1,0 +1,217 @@
+//! Receiving the stream, over as many connections as it takes.
+
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender, bounded};
+use futures_util::future::{Either, select};
+
+use super::{BUFFERS, IntakeSetup, LinkState, StreamState, Told, getack::GetAck};
+use crate::{
+    engine::{ending::Ending, servers},
+    source::{Acks, Gap, Link, Resumed, SourceError},
+    store::spool::{SpoolError, SpoolWriter},
+    unit::UnixMillis,
+};
+
+/// The size of a segment.
+pub(super) const SEGMENT: u64 = 16 << 20;
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+/// How often the source hears how much was received.
+const ACK_EVERY: Duration = Duration::from_secs(1);
+/// How often room in the spool is looked for.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(50);
+/// Pauses before connecting again; the last one repeats.
+const PAUSES: [Duration; 5] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(250), Duration::from_millis(500), ACK_EVERY];
+
+/// Bytes that were received, how many of the buffer's, and when.
+type Piece = (Vec<u8>, usize, UnixMillis);
+
+/// Where received bytes go.
+struct Inlet<'a> {
+    setup: &'a IntakeSetup,
+    state: &'a StreamState,
+    tell: &'a Sender<Told>,
+    full: Sender<Piece>,
+    to_fill: Receiver<Vec<u8>>,
+}
+
+/// Receives until the source cannot go on or something else fails; answers which.
+pub(super) async fn follow(
+    setup: &IntakeSetup,
+    link: Option<Link>,
+    writer: SpoolWriter,
+    state: &StreamState,
+    tell: &Sender<Told>,
+    written: Sender<()>,
+) -> Told {
+    let (full, to_write) = bounded::<Piece>(BUFFERS);
+    let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
+    let (failed, failure) = bounded(1);
+    std::thread::spawn(move || {
+        if let Err(error) = write_all(writer, &to_write, &empty) {
+            let _ = failed.send_blocking(error);
+        }
+        // Dropped last: whoever waits for it finds everything written.
+        drop(written);
+    });
+    let inlet = Inlet { setup, state, tell, full, to_fill };
+    let ended = inlet.follow(link).await;
+    state.set_link(LinkState::Down);
+    match failure.recv().await {
+        Ok(error) => Told::Failed(Ending::from(error)),
+        Err(_) => ended,
+    }
+}
+
+impl Inlet<'_> {
+    async fn follow(self, first: Option<Link>) -> Told {
+        let mut link = first;
+        loop {
+            let open = match link.take() {
+                Some(open) => open,
+                None => match self.reconnect().await {
+                    Ok(open) => open,
+                    Err(ended) => return ended,
+                },
+            };
+            self.state.set_link(LinkState::Up);
+            let lost = self.pump(open).await;
+            self.state.set_link(LinkState::Down);
+            let Some(lost) = lost else { return Told::Failed(Ending::failed("the spool takes nothing any more")) };
+            let _ = self.tell.send(Told::LinkLost(lost)).await;
+        }
+    }
+
+    /// Opens connections until the source goes on behind the last byte received, or says that it cannot.
+    async fn reconnect(&self) -> Result<Link, Told> {
+        let mut last = String::new();
+        for attempt in 0.. {
+            let pause = PAUSES.get(attempt).or(PAUSES.last()).copied().unwrap_or(ACK_EVERY);
+            async_std::task::sleep(pause).await;
+            match self.resume().await {
+                Ok(link) => return Ok(link),
+                Err(Refusal::Told(told)) => return Err(told),
+                Err(Refusal::NotNow(reason)) => {
+                    if reason != last {
+                        let _ = self.tell.send(Told::Waiting(format!("source: {reason}"))).await;
+                        last = reason;
+                    }
+                }
+            }
+        }
+        Err(Told::Failed(Ending::failed("the source was given up")))
+    }
+
+    async fn resume(&self) -> Result<Link, Refusal> {
+        let Some((replid, offset)) = self.state.received() else {
+            return Err(Refusal::Told(Told::Failed(Ending::failed("there is no stream to go on with"))));
+        };
+        let mut control = servers::connect(&self.setup.source, self.setup.secret.as_ref()).await?;
+        let facts = crate::source::survey(&mut control).await?;
+        drop(control);
+        let mut link = Link::open(&self.setup.source, self.setup.secret.as_ref(), &facts).await?;
+        match link.resume(replid, offset).await? {
+            Resumed::Continued { replid: renamed } => {
+                let replid = renamed.unwrap_or(replid);
+                self.state.rename(replid);
+                let _ = self.tell.send(Told::Following { replid, offset }).await;
+                Ok(link)
+            }
+            Resumed::Dump { replid: its, offset: at } => {
+                Err(Refusal::Told(Told::Gap(Gap::of(&facts, replid, offset, (its, at)))))
+            }
+        }
+    }
+
+    /// Reads one connection to its end; answers why it ended, `None` when nobody takes bytes any more.
+    async fn pump(&self, mut link: Link) -> Option<String> {
+        let acks = link.acks();
+        let (nudge, nudged) = bounded(1);
+        let reading = std::pin::pin!(self.read(&mut link, &nudge));
+        let acknowledging = std::pin::pin!(self.acknowledge(acks, &nudged));
+        match select(reading, acknowledging).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right((error, _)) => Some(error.to_string()),
+        }
+    }
+
+    async fn read(&self, link: &mut Link, nudge: &Sender<()>) -> Option<String> {
+        let mut getack = GetAck::default();
+        loop {
+            self.room().await;
+            let mut buffer = self.to_fill.try_recv().unwrap_or_default();
+            buffer.resize(CHUNK, 0);
+            let count = match link.read_stream(&mut buffer).await {
+                Ok(0) => return Some("the source closed the connection".to_owned()),
+                Ok(count) => count,
+                Err(error) => return Some(error.to_string()),
+            };
+            self.state.advance(count as u64);
+            if getack.seen(buffer.get(..count).unwrap_or_default()) {
+                // One that is waiting will tell the newest offset as well.
+                let _ = nudge.try_send(());
+            }
+            if self.full.send((buffer, count, UnixMillis::now())).await.is_err() {
+                return None;
+            }
+            async_std::task::sleep(self.setup.bandwidth.take(count as u64)).await;
+        }
+    }
+
+    /// Says how much was received, every second and when asked; ends only with the connection.
+    async fn acknowledge(&self, mut acks: Acks, nudged: &Receiver<()>) -> SourceError {
+        loop {
+            if let Some((_, offset)) = self.state.received()
+                && let Err(error) = acks.send(offset).await
+            {
+                return error;
+            }
+            let _ = async_std::future::timeout(ACK_EVERY, nudged.recv()).await;
+        }
+    }
+
+    /// Waits while both spools together are at their bound.
+    async fn room(&self) {
+        let held = || self.setup.dump.level.held().saturating_add(self.state.spool().held());
+        if held() < self.setup.spool.0 {
+            return;
+        }
+        self.state.set_link(LinkState::Holding);
+        let _ = self.tell.send(Told::Holding(true)).await;
+        while held() >= self.setup.spool.0 {
+            async_std::task::sleep(LOOK_FOR_ROOM).await;
+        }
+        self.state.set_link(LinkState::Up);
+        let _ = self.tell.send(Told::Holding(false)).await;
+    }
+}
+
+/// Why a connection does not go on.
+enum Refusal {
+    /// It may later.
+    NotNow(String),
+    /// It will not.
+    Told(Told),
+}
+
+impl From<SourceError> for Refusal {
+    fn from(error: SourceError) -> Self {
+        if error.retryable() { Self::NotNow(error.to_string()) } else { Self::Told(Told::Failed(error.into())) }
+    }
+}
+
+impl From<crate::net::ControlError> for Refusal {
+    fn from(error: crate::net::ControlError) -> Self {
+        if error.retryable() { Self::NotNow(error.to_string()) } else { Self::Told(Told::Failed(error.into())) }
+    }
+}
+
+fn write_all(mut writer: SpoolWriter, full: &Receiver<Piece>, empty: &Sender<Vec<u8>>) -> Result<(), SpoolError> {
+    while let Ok((buffer, count, at)) = full.recv_blocking() {
+        writer.append(buffer.get(..count).unwrap_or_default(), at)?;
+        let _ = empty.try_send(buffer);
+    }
+    writer.sync()
+}

@@ -1,0 +1,150 @@
+//! Commands whose keys do not all go to one place.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::{
+    Outgoing, Translator,
+    words::{Words, fixed},
+};
+use crate::{
+    command::{Class, Cross, Keys, Spec},
+    unit::Db,
+};
+
+/// Why a value that the run does not have cannot be written.
+const NOT_KNOWN: &str =
+    "it brings a value from a key or database that the plan leaves out, and that value is not known";
+
+/// A command on several keys that go to different places, or nowhere.
+pub(super) fn divided(
+    spec: &'static Spec,
+    words: &Words<'_>,
+    keys: &[(usize, Option<Db>)],
+    out: &mut Outgoing,
+) -> Result<(), String> {
+    match (spec.class, spec.keys) {
+        (Class::Each, Keys::Range { .. }) => {
+            by_target(words, keys, (words.get(0).unwrap_or_default(), 1), out);
+            Ok(())
+        }
+        // MSETNX comes only when it took effect, so it is MSET.
+        (Class::Pairs, _) => {
+            by_target(words, keys, (b"MSET", 2), out);
+            Ok(())
+        }
+        (Class::Store, keys_at) => {
+            // SORT and GEORADIUS name what they read first.
+            let reads_first = matches!(keys_at, Keys::Stored { .. });
+            let destination = if reads_first { keys.last() } else { keys.first() };
+            match destination {
+                Some((_, None)) => {
+                    out.filtered += 1;
+                    Ok(())
+                }
+                _ => Err("it reads keys that the plan leaves out or sends elsewhere".to_owned()),
+            }
+        }
+        _ => Err("its keys are not all migrated to one database".to_owned()),
+    }
+}
+
+impl Translator {
+    /// A command that takes from one key and gives to another.
+    pub(super) fn cross(&mut self, cross: Cross, words: &Words<'_>, db: Db, out: &mut Outgoing) -> Result<(), String> {
+        let (from, to) = (words.word(1), words.word(2));
+        let (there, here) = match cross {
+            Cross::Move => {
+                let other = database(words, 2).ok_or("its database is no number")?;
+                (self.target(db, &from), self.target(other, &from))
+            }
+            Cross::Copy => {
+                let other = match words.position(3, "DB") {
+                    Some(at) => database(words, at + 1).ok_or("its database is no number")?,
+                    None => db,
+                };
+                (self.target(db, &from), self.target(other, &to))
+            }
+            _ => (self.target(db, &from), self.target(db, &to)),
+        };
+        match (there, here) {
+            (None, None) => {
+                out.filtered += 1;
+                Ok(())
+            }
+            (Some(there), Some(here)) => both(cross, words, (there, here), out),
+            (Some(there), None) => {
+                match taking(cross, words) {
+                    Some(taking) => out.send(&[taking], there),
+                    None => out.filtered += 1,
+                }
+                Ok(())
+            }
+            (None, Some(here)) => {
+                let giving = giving(cross, words).ok_or(NOT_KNOWN)?;
+                out.send(&[giving], here);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// One command for each database, with the keys that go there and the words behind each.
+fn by_target(words: &Words<'_>, keys: &[(usize, Option<Db>)], (name, step): (&[u8], usize), out: &mut Outgoing) {
+    let mut parts: BTreeMap<Db, Vec<Cow<'_, [u8]>>> = BTreeMap::new();
+    for (index, target) in keys {
+        if let Some(target) = target {
+            let part = parts.entry(*target).or_default();
+            part.extend(words.from(*index).take(step));
+        }
+    }
+    for (target, args) in parts {
+        let all = std::iter::once(Cow::Borrowed(name)).chain(args).collect();
+        out.send(&[Words(all)], target);
+    }
+}
+
+/// Both keys are migrated.
+fn both(cross: Cross, words: &Words<'_>, (there, here): (Db, Db), out: &mut Outgoing) -> Result<(), String> {
+    let here_word = || Cow::Owned(here.to_string().into_bytes());
+    match cross {
+        // The key stays where it is at the destination.
+        Cross::Move if there == here => out.filtered += 1,
+        Cross::Move => out.send(&[Words::new("MOVE", [words.word(1), here_word()])], there),
+        Cross::Copy => {
+            let mut args = vec![words.word(1), words.word(2)];
+            if there != here {
+                args.extend([fixed("DB"), here_word()]);
+            }
+            args.extend(words.position(3, "REPLACE").map(|_| fixed("REPLACE")));
+            out.send(&[Words::new("COPY", args)], there);
+        }
+        _ if there == here => out.send(std::slice::from_ref(words), there),
+        _ => return Err("its two keys go to different databases".to_owned()),
+    }
+    Ok(())
+}
+
+fn database(words: &Words<'_>, index: usize) -> Option<Db> {
+    words.number(index).and_then(|number| u32::try_from(number).ok()).map(Db)
+}
+
+/// What is left of the command where only the key that it takes from is migrated; `None` when that is nothing.
+fn taking<'a>(cross: Cross, words: &Words<'a>) -> Option<Words<'a>> {
+    let key = words.word(1);
+    match cross {
+        Cross::Rename | Cross::Move => Some(Words::new("DEL", [key])),
+        Cross::Copy => None,
+        Cross::SetMember => Some(Words::new("SREM", [key, words.word(3)])),
+        Cross::PopPush => Some(Words::new("RPOP", [key])),
+        Cross::ListMove => Some(Words::new(if words.is(3, "LEFT") { "LPOP" } else { "RPOP" }, [key])),
+    }
+}
+
+/// What is left of the command where only the key that it gives to is migrated; `None` when what it gives is not known.
+fn giving<'a>(cross: Cross, words: &Words<'a>) -> Option<Words<'a>> {
+    match cross {
+        // SMOVE comes only when the member was there.
+        Cross::SetMember => Some(Words::new("SADD", [words.word(2), words.word(3)])),
+        _ => None,
+    }
+}

@@ -1,0 +1,239 @@
+//! Expiries that count from now become absolute. Sources up to 6.2 send them as they were said, so lag, or a run that is
+//! continued later, would lengthen every life.
+
+use std::borrow::Cow;
+
+use super::words::{Change, SAME, Words, becomes, fixed, number};
+use crate::{
+    command::Spec,
+    rdb,
+    sink::{Destination, Form},
+    unit::UnixMillis,
+};
+
+/// The same command with absolute expiries, in milliseconds since the epoch. `received_at` is on the source's clock;
+/// `known` says whether the destination has the command.
+pub(super) fn absolute<'a>(
+    spec: &Spec,
+    words: &Words<'a>,
+    received_at: UnixMillis,
+    destination: &Destination,
+    known: bool,
+) -> Change<'a> {
+    let seconds = |index| later(words, index, received_at, 1000);
+    let millis = |index| later(words, index, received_at, 1);
+    match spec.name {
+        "EXPIRE" => becomes(key_expires(words, seconds(2)?, 3)),
+        "PEXPIRE" => becomes(key_expires(words, millis(2)?, 3)),
+        "SETEX" => Ok(Some(set(words, words.word(3), seconds(2)?, destination))),
+        "PSETEX" => Ok(Some(set(words, words.word(3), millis(2)?, destination))),
+        "SET" => set_with_words(words, received_at, destination),
+        "GETEX" => getex(words, received_at),
+        "RESTORE" | "RESTORE-ASKING" => restore(words, received_at, destination),
+        "MSETEX" => msetex(words, received_at, known),
+        "HEXPIRE" => becomes(fields_expire(words, seconds(2)?)),
+        "HPEXPIRE" => becomes(fields_expire(words, millis(2)?)),
+        "HSETEX" | "HGETEX" => with_fields(spec, words, received_at, known, destination),
+        _ => SAME,
+    }
+}
+
+/// The moment so many units after `from`.
+fn later(words: &Words<'_>, index: usize, from: UnixMillis, unit: i64) -> Result<i64, String> {
+    let count = words.number(index).ok_or("its expiry is no number")?;
+    count
+        .checked_mul(unit)
+        .and_then(|millis| millis.checked_add(from.0))
+        .ok_or_else(|| "its expiry overflows".to_owned())
+}
+
+/// `PEXPIREAT key at`, with the conditions from word `rest` on.
+fn key_expires<'a>(words: &Words<'a>, at: i64, rest: usize) -> Words<'a> {
+    Words::new("PEXPIREAT", [words.word(1), number(at)].into_iter().chain(words.from(rest)))
+}
+
+fn fields_expire<'a>(words: &Words<'a>, at: i64) -> Words<'a> {
+    Words::new("HPEXPIREAT", [words.word(1), number(at)].into_iter().chain(words.from(3)))
+}
+
+/// SET with an absolute expiry: one command from 6.2 on (`t_string.c`), two before.
+fn set<'a>(words: &Words<'a>, value: Cow<'a, [u8]>, at: i64, destination: &Destination) -> Vec<Words<'a>> {
+    let key = words.word(1);
+    if destination.version.has_redis((6, 2)) {
+        return vec![Words::new("SET", [key, value, fixed("PXAT"), number(at)])];
+    }
+    vec![Words::new("SET", [key.clone(), value]), Words::new("PEXPIREAT", [key, number(at)])]
+}
+
+/// What the words of an expiry say, if the one at `index` begins one: the moment and how many words.
+fn expiry(words: &Words<'_>, index: usize, received_at: UnixMillis) -> Result<Option<i64>, String> {
+    let (unit, from) = match () {
+        () if words.is(index, "EX") => (1000, received_at),
+        () if words.is(index, "PX") => (1, received_at),
+        () if words.is(index, "EXAT") => (1000, UnixMillis(0)),
+        () if words.is(index, "PXAT") => (1, UnixMillis(0)),
+        () => return Ok(None),
+    };
+    later(words, index.saturating_add(1), from, unit).map(Some)
+}
+
+/// A SET that a source sends took effect: its conditions and its wish for the old value can go.
+fn set_with_words<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &Destination) -> Change<'a> {
+    let mut at = None;
+    let mut keeps = false;
+    let mut index = 3;
+    while index < words.len() {
+        if let Some(moment) = expiry(words, index, received_at)? {
+            at = Some(moment);
+            index += 1;
+        } else if words.is(index, "KEEPTTL") {
+            keeps = true;
+        } else if ["IFEQ", "IFNE", "IFDEQ", "IFDNE"].iter().any(|word| words.is(index, word)) {
+            index += 1;
+        } else if !["NX", "XX", "GET"].iter().any(|word| words.is(index, word)) {
+            return Err(format!("its word `{}` is not known", crate::unit::KeyText(&words.word(index))));
+        }
+        index += 1;
+    }
+    match at {
+        Some(at) => Ok(Some(set(words, words.word(2), at, destination))),
+        None if keeps && !destination.version.has_redis((6, 0)) => {
+            Err(format!("{} cannot keep the expiry of a key that is set", destination.version))
+        }
+        None => {
+            let keep = keeps.then_some(fixed("KEEPTTL"));
+            becomes(Words::new("SET", [words.word(1), words.word(2)].into_iter().chain(keep)))
+        }
+    }
+}
+
+fn getex<'a>(words: &Words<'a>, received_at: UnixMillis) -> Change<'a> {
+    if words.is(2, "PERSIST") {
+        return becomes(Words::new("PERSIST", [words.word(1)]));
+    }
+    match expiry(words, 2, received_at)? {
+        Some(at) => becomes(Words::new("PEXPIREAT", [words.word(1), number(at)])),
+        None => Err("its words are not known".to_owned()),
+    }
+}
+
+fn restore<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &Destination) -> Change<'a> {
+    let (key, payload) = (words.word(1), stamped(&words.word(3), destination)?);
+    let absolute = words.position(4, "ABSTTL").is_some();
+    let at = match words.number(2).ok_or("its expiry is no number")? {
+        0 => None,
+        at if absolute => Some(at),
+        _ => Some(later(words, 2, received_at, 1)?),
+    };
+    let replace = words.position(4, "REPLACE").is_some();
+    let mut commands = vec![];
+    if replace && !destination.knows_replace() {
+        commands.push(Words::new("DEL", [key.clone()]));
+    }
+    let modern = destination.knows_absolute_expiry();
+    let first = at.filter(|_| modern).unwrap_or(0);
+    let mut args = vec![key.clone(), number(first), Cow::Owned(payload)];
+    args.extend((replace && destination.knows_replace()).then_some(fixed("REPLACE")));
+    args.extend((modern && at.is_some()).then_some(fixed("ABSTTL")));
+    for word in ["IDLETIME", "FREQ"] {
+        if let Some(index) = words.position(4, word).filter(|_| modern) {
+            args.extend(words.from(index).take(2));
+        }
+    }
+    commands.push(Words::new("RESTORE", args));
+    if let Some(at) = at.filter(|_| !modern) {
+        commands.push(Words::new("PEXPIREAT", [key, number(at)]));
+    }
+    Ok(Some(commands))
+}
+
+/// The payload with a version that the destination accepts.
+fn stamped(payload: &[u8], destination: &Destination) -> Result<Vec<u8>, String> {
+    let found = rdb::verify(payload).ok_or("its payload is damaged")?;
+    let kind = found.kind.ok_or("its payload is of a type that this version does not know")?;
+    // A module's values say which module they are of in their first bytes, which the destination judges itself.
+    let version = match destination.form(kind, None) {
+        Form::Restore { version } => version,
+        Form::Native | Form::Unsupported(_) => {
+            return Err(format!("{} cannot restore its payload, a {}", destination.version, kind.type_name()));
+        }
+    };
+    let body = payload.get(1..payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1))).unwrap_or_default();
+    let mut out = Vec::with_capacity(payload.len());
+    rdb::append_payload(&mut out, kind, body, version);
+    Ok(out)
+}
+
+/// `MSETEX n k v … [NX|XX] [EX|PX|EXAT|PXAT|KEEPTTL]`: before it came (8.4, Valkey 9.1), MSET and an expiry for each key.
+fn msetex<'a>(words: &Words<'a>, received_at: UnixMillis, known: bool) -> Change<'a> {
+    let pairs = words.number(1).and_then(|count| usize::try_from(count).ok()).ok_or("its count is no number")?;
+    let end = pairs.checked_mul(2).and_then(|words| words.checked_add(2)).ok_or("its count is too large")?;
+    let mut at = None;
+    for index in end..words.len() {
+        at = at.or(expiry(words, index, received_at)?);
+    }
+    let keeps = words.position(end, "KEEPTTL").is_some();
+    let set: Vec<Cow<'a, [u8]>> = words.from(2).take(end.saturating_sub(2)).collect();
+    if known {
+        let mut args = vec![words.word(1)];
+        args.extend(set);
+        args.extend(keeps.then_some(fixed("KEEPTTL")));
+        args.extend(at.into_iter().flat_map(|at| [fixed("PXAT"), number(at)]));
+        return becomes(Words::new("MSETEX", args));
+    }
+    if keeps {
+        return Err("the destination cannot keep the expiries of several keys that are set".to_owned());
+    }
+    let keys: Vec<Cow<'a, [u8]>> = set.iter().step_by(2).cloned().collect();
+    let mut commands = vec![Words::new("MSET", set)];
+    if let Some(at) = at {
+        commands.extend(keys.into_iter().map(|key| Words::new("PEXPIREAT", [key, number(at)])));
+    }
+    Ok(Some(commands))
+}
+
+/// `HSETEX key [FNX|FXX] [EX|PX|EXAT|PXAT|KEEPTTL] FIELDS n f v …` and `HGETEX key [… PERSIST] FIELDS n f …`.
+fn with_fields<'a>(
+    spec: &Spec,
+    words: &Words<'a>,
+    received_at: UnixMillis,
+    known: bool,
+    destination: &Destination,
+) -> Change<'a> {
+    let fields = words.position(2, "FIELDS").ok_or("it names no fields")?;
+    let mut at = None;
+    for index in 2..fields {
+        at = at.or(expiry(words, index, received_at)?);
+    }
+    let key = words.word(1);
+    let named = || words.from(fields);
+    if spec.name == "HGETEX" {
+        return match at {
+            Some(at) => becomes(Words::new("HPEXPIREAT", [key, number(at)].into_iter().chain(named()))),
+            None => becomes(Words::new("HPERSIST", std::iter::once(key).chain(named()))),
+        };
+    }
+    let keeps = words.position(2, "KEEPTTL").is_some_and(|index| index < fields);
+    if known {
+        let mut args = vec![key];
+        args.extend(keeps.then_some(fixed("KEEPTTL")));
+        args.extend(at.into_iter().flat_map(|at| [fixed("PXAT"), number(at)]));
+        return becomes(Words::new("HSETEX", args.into_iter().chain(named())));
+    }
+    let pairs: Vec<Cow<'a, [u8]>> = words.from(fields.saturating_add(2)).collect();
+    let set = Words::new("HSET", std::iter::once(key.clone()).chain(pairs.iter().cloned()));
+    let has_field_expiry = destination.version.has((7, 4), (9, 0));
+    match at {
+        None if keeps && has_field_expiry => {
+            Err(format!("{} cannot keep the expiry of a field that is set", destination.version))
+        }
+        None => becomes(set),
+        Some(at) if has_field_expiry => {
+            let expiring: Vec<Cow<'a, [u8]>> = pairs.iter().step_by(2).cloned().collect();
+            let count = number(i64::try_from(expiring.len()).unwrap_or(i64::MAX));
+            let expire = [key, number(at), fixed("FIELDS"), count].into_iter().chain(expiring);
+            Ok(Some(vec![set, Words::new("HPEXPIREAT", expire)]))
+        }
+        Some(_) => Err(format!("{} has no expiry of fields", destination.version)),
+    }
+}

@@ -1,0 +1,26 @@
+//! From a command of the source's stream to what the destination is sent. Pure: no socket, no clock.
+//!
+//! A command that no rule and no difference of versions touches goes out as the bytes it came in. What is changed and why:
+//! databases are renumbered and keys left out as the plan says ([`route`], [`crossing`], [`flush`]); a source's transaction
+//! loses its MULTI and EXEC, because our batch is the transaction; an expiry that counts from now becomes absolute from the
+//! time of receipt ([`expiry`]); what would wait for an element does not ([`blocking`]); scripts carry their bodies
+//! ([`scripts`]); a command newer than the destination becomes an older one where that is exactly the same ([`older`]).
+//! Where nothing exact exists the command is left out as a whole and reported.
+
+mod blocking;
+mod crossing;
+mod expiry;
+mod flush;
+mod older;
+mod outgoing;
+mod route;
+mod scripts;
+mod translator;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use flush::Erase;
+pub use outgoing::Outgoing;
+pub use translator::{Taken, Translator, TranslatorSetup};

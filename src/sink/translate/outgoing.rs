@@ -1,0 +1,69 @@
+//! What is collected for one transaction at the destination.
+
+use super::words::Words;
+use crate::{resp, step::KeyFailure, unit::Db};
+
+/// Commands for one transaction, which begins in database 0.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    /// The commands, SELECTs included.
+    pub bytes: Vec<u8>,
+    /// How many these are.
+    pub commands: u32,
+    /// Commands of the source that are not sent, and why.
+    pub left: Vec<KeyFailure>,
+    /// Commands of the source that the plan's rules leave out.
+    pub filtered: u64,
+    /// Whether a command that writes data came.
+    pub data: bool,
+    /// Whether these commands remove the run record from database 0: it must be put back behind them.
+    pub wipes_record: bool,
+    selected: Option<Db>,
+}
+
+impl Outgoing {
+    /// Begins the next transaction.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
+    }
+
+    /// Notes that commands added from outside have selected `db`.
+    pub fn reselect(&mut self, db: Db) {
+        self.selected = Some(db);
+    }
+
+    /// Sees to it that the next command is carried out in `db`.
+    pub(super) fn select(&mut self, db: Db) {
+        if self.selected.unwrap_or(Db(0)) != db {
+            resp::array_header(&mut self.bytes, 2);
+            resp::bulk(&mut self.bytes, b"SELECT");
+            resp::bulk_u64(&mut self.bytes, u64::from(db.0));
+            self.commands = self.commands.saturating_add(1);
+            self.selected = Some(db);
+        }
+    }
+
+    /// Adds a command as it was received.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.commands = self.commands.saturating_add(1);
+    }
+
+    /// Adds commands to be carried out in database `target`.
+    pub(super) fn send(&mut self, commands: &[Words<'_>], target: Db) {
+        for words in commands {
+            self.select(target);
+            self.words(words);
+        }
+    }
+
+    /// Adds a command of words.
+    fn words(&mut self, words: &Words<'_>) {
+        resp::array_header(&mut self.bytes, words.len());
+        for word in &words.0 {
+            resp::bulk(&mut self.bytes, word);
+        }
+        self.commands = self.commands.saturating_add(1);
+    }
+}

@@ -1,0 +1,98 @@
+//! Scripts. Sources up to 4.0, and later ones by setting, send EVAL and EVALSHA as they were said.
+//!
+//! A source sends a script's body only the first time; the destination's cache is emptied by a restart. So every body is
+//! kept, in the run record and in the transaction that brought it, and EVALSHA goes out as EVAL.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use sha1::{Digest, Sha1};
+
+use super::{Outgoing, Translator, route::Route, words::Words};
+use crate::{command, unit::Db};
+
+impl Translator {
+    /// EVAL, EVALSHA, FCALL.
+    pub(super) fn script(&mut self, words: Words<'_>, db: Db, out: &mut Outgoing) {
+        let words = if words.is(0, "EVALSHA") {
+            let body = words.get(1).and_then(sha_of).and_then(|sha| self.scripts.get(&sha)).cloned();
+            let Some(body) = body else {
+                let reason = "the script of this SHA-1 was never sent to this run".to_owned();
+                return self.leave(&words, db, &reason, out);
+            };
+            let rest = words.from(2).map(|word| Cow::Owned(word.into_owned()));
+            Words::new("EVAL", std::iter::once(Cow::Owned(body)).chain(rest))
+        } else {
+            if words.is(0, "EVAL") {
+                self.remember(words.get(1).unwrap_or_default(), out);
+            }
+            words
+        };
+        let spec = command::find(words.get(0).unwrap_or_default());
+        if !self.knows(spec) {
+            let reason = format!("{} does not know it", self.setup.destination.version);
+            return self.leave(&words, db, &reason, out);
+        }
+        let sent = match (self.route, spec) {
+            (Route::Whole(target), _) => {
+                out.send(std::slice::from_ref(&words), target);
+                Ok(())
+            }
+            (_, Some(spec)) => self.deliver(spec, &words, db, out),
+            (_, None) => Ok(()),
+        };
+        if let Err(reason) = sent {
+            self.leave(&words, db, &reason, out);
+        }
+    }
+
+    /// SCRIPT LOAD is kept and passed on; what else SCRIPT says concerns the source's cache alone.
+    pub(super) fn script_cache(&mut self, words: &Words<'_>, out: &mut Outgoing) {
+        if words.is(1, "LOAD") && words.len() == 3 {
+            self.remember(words.get(2).unwrap_or_default(), out);
+            if self.knows(command::find(b"SCRIPT")) {
+                out.send(std::slice::from_ref(words), Db(0));
+            }
+        }
+    }
+
+    /// Keeps a script, in the run record too.
+    fn remember(&mut self, body: &[u8], out: &mut Outgoing) {
+        let sha: [u8; 20] = Sha1::digest(body).into();
+        if !self.scripts.contains_key(&sha) {
+            self.note(&sha, body, out);
+            self.scripts.insert(sha, body.to_vec());
+        }
+    }
+
+    /// Puts all scripts back into a run record that was removed.
+    pub fn restore_scripts(&self, out: &mut Outgoing) {
+        let mut all: Vec<_> = self.scripts.iter().collect();
+        all.sort_unstable();
+        for (sha, body) in all {
+            self.note(sha, body, out);
+        }
+    }
+
+    fn note(&self, sha: &[u8; 20], body: &[u8], out: &mut Outgoing) {
+        let mut digits = String::with_capacity(40);
+        for byte in sha {
+            let _ = write!(digits, "{byte:02x}");
+        }
+        let key = Cow::Borrowed(self.setup.keys.scripts.as_bytes());
+        let args = [key, Cow::Owned(digits.into_bytes()), Cow::Borrowed(body)];
+        let words = Words::new("HSET", args);
+        out.send(&[words], Db(0));
+    }
+}
+
+/// The digest that 40 hexadecimal digits stand for, in any case.
+fn sha_of(digits: &[u8]) -> Option<[u8; 20]> {
+    let mut sha = [0; 20];
+    if digits.len() != 40 {
+        return None;
+    }
+    for (byte, pair) in sha.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(sha)
+}

@@ -1,0 +1,292 @@
+//! The state machine that takes the stream's commands one after another.
+
+use std::collections::{HashMap, HashSet};
+
+use memchr::memmem::Finder;
+
+use super::{
+    Erase, Outgoing, blocking, expiry, older,
+    route::Route,
+    words::{Change, Words},
+};
+use crate::{
+    command::{self, Class, Cross, Spec},
+    resp,
+    sink::{Destination, RecordKeys, record::PREFIX},
+    step::{KeyFailure, Selection},
+    unit::{Db, KeyText, UnixMillis},
+};
+
+/// What translating needs to know.
+pub struct TranslatorSetup {
+    /// What moves where.
+    pub selection: Selection,
+    /// What the destination can take.
+    pub destination: Destination,
+    /// This run's own keys, in database 0 of the destination.
+    pub keys: RecordKeys,
+    /// Databases of the destination that held keys of others when the run began.
+    pub occupied: Vec<Db>,
+    /// Keys that the full copy left as they were: `<database at the destination>:<key>`.
+    pub left_alone: HashSet<Vec<u8>>,
+    /// The destination's commands, lower case; `None` where it does not tell: its version says which then.
+    pub known_commands: Option<HashSet<String>>,
+    /// Scripts that are known already, by their SHA-1.
+    pub scripts: HashMap<[u8; 20], Vec<u8>>,
+    /// The database selected where the stream begins; `None` when the stream says it first.
+    pub db: Option<Db>,
+}
+
+/// What taking a command came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Whatever it needs is in the outgoing commands.
+    Done,
+    /// The transaction must end before this command, and these keys be erased before the next.
+    Erase(Erase),
+    /// This is not what a source sends.
+    Damaged(String),
+}
+
+/// Turns commands of the stream into commands for the destination.
+pub struct Translator {
+    pub(super) setup: TranslatorSetup,
+    pub(super) db: Option<Db>,
+    pub(super) route: Route,
+    pub(super) scripts: HashMap<[u8; 20], Vec<u8>>,
+    in_transaction: bool,
+    own: Finder<'static>,
+    pub(super) indexes: Vec<usize>,
+}
+
+impl Translator {
+    /// A translator at the setup's place in the stream.
+    #[must_use]
+    pub fn new(mut setup: TranslatorSetup) -> Self {
+        let scripts = std::mem::take(&mut setup.scripts);
+        let db = setup.db;
+        let mut translator = Self {
+            setup,
+            db,
+            route: Route::Nothing,
+            scripts,
+            in_transaction: false,
+            own: Finder::new(PREFIX).into_owned(),
+            indexes: vec![],
+        };
+        translator.route = translator.route_of(db.unwrap_or(Db(0)));
+        translator
+    }
+
+    /// Whether the source's transaction is not at its end: ours must not end here.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// The source's selected database.
+    #[must_use]
+    pub fn db(&self) -> Option<Db> {
+        self.db
+    }
+
+    /// Takes one command, received at `received_at` on the source's clock.
+    pub fn take(&mut self, command: &resp::Command<'_>, received_at: UnixMillis, out: &mut Outgoing) -> Taken {
+        if command.is_empty() {
+            return Taken::Done; // A keep-alive.
+        }
+        let spec = command::find(command.name());
+        match spec.map(|spec| spec.class) {
+            Some(Class::Housekeeping) => {}
+            Some(Class::Select) => return self.select(command),
+            Some(Class::Multi) => self.in_transaction = true,
+            Some(Class::Exec) => self.in_transaction = false,
+            Some(Class::Publish | Class::ScriptCache | Class::Function) => self.without_db(command, spec, out),
+            _ => match self.db {
+                None => {
+                    let name = KeyText(command.name());
+                    return Taken::Damaged(format!("`{name}` comes before any SELECT, so its database is not known"));
+                }
+                Some(db) => {
+                    out.data = true;
+                    return self.data(command, spec, (db, received_at), out);
+                }
+            },
+        }
+        Taken::Done
+    }
+
+    fn select(&mut self, command: &resp::Command<'_>) -> Taken {
+        let db = command.arg(1).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok()).map(Db);
+        let Some(db) = db else { return Taken::Damaged("a SELECT without a database".to_owned()) };
+        if self.db != Some(db) {
+            self.db = Some(db);
+            self.route = self.route_of(db);
+        }
+        Taken::Done
+    }
+
+    /// A command that is carried out in no database.
+    fn without_db(&mut self, command: &resp::Command<'_>, spec: Option<&'static Spec>, out: &mut Outgoing) {
+        let words = Words::of(command.args());
+        let publish = spec.is_some_and(|spec| spec.class == Class::Publish);
+        match spec.map(|spec| spec.class) {
+            // What subscribers miss is gone either way.
+            Some(Class::Publish) if !self.knows(spec) => out.send(&[older::publish(&words)], Db(0)),
+            Some(Class::ScriptCache) => self.script_cache(&words, out),
+            _ if self.knows(spec) => out.send(&[words], Db(0)),
+            _ => {
+                let version = self.setup.destination.version;
+                self.leave(&words, Db(0), &format!("{version} does not know it"), out);
+            }
+        }
+        out.data |= !publish;
+    }
+
+    /// A command that writes data in the selected database.
+    fn data(
+        &mut self,
+        command: &resp::Command<'_>,
+        spec: Option<&'static Spec>,
+        (db, received_at): (Db, UnixMillis),
+        out: &mut Outgoing,
+    ) -> Taken {
+        if self.route == Route::Nothing && !matches!(spec.map(|spec| spec.class), Some(Class::Flush | Class::Swap)) {
+            // What other databases hold may still come in from here.
+            if !matches!(spec.map(|spec| spec.class), Some(Class::Cross(Cross::Move | Cross::Copy))) {
+                out.filtered += 1;
+                return Taken::Done;
+            }
+        }
+        if let (Some(spec), Route::Whole(target)) = (spec, self.route)
+            && self.passes(spec, command)
+        {
+            out.select(target);
+            out.raw(command.raw());
+            return Taken::Done;
+        }
+        let words = Words::of(command.args());
+        match spec.map(|spec| spec.class) {
+            Some(Class::Flush) => return self.flush(&words, db, out),
+            Some(Class::Swap) => self.swap(&words, db, out),
+            Some(Class::Slots) => {
+                let reason = "it deletes the keys of whole cluster slots, which this run does not follow".to_owned();
+                self.leave(&words, db, &reason, out);
+            }
+            Some(Class::Script) => self.script(words, db, out),
+            None => self.unknown(words, db, out),
+            Some(_) => self.changed(&words, spec, (db, received_at), out),
+        }
+        Taken::Done
+    }
+
+    /// Whether a command of the selected database goes out as it came in.
+    fn passes(&self, spec: &'static Spec, command: &resp::Command<'_>) -> bool {
+        let plain = match spec.class {
+            Class::Write | Class::Each | Class::Pairs | Class::Store => true,
+            Class::Cross(cross) => !matches!(cross, Cross::Move | Cross::Copy),
+            // Most values have no expiry.
+            Class::Expiry => spec.name == "SET" && command.len() == 3,
+            _ => false,
+        };
+        plain
+            && command.raw().first() == Some(&b'*')
+            && self.knows(Some(spec))
+            && !older::has_new_words(spec, &self.setup.destination)
+            && self.own.find(command.raw()).is_none()
+    }
+
+    /// Whether the destination has this command.
+    pub(super) fn knows(&self, spec: Option<&'static Spec>) -> bool {
+        spec.is_some_and(|spec| match &self.setup.known_commands {
+            Some(known) => known.contains(&spec.name.to_ascii_lowercase()),
+            None => spec.in_version(self.setup.destination.version),
+        })
+    }
+
+    /// A command that may have to be changed before it is sent where its keys go.
+    fn changed(
+        &mut self,
+        words: &Words<'_>,
+        spec: Option<&'static Spec>,
+        (db, received_at): (Db, UnixMillis),
+        out: &mut Outgoing,
+    ) {
+        let Some(spec) = spec else { return };
+        let destination = &self.setup.destination;
+        let changed = match spec.class {
+            Class::Expiry => expiry::absolute(spec, words, received_at, destination, self.knows(Some(spec))),
+            Class::Blocking => blocking::at_once(spec, words),
+            _ => Ok(None),
+        };
+        let first = match changed {
+            Ok(changed) => changed.unwrap_or_else(|| vec![words.clone()]),
+            Err(reason) => return self.leave(words, db, &reason, out),
+        };
+        match self.as_known(first) {
+            Ok(commands) => {
+                let mut reasons = vec![];
+                for command in &commands {
+                    let spec = command::find(command.get(0).unwrap_or_default());
+                    reasons.extend(spec.and_then(|spec| self.deliver(spec, command, db, out).err()));
+                }
+                if let Some(reason) = reasons.into_iter().next() {
+                    self.leave(words, db, &reason, out);
+                }
+            }
+            Err(reason) => self.leave(words, db, &reason, out),
+        }
+    }
+
+    /// Commands in a form that the destination knows.
+    fn as_known<'a>(&self, commands: Vec<Words<'a>>) -> Result<Vec<Words<'a>>, String> {
+        let mut known = vec![];
+        for words in commands {
+            let spec = command::find(words.get(0).unwrap_or_default());
+            let change: Change<'a> = match spec {
+                Some(spec) => older::for_destination(spec, &words, &self.setup.destination, self.knows(Some(spec))),
+                None => Ok(None),
+            };
+            known.extend(change?.unwrap_or_else(|| vec![words]));
+        }
+        let missing = known.iter().find(|words| !self.knows(command::find(words.get(0).unwrap_or_default())));
+        match missing {
+            None => Ok(known),
+            Some(words) => {
+                let version = self.setup.destination.version;
+                Err(format!("{version} does not know `{}`, or it is renamed or disabled there", words.name()))
+            }
+        }
+    }
+
+    /// A command that no server has of itself.
+    fn unknown(&mut self, words: Words<'_>, db: Db, out: &mut Outgoing) {
+        let name = words.name().to_ascii_lowercase();
+        let known = self.setup.known_commands.as_ref().is_some_and(|known| known.contains(&name));
+        match (known, self.route) {
+            (true, Route::Whole(target)) => out.send(&[words], target),
+            (true, _) => {
+                let reason = "it is a module's, so which of its arguments are keys is not known".to_owned();
+                self.leave(&words, db, &reason, out);
+            }
+            (false, _) => self.leave(&words, db, "the destination does not know it", out),
+        }
+    }
+
+    /// Reports a command of the source's database `db` that is not sent.
+    pub(super) fn leave(&mut self, words: &Words<'_>, db: Db, reason: &str, out: &mut Outgoing) {
+        let name = words.name();
+        let spec = command::find(words.get(0).unwrap_or_default());
+        let key = spec.and_then(|spec| {
+            spec.key_indexes(words.len(), &|index| words.get(index), &mut self.indexes);
+            words.get(*self.indexes.first()?)
+        });
+        out.left.push(KeyFailure {
+            key: key.map_or_else(|| name.clone(), |key| KeyText(key).to_string()),
+            db,
+            kind: "command".to_owned(),
+            size: words.size(),
+            reason: format!("{name} was not applied: {reason}."),
+        });
+    }
+}

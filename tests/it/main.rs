@@ -9,6 +9,7 @@ mod bad_input;
 mod comparer_finds;
 mod conflicts;
 mod faults;
+mod follow;
 mod full;
 mod harness;
 mod harness_works;

@@ -30,6 +30,12 @@ impl Plan {
         }
     }
 
+    /// Follows the source behind the copy until this stop condition, in YAML flow style, is met.
+    pub fn following(mut self, stop: &str) -> Self {
+        "[full, incremental]".clone_into(&mut self.migration);
+        self.line(&format!("stop: {stop}"))
+    }
+
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self

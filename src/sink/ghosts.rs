@@ -49,8 +49,8 @@ pub async fn undo(
     if stored < furthest {
         return Err(UndoFault::Short);
     }
-    let (seconds, _): (i64, i64) = control.query(&cmd("TIME")).await?;
-    let now = UnixMillis(seconds.saturating_mul(1000));
+    let (seconds, micros): (i64, i64) = control.query(&cmd("TIME")).await?;
+    let now = UnixMillis(seconds.saturating_mul(1000).saturating_add(micros / 1000));
     let left_alone = control.query::<u64>(cmd("SCARD").arg(&lease.keys.skipped)).await? > 0;
     let mut reader = SpoolReader::new(folder, tag, 0, Level::at(stored, true));
     let mut decoder = Decoder::new(Limits { inline: 64 << 10, ..Limits::default() });

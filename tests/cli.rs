@@ -315,7 +315,7 @@ impl Demo {
 
     /// A demo whose data is loaded and whose run is about to begin.
     fn loaded(tool: &Plan) -> Self {
-        let mut child = Self::command(tool, 20_000).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = Self::command(tool, 100_000).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut servers = vec![];
         for line in out.by_ref().lines().map(Result::unwrap) {
@@ -366,7 +366,7 @@ fn a_signal_stops_at_a_checkpoint_with_an_exit_code_of_its_own() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let tool = Plan::new();
         let (status, servers) = Demo::loaded(&tool).end_by(signal);
-        assert_eq!(status.code(), Some(code));
+        assert_eq!(status.code(), Some(code), "{status}");
         for server in servers {
             nobody_listens(&server);
         }

@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{apply, check, completions, demo, explain, logging, man, preview, report, schema, validate};
+use super::{apply, check, completions, demo, explain, logging, man, preview, report, schema, status, steer, validate};
 
 /// Redis migrations that are reviewed like code and run to the end
 ///
@@ -42,6 +42,12 @@ enum Command {
     Preview(preview::Args),
     Check(check::Args),
     Apply(apply::Args),
+    Status(status::Args),
+    Pause(steer::PauseArgs),
+    Resume(steer::ResumeArgs),
+    Set(steer::SetArgs),
+    Cutover(steer::CutoverArgs),
+    Abort(steer::AbortArgs),
     Report(report::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -81,6 +87,12 @@ fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
         Command::Preview(args) => preview::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Apply(args) => apply::run(args, watched, out),
+        Command::Status(args) => status::run(&args, out),
+        Command::Pause(args) => steer::pause(&args, out),
+        Command::Resume(args) => steer::resume(&args, out),
+        Command::Set(args) => steer::set(&args, out),
+        Command::Cutover(args) => steer::cutover(&args, out),
+        Command::Abort(args) => steer::abort(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Demo(args) => demo::run(&args, watched, out),
         Command::Completions(args) => completions::run(&args, out),

@@ -81,6 +81,9 @@ pub(super) enum Failure {
     /// The demo could not be shown.
     #[error(transparent)]
     Demo(#[from] super::demo::DemoError),
+    /// A process that works on a run did not answer an order.
+    #[error("{0}\nhelp: `plan status` shows whether it still works")]
+    Unanswered(crate::engine::AskError),
     /// No run to report on.
     #[error("{0}")]
     NoRun(String),
@@ -126,6 +129,7 @@ impl Exit {
             | Failure::Output(_)
             | Failure::Secret(_)
             | Failure::Demo(_)
+            | Failure::Unanswered(_)
             | Failure::Signals(_) => (Self::Outcome(Outcome::Failed), format!("error: {failure}\n")),
         };
         _ = err.write_all(text.as_bytes());

@@ -18,6 +18,8 @@ mod report;
 mod schema;
 mod secrets;
 mod signals;
+mod status;
+mod steer;
 mod validate;
 mod watch;
 

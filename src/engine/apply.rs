@@ -10,7 +10,7 @@ use super::{
     full,
     incremental::incremental,
     intake::Intake,
-    orders::{done, refused},
+    orders::{done, ordered, refused},
     precheck,
     run::Run,
     servers,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     journal::Record,
     sink::Lease,
-    step::{Event, Graph, Outcome, Stamped, Step, StepId, Work},
+    step::{Activity, Event, Graph, Outcome, Stamped, Step, StepId, Work},
     unit::UnixMillis,
 };
 
@@ -76,6 +76,11 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
     };
     let outcome = ending.as_ref().unwrap_or_else(|ending| ending).outcome;
     let noted = run.journal.append(&Record::Ended { outcome, at: UnixMillis::now() });
+    let Run { steering, asked, pausing, .. } = run;
+    drop((asked, pausing));
+    if let Some(steering) = steering {
+        steering.close().await;
+    }
     // What ended the run is told even when its end cannot be noted.
     ending.and_then(|ending| noted.map(|()| ending).map_err(Ending::from))
 }
@@ -114,6 +119,7 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
             if run.stopping() {
                 return Err(Ending::stopped(format!("Stopped before the step `{}`.", step.id)));
             }
+            run.orders_between_steps(teller)?;
             match one(run, step, held, teller).await {
                 Err(ending) if ending.is_anew() => {
                     again(run, &ending, teller)?;
@@ -145,7 +151,7 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
             let text = "The run is aborted and sealed: the source has its settings back, and nothing writes to the \
                         destination through this run again. What it has written stays there.";
             asked.answer(done(text));
-            teller.tell(Event::Ordered { text: "aborted and sealed".to_owned() });
+            teller.tell(ordered("aborted and sealed"));
             Ending::new(Outcome::Sealed, text)
         }
         Err(ending) => {
@@ -183,6 +189,8 @@ struct Held {
 
 async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let begun = Instant::now();
+    let activity = if step.id == StepId::Cleanup { Activity::CleaningUp } else { Activity::Preparing };
+    run.board.post(run.status(Some(step.id), activity));
     teller.tell(Event::StepStarted { step: step.id });
     match work(run, step, held, teller).await {
         Ok(Some(reason)) => teller.tell(Event::StepSkipped { step: step.id, reason }),

@@ -9,6 +9,7 @@ mod buffer;
 mod cleanup;
 mod ending;
 mod full;
+mod gate;
 mod incremental;
 mod intake;
 mod orders;
@@ -22,3 +23,4 @@ mod teller;
 
 pub use apply::{apply, check};
 pub use request::{ApplyRequest, Passwords};
+pub use steering::{AskError, Steersman};

@@ -1,82 +1,127 @@
 //! What an operator asks of a running process, as far as every step answers it alike.
 
-use super::{run::Run, steering::Asked};
+use std::{fmt::Display, str::FromStr};
+
+use super::{ending::Ending, run::Run, steering::Asked, teller::Teller};
 use crate::{
-    step::{Activity, Answer, Order, Setting, Status, StepId},
-    unit::{ByteRate, CountRate, UnixMillis},
+    step::{Activity, Answer, Event, Order, Setting, Status, StepId},
+    unit::{ByteRate, CountRate, Offset, UnixMillis},
 };
 
 impl Run {
     /// How the run stands, without what only its step knows.
-    pub(super) fn status(&self, step: StepId, activity: Activity) -> Status {
-        let state = self.journal.state();
+    pub(super) fn status(&self, step: Option<StepId>, activity: Activity) -> Status {
+        let paused = !self.gate.is_open();
+        let mut reasons = vec![];
+        if let Some(rate) = self.writes.rate() {
+            reasons.push(format!("limits.writes: at most {} to the destination", CountRate(rate)));
+        }
+        if let Some(rate) = self.bandwidth.rate() {
+            reasons.push(format!("limits.bandwidth: at most {} from the source", ByteRate(rate)));
+        }
         Status {
-            format: 1,
-            plan: self.request.graph.name.clone(),
-            run: state.run.clone(),
-            digest: self.request.digest.clone(),
-            pid: std::process::id(),
+            step,
+            activity: if paused { Activity::Paused } else { activity },
+            reasons,
             at: UnixMillis::now(),
-            step: Some(step),
-            activity,
-            reasons: vec![],
-            full: None,
-            following: None,
-            backlog_lasts: None,
-            spool_lasts: None,
-            spool_limit: self.spool_bound(),
             bandwidth: self.bandwidth.rate().map(ByteRate),
             writes: self.writes.rate().map(CountRate),
-            conditions: vec![],
-            can_cutover: false,
-            blockers: vec![],
+            ..self.blank.clone()
         }
     }
 
     /// Changes a limit from now on.
     fn set(&self, key: Setting, value: &str) -> Answer {
-        let changed = match key {
-            Setting::Writes => super::steering::parse_rate::<CountRate>(value).map(|rate| {
-                self.writes.set(rate.map(|rate| rate.0));
-                rate.map(|rate| rate.to_string())
-            }),
-            Setting::Bandwidth => super::steering::parse_rate::<ByteRate>(value).map(|rate| {
-                self.bandwidth.set(rate.map(|rate| rate.0));
-                rate.map(|rate| rate.to_string())
-            }),
+        let set = match key {
+            Setting::Writes => rate::<CountRate>(value).map(|rate| self.writes.set(rate.map(|rate| rate.0))),
+            Setting::Bandwidth => rate::<ByteRate>(value).map(|rate| self.bandwidth.set(rate.map(|rate| rate.0))),
         };
-        let name = match key {
-            Setting::Writes => "limits.writes",
-            Setting::Bandwidth => "limits.bandwidth",
-        };
-        match changed {
-            Ok(rate) => done(format!(
-                "`{name}` is {} for as long as this process runs; the plan is unchanged.",
-                rate.unwrap_or_else(|| "unlimited".to_owned())
-            )),
-            Err(reason) => refused(reason),
+        match set {
+            Ok(()) => done(format!("`{key}` is {value} for as long as this process runs; the plan is unchanged.")),
+            Err(reason) => refused(format!("{reason}, or `unlimited`")),
         }
     }
 
-    /// Answers an order that a step has nothing of its own to say to; gives back an order to end the run.
-    pub(super) fn answer(&self, asked: Asked, status: impl FnOnce() -> Status) -> Option<Asked> {
+    /// Carries out what every step carries out alike; gives back what its step has to answer: a pause, once nothing is
+    /// under way, and a cutover. An order to end the run ends its step.
+    pub(super) fn order(&mut self, asked: Asked, teller: &mut Teller<'_>) -> Result<Option<Asked>, Ending> {
         match asked.order.clone() {
             Order::Status => {
-                let status = Some(Box::new(status()));
+                let status = Some(Box::new(self.board.read()));
                 asked.answer(Answer { done: true, text: String::new(), status });
             }
             Order::Set { key, value } => {
                 let answer = self.set(key, &value);
+                if answer.done {
+                    teller.tell(ordered(format!("`{key}` is {value}")));
+                }
                 asked.answer(answer);
             }
-            Order::Abort => return Some(asked),
-            Order::Pause | Order::Resume | Order::Cutover => asked.answer(refused(
-                "The run does not follow the source yet; `plan status` shows what it does. Say it again once it follows."
-                    .to_owned(),
-            )),
+            Order::Pause => {
+                self.gate.set_open(false);
+                teller.tell(ordered("pause"));
+                self.pausing.push(asked);
+            }
+            Order::Resume => {
+                let text = if self.gate.is_open() { "It was not paused." } else { "It writes again." };
+                self.gate.set_open(true);
+                teller.tell(ordered("resume"));
+                asked.answer(done(text));
+                for waiting in self.pausing.drain(..) {
+                    waiting.answer(refused("It was resumed before everything under way was confirmed."));
+                }
+            }
+            Order::Cutover => return Ok(Some(asked)),
+            Order::Abort => {
+                teller.tell(ordered("abort"));
+                self.abort = Some(asked);
+                return Err(Ending::stopped("An operator aborted the run."));
+            }
         }
-        None
+        Ok(None)
     }
+
+    /// Says that writing has stopped, once it has.
+    pub(super) fn answer_pause(&mut self, quiet: bool, applied: Option<Offset>) {
+        if !quiet || self.gate.is_open() {
+            return;
+        }
+        let applied = applied.map(|applied| format!("; applied is offset {applied}")).unwrap_or_default();
+        for asked in self.pausing.drain(..) {
+            asked.answer(done(format!(
+                "Nothing is written any more{applied}. What the source sends is still received."
+            )));
+        }
+    }
+
+    /// Carries out orders that came while no step took them.
+    pub(super) fn orders_between_steps(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        while let Ok(asked) = self.asked.try_recv() {
+            if let Some(asked) = self.order(asked, teller)? {
+                asked.answer(not_following());
+            }
+        }
+        self.answer_pause(true, None);
+        Ok(())
+    }
+}
+
+/// A rate as in a plan; `None` is no limit.
+fn rate<R: FromStr<Err: Display>>(value: &str) -> Result<Option<R>, String> {
+    if value == "unlimited" {
+        return Ok(None);
+    }
+    value.parse().map(Some).map_err(|error: R::Err| error.to_string())
+}
+
+/// What happened on an order.
+pub(super) fn ordered(text: impl Into<String>) -> Event {
+    Event::Ordered { text: text.into() }
+}
+
+/// The answer to `cutover` before the source is followed.
+pub(super) fn not_following() -> Answer {
+    refused("Nothing was changed: the run does not follow the source yet; `plan status` shows what it does.")
 }
 
 /// The answer to an order that was carried out.

@@ -5,6 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long to wait before looking whether the rate still holds.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// A token bucket of one second's depth: what was not used within the last second is lost.
 #[derive(Debug)]
 struct Pace {
@@ -63,6 +66,19 @@ impl Throttle {
         self.lock().pace.as_mut().map_or(Duration::ZERO, |pace| pace.take(amount, Instant::now()))
     }
 
+    /// Takes `amount` and blocks until it is paid for; `false` when `gone` said so meanwhile. A rate that is changed
+    /// meanwhile holds from then on.
+    pub(super) fn wait(&self, amount: u64, gone: impl Fn() -> bool) -> bool {
+        let rate = self.rate();
+        let mut wait = self.take(amount);
+        while !wait.is_zero() && self.rate() == rate && !gone() {
+            let step = wait.min(LOOK_AGAIN);
+            std::thread::sleep(step);
+            wait = wait.saturating_sub(step);
+        }
+        !gone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -71,6 +87,19 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waiting_ends_when_the_rate_is_lifted_or_nobody_waits_any_more() {
+        let throttle = Throttle::new(Some(1));
+        let other = throttle.clone();
+        let waiting = std::thread::spawn(move || other.wait(3600, || false));
+        std::thread::sleep(LOOK_AGAIN);
+        assert!(!waiting.is_finished());
+        throttle.set(None);
+        assert!(waiting.join().unwrap());
+        throttle.set(Some(1));
+        assert!(!throttle.wait(3600, || true));
+    }
 
     #[test]
     fn a_rate_is_kept_over_time_and_pauses_are_not_saved_up() {

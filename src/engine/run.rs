@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use super::{
     ApplyRequest,
     ending::Ending,
+    gate::Gate,
     intake::{DumpPlace, IntakeSetup, StreamPlace},
     pace::Throttle,
-    steering::Asked,
+    steering::{Asked, Board, Steering},
 };
 use crate::{
     journal::{Journal, Record},
     sink::{Checkpoint, Claimant, RecordKeys},
-    step::{Graph, Limits, StepId, Work},
+    step::{Activity, Graph, Limits, Status, StepId, Work},
     store::FolderLock,
     unit::{ByteSize, UnixMillis},
 };
@@ -32,6 +33,16 @@ pub(super) struct Run {
     pub(super) asked: Receiver<Asked>,
     /// An order to end the run for good, to be answered once that is done.
     pub(super) abort: Option<Asked>,
+    /// Operators who wait until nothing is written any more.
+    pub(super) pausing: Vec<Asked>,
+    /// Closed while the run is paused.
+    pub(super) gate: Gate,
+    /// How the run stands, for whoever asks.
+    pub(super) board: Board,
+    /// What never changes of how it stands.
+    pub(super) blank: Status,
+    /// The control socket; `None` when it could not be opened.
+    pub(super) steering: Option<Steering>,
     _lock: FolderLock,
 }
 
@@ -71,11 +82,34 @@ impl Run {
             let number = state.attempts + 1;
             journal.append(&Record::Attempt { number, owner, at: UnixMillis::now() })?;
         }
-        let asked = async_channel::bounded(1).1;
+        let blank = blank(&request, &journal);
+        let board = Board::new(blank.clone());
+        let (steering, asked) = match Steering::open(folder, board.clone()) {
+            Ok((steering, asked)) => (Some(steering), asked),
+            Err(error) => {
+                tracing::warn!("this process cannot be steered: no control socket in {}: {error}", folder.display());
+                (None, async_channel::bounded(1).1)
+            }
+        };
         let limits = limits(&request.graph);
         let writes = Throttle::new(limits.and_then(|limits| limits.writes).map(|rate| rate.0));
         let bandwidth = Throttle::new(limits.and_then(|limits| limits.bandwidth).map(|rate| rate.0));
-        Ok(Self { request, journal, claimant, keys, writes, bandwidth, asked, abort: None, _lock: lock })
+        Ok(Self {
+            request,
+            journal,
+            claimant,
+            keys,
+            writes,
+            bandwidth,
+            asked,
+            abort: None,
+            pausing: vec![],
+            gate: Gate::open(),
+            board,
+            blank,
+            steering,
+            _lock: lock,
+        })
     }
 
     pub(super) fn is_done(&self, step: StepId) -> bool {
@@ -105,7 +139,7 @@ impl Run {
 
     /// The plan's bound on what is spooled.
     pub(super) fn spool_bound(&self) -> ByteSize {
-        limits(&self.request.graph).map_or(ByteSize(u64::MAX), |limits| limits.spool)
+        spool_bound(&self.request.graph)
     }
 
     /// Where the stream behind dump number `generation` is spooled.
@@ -155,6 +189,35 @@ fn limits(graph: &Graph) -> Option<&Limits> {
         Work::Full(work) => Some(&work.limits),
         _ => None,
     })
+}
+
+fn spool_bound(graph: &Graph) -> ByteSize {
+    limits(graph).map_or(ByteSize(u64::MAX), |limits| limits.spool)
+}
+
+/// How a run stands of which nothing is known but what it is.
+fn blank(request: &ApplyRequest, journal: &Journal) -> Status {
+    Status {
+        format: 1,
+        plan: request.graph.name.clone(),
+        run: journal.state().run.clone(),
+        digest: request.digest.clone(),
+        pid: std::process::id(),
+        at: UnixMillis::now(),
+        step: None,
+        activity: Activity::Preparing,
+        reasons: vec![],
+        full: None,
+        following: None,
+        backlog_lasts: None,
+        spool_lasts: None,
+        spool_limit: spool_bound(&request.graph),
+        bandwidth: None,
+        writes: None,
+        conditions: vec![],
+        can_cutover: false,
+        blockers: vec!["the run does not follow the source yet".to_owned()],
+    }
 }
 
 fn first_record(request: &ApplyRequest) -> Record {

@@ -2,12 +2,14 @@
 //!
 //! [`dial`] opens a [`Stream`]; every wait on it has a limit and every failure says which server and what happened.
 //! [`Control`] is the `redis` crate's client over such a stream, for questions and settings; bulk data never passes it.
+//! [`LocalListener`] and [`LocalStream`] are for processes of one user on this host.
 //! [`secret::resolve`] turns a plan's reference into the secret.
 
 mod control;
 mod control_error;
 mod dial;
 mod error;
+mod local;
 pub mod secret;
 mod stream;
 mod timeouts;
@@ -16,5 +18,6 @@ pub use control::Control;
 pub use control_error::ControlError;
 pub use dial::dial;
 pub use error::{NetError, NetFault};
+pub use local::{LocalListener, LocalStream};
 pub use stream::Stream;
 pub use timeouts::Timeouts;

@@ -8,9 +8,11 @@ mod progress;
 mod run;
 #[cfg(test)]
 mod sample;
+mod status;
 mod text;
 
 pub use checks::{check_list, check_table};
 pub use graph::{GraphFormat, render_graph};
 pub use progress::{Progress, ProgressStyle};
 pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown, run_result};
+pub use status::{idle_json, idle_text, status_json, status_text};

@@ -1,9 +1,9 @@
 //! Graphs and events for the golden tests.
 
 use crate::step::{
-    BufferWork, Check, CleanupWork, DbRule, DbSource, DestinationExpect, Endpoint, Event, Eviction, FullProgress,
-    FullWork, Graph, KeyFailure, KeyPattern, Limits, OnConflict, OnUnsupported, Outcome, PrecheckWork, Role, Selection,
-    SourceExpect, Stamped, Step, StepId, Verdict, Work,
+    Activity, BufferWork, Check, CleanupWork, ConditionState, DbRule, DbSource, DestinationExpect, Endpoint, Event,
+    Eviction, FollowProgress, FullProgress, FullWork, Graph, KeyFailure, KeyPattern, Lag, Limits, OnConflict,
+    OnUnsupported, Outcome, PrecheckWork, Role, Selection, SourceExpect, Stamped, Status, Step, StepId, Verdict, Work,
 };
 use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, Offset, Percent, Period, ReplId, SecretRef, UnixMillis};
 
@@ -94,6 +94,55 @@ fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
 
 /// The digest used in samples.
 pub(super) const DIGEST: &str = "5f1d7a8c90b3e2f4a6d8c0b2e4f6a8d0c2b4e6f8a0d2c4b6e8f0a2d4c6b8e0f2";
+
+/// A run that follows its source.
+pub(super) fn status() -> Status {
+    let condition = |text: &str, depth, met, stands: &str| ConditionState {
+        text: text.to_owned(),
+        depth,
+        met,
+        stands: stands.to_owned(),
+    };
+    Status {
+        format: 1,
+        plan: "cart-prod".to_owned(),
+        run: "20261122T230607-2043c36b".to_owned(),
+        digest: DIGEST.to_owned(),
+        pid: 4711,
+        at: at(100_000),
+        step: Some(StepId::Incremental),
+        activity: Activity::Following,
+        reasons: vec!["limits.writes: at most 20000/s to the destination".to_owned()],
+        full: None,
+        following: Some(FollowProgress {
+            replid: ReplId::parse(b"8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb"),
+            applied: Offset(123_456_000),
+            received: Offset(123_460_096),
+            source: Some(Offset(123_460_110)),
+            lag: Some(Lag { bytes: 4110, seconds: 0.21 }),
+            commands: 1_234_567,
+            commands_per_second: 8123.4,
+            bytes_per_second: 1_048_576.0,
+            filtered: 42,
+            failed: 1,
+            spooled: ByteSize::mib(12),
+        }),
+        backlog_lasts: Some(41.0),
+        spool_lasts: None,
+        spool_limit: ByteSize(64 << 30),
+        bandwidth: None,
+        writes: Some(CountRate(20_000)),
+        conditions: vec![
+            condition("any of", 0, false, ""),
+            condition("all of", 1, false, ""),
+            condition("lag below 1s for 5m", 2, true, "5m of 5m"),
+            condition("source idle for 2m", 2, false, "3s of 2m"),
+            condition("command: cutover", 1, false, ""),
+        ],
+        can_cutover: true,
+        blockers: vec![],
+    }
+}
 
 /// A run that was killed in its first process and finished in its second.
 pub(super) fn events() -> Vec<Stamped> {

@@ -51,6 +51,11 @@ pub enum Job {
     Big(Box<BigEntry>),
 }
 
+impl Job {
+    /// What a job that is no batch takes of the window, so that it is known to be under way.
+    pub const UNIT: u64 = 1;
+}
+
 /// An entry whose value stays in the spool.
 #[derive(Clone, Debug)]
 pub struct BigEntry {

@@ -45,6 +45,13 @@ impl Window {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).closed
     }
 
+    /// Whether nothing of it is taken.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.free == state.size
+    }
+
     /// Ends all waiting.
     pub fn close(&self) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).closed = true;

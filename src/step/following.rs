@@ -99,7 +99,7 @@ pub struct FollowProgress {
     pub applied: Offset,
     /// Everything up to here is in the spool.
     pub received: Offset,
-    /// The source's own offset when it was last asked.
+    /// The source's own offset: as it said when it was last asked, or what was received since.
     pub source: Option<Offset>,
     /// How far behind.
     pub lag: Option<Lag>,
@@ -226,6 +226,26 @@ pub enum Setting {
     /// Bytes a second.
     #[serde(rename = "limits.bandwidth")]
     Bandwidth,
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Writes => "limits.writes",
+            Self::Bandwidth => "limits.bandwidth",
+        })
+    }
+}
+
+impl std::str::FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Writes, Self::Bandwidth];
+        all.into_iter().find(|setting| setting.to_string() == text).ok_or_else(|| {
+            format!("`{text}` cannot be changed while running: only `limits.writes` and `limits.bandwidth` can")
+        })
+    }
 }
 
 /// The answer to an order, given when the thing has happened.

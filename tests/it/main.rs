@@ -20,4 +20,5 @@ mod moved;
 mod rdb_goldens;
 mod resume;
 mod selection;
+mod steering;
 mod values;

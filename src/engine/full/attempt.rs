@@ -18,6 +18,7 @@ use crate::{
         background,
         ending::Ending,
         intake::{self, DumpPlace, Intake, Told},
+        orders::not_following,
         run::Run,
         servers,
         teller::Teller,
@@ -25,8 +26,9 @@ use crate::{
     journal::Record,
     rdb::{Decoder, SafePoint},
     sink::{Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
-    step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
+    step::{Activity, Event, FollowProgress, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_before},
+    unit::ByteSize,
 };
 
 /// Bytes that may be queued for or unconfirmed by the destination, over all lanes.
@@ -111,6 +113,8 @@ struct Copy {
     received: bool,
     decoded: bool,
     cut_short: Option<Ending>,
+    /// Why nothing moves, when it does not.
+    waiting: Option<String>,
     drains: bool,
     safe_points: Vec<SafePoint>,
     begun: Instant,
@@ -182,6 +186,7 @@ impl Copy {
                 signals: signals_in.clone(),
                 window: window.clone(),
                 pace: run.writes.clone(),
+                gate: run.gate.clone(),
                 gone: false,
             },
             clock_ahead,
@@ -204,6 +209,7 @@ impl Copy {
             received: whole.is_some(),
             decoded: false,
             cut_short: None,
+            waiting: None,
             drains,
             safe_points: vec![],
             begun: Instant::now(),
@@ -221,9 +227,11 @@ impl Copy {
             ));
         }
         let reports = self.reports.clone().map(Signal::Lane);
+        let asked = run.asked.clone().map(Signal::Asked);
         let told = self.intake.as_ref().map(|intake| intake.told.clone().map(Signal::Intake));
         let told = stream::iter(told).flatten();
-        let mut signals = Box::pin(stream::select(told, stream::select(self.signals.clone(), reports)));
+        let mut signals =
+            Box::pin(stream::select(stream::select(told, asked), stream::select(self.signals.clone(), reports)));
         while self.lanes_left > 0 || !self.decoded || !self.received {
             let Some(signal) = signals.next().await else { break };
             self.take(signal, run, teller)?;
@@ -267,8 +275,15 @@ impl Copy {
                 self.lanes_left -= 1;
             }
             Signal::Heartbeat(fault) => return Err(fault.into()),
+            Signal::Asked(asked) => {
+                if let Some(asked) = run.order(asked, teller)? {
+                    asked.answer(not_following());
+                }
+                self.post(run);
+            }
             Signal::Tick => {
                 self.keep_safe_points(run)?;
+                self.post(run);
                 if self.last_told.elapsed() >= PROGRESS_EVERY {
                     self.last_told = Instant::now();
                     let progress = self.tally.progress(self.begun.elapsed(), self.level.written());
@@ -286,6 +301,20 @@ impl Copy {
         Ok(())
     }
 
+    /// Posts how the copy stands, and tells those who wait for a pause.
+    fn post(&mut self, run: &mut Run) {
+        run.answer_pause(self.window.is_whole(), None);
+        let mut status = run.status(Some(StepId::Full), Activity::Copying);
+        status.reasons.splice(..0, self.waiting.iter().cloned());
+        status.full = Some(self.tally.progress(self.begun.elapsed(), self.level.written()));
+        status.following = self.intake.as_ref().and_then(|intake| {
+            let (replid, received) = intake.state.received()?;
+            let spooled = ByteSize(intake.state.spool().held());
+            Some(FollowProgress { replid: Some(replid), received, spooled, ..FollowProgress::default() })
+        });
+        run.board.post(status);
+    }
+
     fn take_told(&mut self, told: Told, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let generation = self.generation;
         match told {
@@ -293,6 +322,7 @@ impl Copy {
                 if let (Some(replid), Some(offset)) = (replid, offset) {
                     run.journal.append(&Record::History { generation, replid, offset })?;
                 }
+                self.waiting = None;
                 self.tally.know_total(length);
                 teller.tell(Event::DumpStarted { replid, offset, length });
             }
@@ -307,7 +337,12 @@ impl Copy {
                 self.tally.know_total(Some(bytes));
                 teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
             }
-            told => intake::tell(told, StepId::Full, run, teller)?,
+            told => {
+                if let Told::Waiting(reason) = &told {
+                    self.waiting = Some(reason.clone());
+                }
+                intake::tell(told, StepId::Full, run, teller)?;
+            }
         }
         Ok(())
     }
@@ -315,6 +350,7 @@ impl Copy {
     fn take_report(&mut self, report: LaneReport, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         match report {
             LaneReport::Confirmed { part, mark, keys } => {
+                self.waiting = None;
                 if let Part::Dump(lane) = part {
                     self.tally.confirm(lane, mark, keys);
                 }
@@ -352,7 +388,10 @@ impl Copy {
                 self.tally.fail();
                 teller.tell(Event::KeyFailed { failure });
             }
-            LaneReport::Waiting { reason } => teller.tell(Event::Waiting { step: StepId::Full, reason }),
+            LaneReport::Waiting { reason } => {
+                self.waiting = Some(reason.clone());
+                teller.tell(Event::Waiting { step: StepId::Full, reason });
+            }
             LaneReport::GoesOn => teller.notice("The destination takes writes again."),
         }
         Ok(())

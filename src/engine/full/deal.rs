@@ -4,7 +4,7 @@ use async_channel::Sender;
 
 use super::tally::Signal;
 use crate::{
-    engine::{ending::Ending, pace::Throttle},
+    engine::{ending::Ending, gate::Gate, pace::Throttle},
     rdb::{Checksum, Decoder, Item, RdbError, RdbFault},
     sink::{DealFault, Dealer, Dealt, Job, Window},
     step::KeyFailure,
@@ -31,17 +31,22 @@ pub(super) struct Hands {
     pub(super) signals: Sender<Signal>,
     pub(super) window: Window,
     pub(super) pace: Throttle,
+    pub(super) gate: Gate,
     /// The lanes or the run ended: nobody takes jobs any more.
     pub(super) gone: bool,
 }
 
 impl Dealt for Hands {
     fn job(&mut self, lane: usize, mut job: Job) {
-        if let Job::Batch(batch) = &mut job {
-            batch.charged = batch.bytes.len() as u64;
-            std::thread::sleep(self.pace.take(u64::from(batch.commands)));
-            self.gone |= !self.window.take(batch.charged);
-        }
+        let charged = match &mut job {
+            Job::Batch(batch) => {
+                batch.charged = batch.bytes.len() as u64;
+                self.gone |= !self.pace.wait(u64::from(batch.commands), || self.window.is_closed());
+                batch.charged
+            }
+            Job::Big(_) | Job::Erase(_) => Job::UNIT,
+        };
+        self.gone |= !self.gate.take(&self.window, charged);
         self.gone |= self.lanes.get(lane).is_none_or(|lane| lane.send_blocking(job).is_err());
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    engine::{ending::Ending, intake::Told},
+    engine::{ending::Ending, intake::Told, steering::Asked},
     rdb::SafePoint,
     sink::{DealCounts, LaneFault, LaneReport, LeaseFault, Mark},
     step::{FullProgress, KeyFailure},
@@ -37,6 +37,8 @@ pub(super) enum Signal {
     LaneEnded(Result<(), LaneFault>),
     /// The heartbeat could not be renewed.
     Heartbeat(LeaseFault),
+    /// An operator asks for something.
+    Asked(Asked),
     /// Time passed.
     Tick,
     /// Somebody asked for a stop.

@@ -8,7 +8,6 @@ use async_channel::{Receiver, bounded};
 use super::{
     feed::{Feed, Outlet, OutletParts, feed},
     follow::Signal,
-    gate::Gate,
     gauge::Gauge,
     poll::poll,
     setup::There,
@@ -36,9 +35,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct Beside {
     pub(super) signals: Receiver<Signal>,
     pub(super) reports: Receiver<LaneReport>,
-    pub(super) gate: Gate,
     level: Level,
-    window: Window,
+    pub(super) window: Window,
     background: Vec<async_std::task::JoinHandle<()>>,
 }
 
@@ -55,7 +53,7 @@ impl Beside {
         let (reports_in, reports) = bounded(4096);
         let (jobs_in, jobs) = bounded(JOBS_AHEAD);
         let place = run.stream(there.record.generation);
-        let (level, gate, window) = (state.spool(), Gate::open(), Window::new(WINDOW));
+        let (level, window) = (state.spool(), Window::new(WINDOW));
         let at = there.checkpoint;
         let mut background = vec![];
 
@@ -84,7 +82,7 @@ impl Beside {
             jobs: jobs_in,
             signals: signals_in.clone(),
             window: window.clone(),
-            gate: gate.clone(),
+            gate: run.gate.clone(),
             writes: run.writes.clone(),
             gauge: gauge.clone(),
             state: state.clone(),
@@ -102,12 +100,11 @@ impl Beside {
         background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
         background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
         background.push(poll(run, signals_in));
-        Self { signals, reports, gate, level, window, background }
+        Self { signals, reports, level, window, background }
     }
 
     /// Ends it, and hears the lane out: what it has sent is told by its replies.
     pub(super) async fn end(self, mut hear: impl FnMut(LaneReport)) {
-        self.gate.remove();
         self.level.end();
         self.window.close();
         self.signals.close();

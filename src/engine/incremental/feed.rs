@@ -1,17 +1,14 @@
 //! Reading the stream from its spool, translating it, and handing batches to the lane: a thread of its own, since it
 //! computes and blocks.
 
-use std::time::Duration;
-
 use async_channel::Sender;
 
 use super::{
     follow::Signal,
-    gate::Gate,
     gauge::{Counts, Gauge},
 };
 use crate::{
-    engine::{ending::Ending, intake::StreamState, pace::Throttle},
+    engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
     resp::{CommandReader, RespError},
     sink::{Batch, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
     step::{KeyFailure, OnUnsupported},
@@ -25,8 +22,6 @@ const BATCH_BYTES: usize = 256 << 10;
 const BATCH_COMMANDS: u32 = 2000;
 /// Batches a second when commands are limited, so that the limit does not come in bursts.
 const BATCHES_A_SECOND: u64 = 10;
-/// How long a limit is waited for before looking whether it still holds.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What feeding needs.
 pub(super) struct Feed {
@@ -137,6 +132,7 @@ impl Outlet {
             Taken::Done => {}
             Taken::Erase(erase) => {
                 self.flush(Some(received_at), translator)?;
+                self.take(Job::UNIT)?;
                 self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
             }
             Taken::Damaged(what) => return Err(Fault::Ending(damaged(&what))),
@@ -197,31 +193,19 @@ impl Outlet {
             ..Batch::default()
         };
         self.out.clear();
-        self.pace(batch.commands)?;
-        if !self.to.window.take(batch.charged) {
+        if !self.to.writes.wait(u64::from(batch.commands), || self.to.window.is_closed()) {
             return Err(Fault::Gone);
         }
+        self.take(batch.charged)?;
         self.to.gauge.read(self.upto, self.wrote);
         self.to.gauge.sent(self.upto, more, counts);
         self.sent = self.upto;
         self.to.jobs.send_blocking(Job::Batch(batch)).map_err(|_| Fault::Gone)
     }
 
-    /// Waits for the gate and for the rate. A rate that is changed meanwhile holds from then on.
-    fn pace(&self, commands: u32) -> Result<(), Fault> {
-        let rate = self.to.writes.rate();
-        let mut wait = self.to.writes.take(u64::from(commands));
-        loop {
-            if !self.to.gate.pass() {
-                return Err(Fault::Gone);
-            }
-            if wait.is_zero() || self.to.writes.rate() != rate {
-                return Ok(());
-            }
-            let step = wait.min(LOOK_AGAIN);
-            std::thread::sleep(step);
-            wait = wait.saturating_sub(step);
-        }
+    /// Waits until it may be written and there is room for it.
+    fn take(&self, bytes: u64) -> Result<(), Fault> {
+        if self.to.gate.take(&self.to.window, bytes) { Ok(()) } else { Err(Fault::Gone) }
     }
 }
 

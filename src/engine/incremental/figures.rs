@@ -101,7 +101,7 @@ impl Figures {
             replid: self.state.received().map(|(replid, _)| replid),
             applied,
             received: self.received(),
-            source: self.ahead.said(),
+            source: self.ahead.said().map(|said| said.max(self.received())),
             commands: counts.commands,
             commands_per_second: rate(|sample| sample.commands),
             bytes_per_second: rate(|sample| sample.received),

@@ -141,9 +141,6 @@ pub(super) struct Follow {
     pub(super) cutover: Vec<Asked>,
     /// Why nothing moves, when it does not.
     pub(super) waiting: Option<String>,
-    /// An operator said `plan pause`; they wait until nothing is under way.
-    pub(super) pausing: Vec<Asked>,
-    pub(super) paused: bool,
     stream: std::path::PathBuf,
     first_offset: Offset,
     last_told: Instant,
@@ -186,8 +183,6 @@ impl Follow {
             phase: Phase::Following,
             cutover: vec![],
             waiting: None,
-            pausing: vec![],
-            paused: false,
             last_told: now,
             last_removed: now,
         }
@@ -248,7 +243,10 @@ impl Follow {
             }
             Signal::Heartbeat(fault) => return Err(fault.into()),
             Signal::Asked(asked) => self.asked(asked, run, teller)?,
-            Signal::Tick => self.tick(teller)?,
+            Signal::Tick => {
+                self.tick(teller)?;
+                self.post(run);
+            }
             Signal::Stop => {
                 return Err(Ending::stopped(
                     "Stopped while following. What is applied is noted at the destination: the same command goes on \
@@ -319,7 +317,6 @@ impl Follow {
             self.last_told = Instant::now();
             teller.tell(Event::Following { progress: self.figures.progress() });
         }
-        self.answer_pause();
         self.judge(teller)
     }
 
@@ -330,6 +327,11 @@ impl Follow {
         let waits = matches!(self.phase, Phase::Following | Phase::Holding);
         match (standing, self.work.then) {
             (Standing::Met(condition), WhenMet::Drain) if waits => self.phase = Phase::Met(condition),
+            (Standing::Late(DeadlineEnd::Hold), WhenMet::Drain)
+                if self.phase == Phase::Holding && !self.cutover.is_empty() =>
+            {
+                self.phase = Phase::Met("command: cutover, after the deadline".to_owned());
+            }
             (Standing::Met(condition), WhenMet::Hold) if self.phase == Phase::Following => {
                 self.phase = Phase::Holding;
                 teller.notice(format!(

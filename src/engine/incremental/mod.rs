@@ -9,7 +9,6 @@ mod beside;
 mod feed;
 mod figures;
 mod follow;
-mod gate;
 mod gauge;
 mod operator;
 mod poll;

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lines::{change, figures};
+use super::lines::{change, figures, follow_figures};
 use crate::step::{Event, Stamped};
 
 /// Redraws a second, at most.
@@ -31,6 +31,14 @@ impl Bar {
             }
             self.bar.set_position(progress.applied);
             self.bar.set_message(figures(progress));
+        }
+        if let Event::FollowStarted { .. } = event {
+            self.bar.unset_length();
+            self.bar.set_style(spinning());
+        }
+        if let Event::Following { progress } = event {
+            self.bar.tick();
+            self.bar.set_message(follow_figures(progress));
         }
         if let Event::Waiting { .. } = event {
             self.bar.set_message(change(event).unwrap_or_default());

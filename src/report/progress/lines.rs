@@ -2,7 +2,7 @@
 
 use crate::report::checks::word;
 use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spoken};
-use crate::step::{Event, FullProgress, Outcome, Stamped, Verdict};
+use crate::step::{Event, FollowProgress, FullProgress, Outcome, Stamped, Verdict};
 use crate::unit::{ByteSize, UnixMillis};
 
 /// At most one line of figures, and one about waiting, in this time; milliseconds.
@@ -21,12 +21,13 @@ impl Lines {
         match event {
             // A step that is done within the time needs no figures.
             Event::StepStarted { .. } => (self.figures_at, self.waited_at) = (Some(*at), None),
-            Event::Progress { .. } if !is_due(&mut self.figures_at, *at) => return None,
+            Event::Progress { .. } | Event::Following { .. } if !is_due(&mut self.figures_at, *at) => return None,
             Event::Waiting { .. } if !is_due(&mut self.waited_at, *at) => return None,
             _ => {}
         }
         let text = match event {
             Event::Progress { progress } => figures(progress),
+            Event::Following { progress } => follow_figures(progress),
             _ => change(event)?,
         };
         Some(format!("{} {text}", clock(*at)))
@@ -48,7 +49,7 @@ fn clock(at: UnixMillis) -> String {
 }
 
 /// What an event that is a change says; `None` for figures.
-pub(super) fn change(event: &Event) -> Option<String> {
+pub(in crate::report) fn change(event: &Event) -> Option<String> {
     Some(match event {
         Event::Progress { .. } | Event::Following { .. } => return None,
         Event::FollowStarted { offset, .. } => format!("incremental: follows the source from offset {offset}"),
@@ -85,7 +86,7 @@ pub(super) fn change(event: &Event) -> Option<String> {
         Event::KeyFailed { failure } => {
             let size = ByteSize(failure.size);
             let (key, kind, reason) = (Clean(&failure.key), Clean(&failure.kind), Clean(&failure.reason));
-            format!("full: key {key} (db {}, {kind}, {size}): {reason}", failure.db)
+            format!("key {key} (db {}, {kind}, {size}): {reason}", failure.db)
         }
         Event::Notice { text } => format!("note: {}", Clean(text)),
         Event::RunFinished { outcome, summary, seconds } => {
@@ -107,6 +108,17 @@ pub(super) fn figures(progress: &FullProgress) -> String {
         parts.push(format!("{} failed", grouped(progress.failed)));
     }
     parts.join(", ")
+}
+
+/// The figures of following in a line.
+pub(super) fn follow_figures(progress: &FollowProgress) -> String {
+    let behind = progress.lag.map_or_else(
+        || "how far behind is not known".to_owned(),
+        |lag| format!("{} bytes and {} behind", grouped(lag.bytes), spoken(lag.seconds)),
+    );
+    let rate = per_second(progress.commands_per_second, "commands");
+    let failed = if progress.failed > 0 { format!(", {} reported", grouped(progress.failed)) } else { String::new() };
+    format!("incremental: {behind}, applied up to offset {}, {rate}{failed}", progress.applied)
 }
 
 const fn ending(outcome: Outcome) -> &'static str {

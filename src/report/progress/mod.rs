@@ -7,6 +7,7 @@ use std::io::Write;
 
 use bar::Bar;
 use lines::Lines;
+pub(super) use lines::change;
 
 use crate::step::Stamped;
 

@@ -23,6 +23,7 @@ pub fn run_markdown(events: &[Stamped], graph: &Graph) -> String {
     }
     out.push_str(&timeline_section(&run));
     out.push_str(&data_section(&run));
+    out.push_str(&stream_section(&run));
     out.push_str(&failures_section(&run.failures));
     if !run.notices.is_empty() {
         out.push_str("## Notices\n\n");
@@ -45,7 +46,7 @@ fn outcome(run: &RunSummary) -> String {
     format!("Outcome: **{}**. {}", outcome_word(ending.outcome), prose(&ending.summary))
 }
 
-pub(super) const fn outcome_word(outcome: Outcome) -> &'static str {
+pub(in crate::report) const fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Refused => "refused",
@@ -113,6 +114,27 @@ fn data_section(run: &RunSummary) -> String {
         return String::new();
     }
     format!("## Data\n\n{}", table(["", ""], &pairs(rows)))
+}
+
+fn stream_section(run: &RunSummary) -> String {
+    let mut out = String::new();
+    if let Some(following) = &run.following {
+        let history = following.replid.map_or_else(|| "–".to_owned(), |replid| format!("`{replid}`"));
+        let counts = [
+            ("commands applied by the last process", following.commands),
+            ("commands left out by the plan's rules", following.filtered),
+            ("commands reported", following.failed),
+        ];
+        let mut rows = vec![("history", history), ("applied up to offset", following.applied.to_string())];
+        rows.extend(counts.map(|(name, count)| (name, grouped(count))));
+        _ = write!(out, "## Stream\n\n{}", table(["", ""], &pairs(rows)));
+    }
+    if !run.stream.is_empty() {
+        let rows: Vec<[String; 2]> =
+            run.stream.iter().map(|change| [change.at.to_string(), cell(&change.text)]).collect();
+        out.push_str(&table(["at", "what happened"], &rows));
+    }
+    out
 }
 
 fn dump_rows(dump: &Dump) -> Vec<(&'static str, String)> {

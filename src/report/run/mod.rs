@@ -4,8 +4,8 @@ mod markdown;
 mod result;
 mod summary;
 
-pub(super) use markdown::cell;
 pub use markdown::run_markdown;
+pub(super) use markdown::{cell, outcome_word};
 pub use result::run_result;
 pub use summary::{Attempt, RunSummary, StepRun, StepState, run_json};
 

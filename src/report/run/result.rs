@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::markdown::outcome_word;
 use super::summary::RunSummary;
+use crate::report::status::commands;
 use crate::report::text::{Clean, grouped, spoken};
 use crate::step::FullProgress;
 use crate::unit::ByteSize;
@@ -18,6 +19,10 @@ pub fn run_result(run: &RunSummary) -> String {
     if let Some(progress) = &run.progress {
         rows.push(("keys", keys(progress)));
         rows.push(("dump", format!("{} worked off", ByteSize(progress.applied))));
+    }
+    if let Some(following) = &run.following {
+        rows.push(("stream", format!("applied up to offset {}", following.applied)));
+        rows.push(("commands", commands(following)));
     }
     rows.retain(|(_, value)| !value.is_empty());
     rows.iter().fold(String::new(), |mut out, (name, value)| {

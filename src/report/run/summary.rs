@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::step::{Check, Event, FullProgress, Graph, KeyFailure, Outcome, Stamped, StepId};
+use crate::report::progress::change;
+use crate::step::{Check, Event, FollowProgress, FullProgress, Graph, KeyFailure, Outcome, Stamped, StepId};
 use crate::unit::{Offset, ReplId, UnixMillis};
 
 /// Version of the JSON report's structure.
@@ -25,6 +26,10 @@ pub struct RunSummary {
     pub dump: Option<Dump>,
     /// The newest figures of the full copy.
     pub progress: Option<FullProgress>,
+    /// The newest figures of following the source.
+    pub following: Option<FollowProgress>,
+    /// What happened to the stream and what operators ordered, in order.
+    pub stream: Vec<Notice>,
     /// Keys that could not be written as they are, each once.
     pub failures: Vec<KeyFailure>,
     /// What else was worth saying.
@@ -168,13 +173,15 @@ impl RunSummary {
                 self.step_ended(*step, *at, StepState::Failed { reason: reason.clone() });
             }
             Event::Checked { check } => self.checked(check),
-            Event::Waiting { .. }
-            | Event::FollowStarted { .. }
-            | Event::Following { .. }
+            Event::Waiting { .. } => {}
+            Event::FollowStarted { .. }
             | Event::LinkLost { .. }
             | Event::LinkRestored { .. }
             | Event::StopMet { .. }
-            | Event::Ordered { .. } => {}
+            | Event::Ordered { .. } => {
+                self.stream.extend(change(event).map(|text| Notice { at: *at, text }));
+            }
+            Event::Following { progress } => self.following = Some(progress.clone()),
             Event::DumpStarted { replid, offset, length } => {
                 self.dump = Some(Dump { at: *at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
             }

@@ -117,8 +117,14 @@ impl Lane {
         while let Some(job) = self.next_job().await? {
             match job {
                 Job::Batch(batch) => self.write(batch).await?,
-                Job::Big(entry) => self.write_big(*entry).await?,
-                Job::Erase(erase) => self.erase(&erase).await?,
+                Job::Big(entry) => {
+                    self.write_big(*entry).await?;
+                    self.window.give(Job::UNIT);
+                }
+                Job::Erase(erase) => {
+                    self.erase(&erase).await?;
+                    self.window.give(Job::UNIT);
+                }
             }
         }
         self.settle_pending().await

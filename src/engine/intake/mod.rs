@@ -79,7 +79,11 @@ impl Intake {
             async move {
                 let received = dump::receive(&setup, &tell).await;
                 let next = match (&received, &setup.stream) {
-                    (Ok(dump), Some(place)) => dump.history.map(|history| (history, place.clone())),
+                    (Ok(dump), Some(place)) => dump.history.map(|(replid, offset)| {
+                        // Before the dump is told to be whole: whoever hears that may ask how the stream stands.
+                        state.begin(replid, offset);
+                        (offset, place.clone(), state.level(offset))
+                    }),
                     _ => None,
                 };
                 let (length, link) = match received {
@@ -87,10 +91,8 @@ impl Intake {
                     Err(ending) => (Err(ending), None),
                 };
                 let _ = tell.send(Told::DumpReceived(length)).await;
-                if let Some(((replid, offset), place)) = next {
-                    state.begin(replid, offset);
-                    let writer =
-                        SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, state.level(offset));
+                if let Some((offset, place, level)) = next {
+                    let writer = SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, level);
                     follow(setup, link, writer.map_err(Ending::from), (state, tell, written)).await;
                 }
             }

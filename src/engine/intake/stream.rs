@@ -148,13 +148,16 @@ impl Inlet<'_> {
                 Ok(count) => count,
                 Err(error) => return Some(error.to_string()),
             };
-            self.state.advance(count as u64);
-            if getack.seen(buffer.get(..count).unwrap_or_default()) {
-                // One that is waiting will tell the newest offset as well.
-                let _ = nudge.try_send(());
-            }
+            let asks = getack.seen(buffer.get(..count).unwrap_or_default());
             if self.full.send((buffer, count, UnixMillis::now())).await.is_err() {
                 return None;
+            }
+            // Not before they are handed over: a connection that is given up while this waits leaves its bytes to be asked
+            // for again.
+            self.state.advance(count as u64);
+            if asks {
+                // One that is waiting will tell the newest offset as well.
+                let _ = nudge.try_send(());
             }
             async_std::task::sleep(self.setup.bandwidth.take(count as u64)).await;
         }

@@ -133,7 +133,7 @@ impl Copy {
 
         let mut lanes = vec![];
         let turns = Turns::new();
-        for index in 0..started.marks.len() {
+        for (index, from) in started.marks.iter().copied().enumerate() {
             let (lane, jobs) = bounded(JOBS_AHEAD);
             lanes.push(lane);
             let setup = LaneSetup {
@@ -142,6 +142,7 @@ impl Copy {
                 destination: started.destination.clone(),
                 keys: run.keys.clone(),
                 token: started.lease.token.clone(),
+                from,
                 on_conflict: work.on_conflict,
                 clock_ahead,
                 spool: folder.clone(),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     engine::{background, intake::StreamState, run::Run, servers},
     resp::{CommandReader, Limits},
-    sink::{Lane, LaneReport, LaneSetup, Lease, Part, Translator, Turns, Window},
+    sink::{Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, Turns, Window},
     step::{IncrementalWork, OnConflict},
     store::spool::{Level, SpoolReader},
 };
@@ -65,6 +65,7 @@ impl Beside {
             destination: there.destination.clone(),
             keys: run.keys.clone(),
             token: lease.token.clone(),
+            from: Mark { at: at.offset.0, elements: 0 },
             on_conflict: OnConflict::Replace,
             clock_ahead: 0,
             spool: place.folder.clone(),

@@ -26,7 +26,7 @@ use crate::{
     rdb::{Decoder, SafePoint},
     sink::{Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
     step::{Event, FullWork, OnConflict, OnUnsupported, StepId},
-    store::spool::{Level, SpoolReader, remove_before},
+    store::spool::{Level, SpoolReader, remove_all, remove_before},
 };
 
 /// Bytes that may be queued for or unconfirmed by the destination, over all lanes.
@@ -62,6 +62,7 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
     let lease = started.lease.clone();
     let mut copy = Copy::begin(run, work, started, clock_ahead)?;
     let outcome = copy.follow(run, teller).await;
+    let (level, generation) = (copy.level.clone(), copy.generation);
     let intake = copy.end(run, teller).await;
     match outcome {
         Ok((summary, marks)) => {
@@ -73,6 +74,9 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
             }
             if run.follows() {
                 lease.note(&mut control, &run.stream_begins()?).await?;
+                // Nothing is taken back by it from here on, and its room is the stream's.
+                remove_all(&run.spool(generation))?;
+                level.drain(level.written());
             }
             Ok(Copied { lease, summary, intake })
         }
@@ -87,12 +91,15 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
     }
 }
 
-/// Notes what another process has copied: this state directory's journal begins there.
+/// Notes what an earlier process has copied: a state directory that does not know of it begins its journal there.
 fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Checkpoint)) -> Result<Copied, Ending> {
     let Checkpoint { replid, offset, .. } = checkpoint;
-    run.journal.append(&Record::DumpStarted { generation })?;
-    run.journal.append(&Record::History { generation, replid, offset })?;
-    let summary = format!("another process had copied the keys and applied the stream up to offset {offset}");
+    let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation && !dump.lost);
+    if known.is_none_or(|dump| dump.history.is_none()) {
+        run.journal.append(&Record::DumpStarted { generation })?;
+        run.journal.append(&Record::History { generation, replid, offset })?;
+    }
+    let summary = format!("an earlier process had copied the keys and applied the stream up to offset {offset}");
     Ok(Copied { lease, summary, intake: None })
 }
 

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use async_channel::{Receiver, bounded};
+use async_channel::{Receiver, Sender, bounded};
 
 use super::{
     feed::{Feed, Outlet, OutletParts, feed},
     follow::Signal,
     gate::Gate,
     gauge::Gauge,
-    poll::poll,
+    poll::{poll, stands},
     setup::There,
 };
 use crate::{
@@ -39,6 +39,9 @@ pub(super) struct Beside {
     pub(super) gate: Gate,
     level: Level,
     window: Window,
+    signals_in: Sender<Signal>,
+    /// Whether the source was asked where it stands.
+    asked_where: bool,
     background: Vec<async_std::task::JoinHandle<()>>,
 }
 
@@ -102,8 +105,15 @@ impl Beside {
         background.push(background::ticks(signals_in.clone(), TICK, || Signal::Tick));
         background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
         background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
-        background.push(poll(run, signals_in));
-        Self { signals, reports, gate, level, window, background }
+        background.push(poll(run, signals_in.clone()));
+        Self { signals, reports, gate, level, window, signals_in, asked_where: false, background }
+    }
+
+    /// Asks the source where it stands, once; the answer comes as a signal.
+    pub(super) fn ask_where(&mut self, run: &Run) {
+        if !std::mem::replace(&mut self.asked_where, true) {
+            self.background.push(stands(run, self.signals_in.clone()));
+        }
     }
 
     /// Ends it, and hears the lane out: what it has sent is told by its replies.

@@ -150,11 +150,12 @@ pub(super) fn resume(setup: IntakeSetup, replid: ReplId, needed: Offset) -> Resu
 pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     match told {
         Told::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
-        Told::Following { replid, offset } => {
+        Told::Following { replid, offset, noted } => {
             let dump = run.journal.state().dump.as_ref();
             if let Some(generation) = dump.filter(|dump| dump.replid != Some(replid)).map(|dump| dump.generation) {
                 run.journal.append(&Record::Renamed { generation, replid })?;
             }
+            let _ = noted.try_send(());
             teller.tell(Event::LinkRestored { replid: Some(replid), offset });
         }
         Told::LinkLost(reason) => teller.tell(Event::LinkLost { reason }),

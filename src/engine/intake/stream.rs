@@ -115,8 +115,13 @@ impl Inlet<'_> {
         match link.resume(replid, offset).await? {
             Resumed::Continued { replid: renamed } => {
                 let replid = renamed.unwrap_or(replid);
+                let (noted, note) = bounded(1);
+                let _ = self.tell.send(Told::Following { replid, offset, noted }).await;
+                // Under the old id the new history's bytes could not be gone on with after a crash.
+                if note.recv().await.is_err() {
+                    return Err(Refusal::Told(Told::Failed(Ending::failed("the source's new id could not be noted"))));
+                }
                 self.state.rename(replid);
-                let _ = self.tell.send(Told::Following { replid, offset }).await;
                 Ok(link)
             }
             Resumed::Dump { replid: its, offset: at } => {

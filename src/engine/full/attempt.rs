@@ -29,7 +29,7 @@ use crate::{
     store::spool::{Level, SpoolReader, remove_all, remove_before},
 };
 
-/// Bytes that may be queued for or unconfirmed by the destination, over all lanes.
+/// Bytes that may be queued for or unconfirmed by the destination, over all lanes, and at most half the spool's bound.
 const WINDOW: u64 = 32 << 20;
 /// Jobs a lane has in hand beside the one it works on.
 const JOBS_AHEAD: usize = 2;
@@ -128,7 +128,7 @@ impl Copy {
     fn begin(run: &Run, work: &FullWork, started: Start, clock_ahead: i64) -> Result<Self, Ending> {
         let (signals_in, signals) = bounded(4096);
         let (reports_in, reports) = bounded(4096);
-        let window = Window::new(WINDOW);
+        let window = Window::new(WINDOW.min(run.spool_bound().0 / 2));
         let (folder, tag) = (run.spool(started.generation), run.spool_tag(started.generation));
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
         let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));

@@ -21,7 +21,8 @@ use crate::{
     store::spool::{Level, SpoolReader},
 };
 
-/// Bytes that may be queued for or unconfirmed by the destination.
+/// Bytes that may be queued for or unconfirmed by the destination, and at most half the spool's bound: what is
+/// unconfirmed stays in the spool.
 const WINDOW: u64 = 16 << 20;
 /// Batches the lane has in hand beside the one it works on.
 const JOBS_AHEAD: usize = 2;
@@ -58,7 +59,7 @@ impl Beside {
         let (reports_in, reports) = bounded(4096);
         let (jobs_in, jobs) = bounded(JOBS_AHEAD);
         let place = run.stream(there.record.generation);
-        let (level, gate, window) = (state.spool(), Gate::open(), Window::new(WINDOW));
+        let (level, gate, window) = (state.spool(), Gate::open(), Window::new(WINDOW.min(run.spool_bound().0 / 2)));
         let at = there.checkpoint;
         let mut background = vec![];
 

@@ -58,6 +58,12 @@ pub(super) struct StreamPlace {
     pub(super) tag: u64,
 }
 
+/// How long the segments of a spool with this bound are, at `most`: several must fit in, since only whole ones that are
+/// not the last are removed.
+fn segment(bound: ByteSize, most: u64) -> u64 {
+    (bound.0 / 4).clamp(64 << 10, most)
+}
+
 /// Taking in under way.
 pub(super) struct Intake {
     /// What happens, in order.
@@ -91,8 +97,9 @@ impl Intake {
                     Err(ending) => (Err(ending), None),
                 };
                 let _ = tell.send(Told::DumpReceived(length)).await;
+                let bound = setup.spool;
                 if let Some((offset, place, level)) = next {
-                    let writer = SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, level);
+                    let writer = SpoolWriter::create(&place.folder, place.tag, offset.0, segment(bound, stream::SEGMENT), level);
                     follow(setup, link, writer.map_err(Ending::from), (state, tell, written)).await;
                 }
             }
@@ -112,10 +119,10 @@ impl Intake {
         state.begin(replid, offset);
         let (tell, told) = bounded(4096);
         let (written, writing) = bounded(1);
-        let level = state.level_between(begin, offset);
-        let writer = match SpoolWriter::go_on(&place.folder, place.tag, stream::SEGMENT, level.clone()) {
+        let (level, bytes) = (state.level_between(begin, offset), segment(setup.spool, stream::SEGMENT));
+        let writer = match SpoolWriter::go_on(&place.folder, place.tag, bytes, level.clone()) {
             Ok(Some(writer)) if writer.position() == offset.0 => Ok(writer),
-            Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, level),
+            Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, bytes, level),
             Err(error) => Err(error),
         };
         let task =

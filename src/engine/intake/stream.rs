@@ -13,7 +13,7 @@ use crate::{
     unit::UnixMillis,
 };
 
-/// The size of a segment.
+/// The most of a segment.
 pub(super) const SEGMENT: u64 = 16 << 20;
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
@@ -182,13 +182,15 @@ impl Inlet<'_> {
 
     /// Waits while both spools together are at their bound.
     async fn room(&self) {
-        let held = || self.setup.dump.level.held().saturating_add(self.state.spool().held());
-        if held() < self.setup.spool.0 {
+        let level = self.state.spool();
+        let held = || self.setup.dump.level.held().saturating_add(level.held());
+        let full = || held() >= self.setup.spool.0 && !level.is_waited_for();
+        if !full() {
             return;
         }
         self.state.set_link(LinkState::Holding);
         let _ = self.tell.send(Told::Holding(true)).await;
-        while held() >= self.setup.spool.0 {
+        while full() {
             async_std::task::sleep(LOOK_FOR_ROOM).await;
         }
         self.state.set_link(LinkState::Up);

@@ -17,6 +17,8 @@ const MAX_BYTES: u64 = 256 << 20;
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Bytes of the whole lines.
+    length: u64,
     state: RunState,
 }
 
@@ -25,11 +27,12 @@ impl Journal {
     pub fn create(folder: &Path, first: &Record) -> Result<Self, JournalError> {
         let path = path_in(folder);
         let fail = |error| JournalError::Io { path: path.clone(), error };
-        store::write_whole(&path, line_of(first).as_bytes()).map_err(fail)?;
+        let line = line_of(first);
+        store::write_whole(&path, line.as_bytes()).map_err(fail)?;
         let file = File::options().append(true).open(&path).map_err(fail)?;
         let mut state = RunState::default();
         state.take(first);
-        Ok(Self { file, path, state })
+        Ok(Self { file, path, length: line.len() as u64, state })
     }
 
     /// Opens the journal in `folder`; `None` when there is none. A torn last line is cut off. Refuses a journal of
@@ -48,16 +51,27 @@ impl Journal {
         for record in &records {
             state.take(record);
         }
-        Ok(Some(Self { file, path, state }))
+        Ok(Some(Self { file, path, length: whole as u64, state }))
     }
 
-    /// Adds a record; when this returns it is on disk.
+    /// Adds a record; when this returns it is on disk. What a full disk took of a line is cut off again, now or before
+    /// the next one: a torn line in the middle would make the journal unreadable.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         let fail = |error: io::Error| JournalError::Io { path: self.path.clone(), error };
-        self.file.write_all(line_of(record).as_bytes()).map_err(fail)?;
-        self.file.sync_data().map_err(fail)?;
+        let line = line_of(record);
+        self.cut_off_the_torn().map_err(fail)?;
+        if let Err(error) = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()) {
+            // Where this fails too it is done before the next line, or when the journal is opened again.
+            let _ = self.cut_off_the_torn();
+            return Err(fail(error));
+        }
+        self.length += line.len() as u64;
         self.state.take(record);
         Ok(())
+    }
+
+    fn cut_off_the_torn(&self) -> io::Result<()> {
+        if self.file.metadata()?.len() > self.length { self.file.set_len(self.length) } else { Ok(()) }
     }
 
     /// What the records add up to.

@@ -43,6 +43,8 @@ pub struct DumpState {
     pub history: Option<(ReplId, Offset)>,
     /// The id under which the source goes on now.
     pub replid: Option<ReplId>,
+    /// Every id under which the stream was spooled here; the last one is `replid`.
+    pub ids: Vec<ReplId>,
     /// The database that is selected there; `None` when the stream says it.
     pub db: Option<Db>,
     /// A key that was not written, for which the plan wants the run to fail.
@@ -75,6 +77,7 @@ impl RunState {
                     received: None,
                     history: None,
                     replid: None,
+                    ids: vec![],
                     db: None,
                     lost: false,
                     left: None,
@@ -84,7 +87,8 @@ impl RunState {
             }
             Record::History { generation, replid, offset } => {
                 if let Some(dump) = self.dump_of(*generation) {
-                    (dump.history, dump.replid) = (Some((*replid, *offset)), Some(*replid));
+                    dump.history = Some((*replid, *offset));
+                    dump.go_by(*replid);
                 }
             }
             Record::StreamDb { generation, db } => {
@@ -94,7 +98,7 @@ impl RunState {
             }
             Record::Renamed { generation, replid } => {
                 if let Some(dump) = self.dump_of(*generation) {
-                    dump.replid = Some(*replid);
+                    dump.go_by(*replid);
                 }
             }
             Record::FollowBegan { at } => self.follow_began = self.follow_began.or(Some(*at)),
@@ -129,5 +133,14 @@ impl RunState {
 
     fn dump_of(&mut self, generation: u32) -> Option<&mut DumpState> {
         self.dump.as_mut().filter(|dump| dump.generation == generation)
+    }
+}
+
+impl DumpState {
+    fn go_by(&mut self, replid: ReplId) {
+        self.replid = Some(replid);
+        if !self.ids.contains(&replid) {
+            self.ids.push(replid);
+        }
     }
 }

@@ -6,10 +6,14 @@
 #![expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
 
 mod bad_input;
+mod chaos;
 mod comparer_finds;
 mod conflicts;
 mod faults;
 mod follow;
+mod following;
+mod following_lease;
+mod following_source;
 mod full;
 mod harness;
 mod harness_works;

@@ -27,11 +27,11 @@ use crate::{
     rdb::{Decoder, SafePoint},
     sink::{Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
     step::{Activity, Event, FollowProgress, FullWork, OnConflict, OnUnsupported, StepId},
-    store::spool::{Level, SpoolReader, remove_before},
+    store::spool::{Level, SpoolReader, remove_all, remove_before},
     unit::ByteSize,
 };
 
-/// Bytes that may be queued for or unconfirmed by the destination, over all lanes.
+/// Bytes that may be queued for or unconfirmed by the destination, over all lanes, and at most half the spool's bound.
 const WINDOW: u64 = 32 << 20;
 /// Jobs a lane has in hand beside the one it works on.
 const JOBS_AHEAD: usize = 2;
@@ -64,6 +64,7 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
     let lease = started.lease.clone();
     let mut copy = Copy::begin(run, work, started, clock_ahead)?;
     let outcome = copy.follow(run, teller).await;
+    let (level, generation) = (copy.level.clone(), copy.generation);
     let intake = copy.end(run, teller).await;
     match outcome {
         Ok((summary, marks)) => {
@@ -75,6 +76,9 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
             }
             if run.follows() {
                 lease.note(&mut control, &run.stream_begins()?).await?;
+                // Nothing is taken back by it from here on, and its room is the stream's.
+                remove_all(&run.spool(generation))?;
+                level.drain(level.written());
             }
             Ok(Copied { lease, summary, intake })
         }
@@ -89,12 +93,15 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
     }
 }
 
-/// Notes what another process has copied: this state directory's journal begins there.
+/// Notes what an earlier process has copied: a state directory that does not know of it begins its journal there.
 fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Checkpoint)) -> Result<Copied, Ending> {
     let Checkpoint { replid, offset, .. } = checkpoint;
-    run.journal.append(&Record::DumpStarted { generation })?;
-    run.journal.append(&Record::History { generation, replid, offset })?;
-    let summary = format!("another process had copied the keys and applied the stream up to offset {offset}");
+    let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation && !dump.lost);
+    if known.is_none_or(|dump| dump.history.is_none()) {
+        run.journal.append(&Record::DumpStarted { generation })?;
+        run.journal.append(&Record::History { generation, replid, offset })?;
+    }
+    let summary = format!("an earlier process had copied the keys and applied the stream up to offset {offset}");
     Ok(Copied { lease, summary, intake: None })
 }
 
@@ -125,7 +132,7 @@ impl Copy {
     fn begin(run: &Run, work: &FullWork, started: Start, clock_ahead: i64) -> Result<Self, Ending> {
         let (signals_in, signals) = bounded(4096);
         let (reports_in, reports) = bounded(4096);
-        let window = Window::new(WINDOW);
+        let window = Window::new(WINDOW.min(run.spool_bound().0 / 2));
         let (folder, tag) = (run.spool(started.generation), run.spool_tag(started.generation));
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
         let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
@@ -137,7 +144,7 @@ impl Copy {
 
         let mut lanes = vec![];
         let turns = Turns::new();
-        for index in 0..started.marks.len() {
+        for (index, from) in started.marks.iter().copied().enumerate() {
             let (lane, jobs) = bounded(JOBS_AHEAD);
             lanes.push(lane);
             let setup = LaneSetup {
@@ -146,6 +153,7 @@ impl Copy {
                 destination: started.destination.clone(),
                 keys: run.keys.clone(),
                 token: started.lease.token.clone(),
+                from,
                 on_conflict: work.on_conflict,
                 clock_ahead,
                 spool: folder.clone(),

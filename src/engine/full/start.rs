@@ -15,7 +15,7 @@ use crate::{
 pub(super) enum Started {
     /// There is something to copy.
     Copying(Box<Start>),
-    /// Another process has copied everything, and its state directory is not here: the stream goes on from the
+    /// An earlier process has copied everything, with this state directory or another: the stream goes on from the
     /// checkpoint at the destination.
     Copied(Box<(Lease, u32, Checkpoint)>),
 }
@@ -47,12 +47,16 @@ pub(super) async fn start(
     teller: &mut Teller<'_>,
 ) -> Result<Started, Ending> {
     let (lease, mut record, ours) = claim(run, control).await?;
-    if let Some(checkpoint) = record.stream.filter(|_| !ours && run.follows()) {
+    let dump = run.journal.state().dump.clone();
+    // This state directory may know that the stream of that copy cannot go on.
+    let given_up = dump
+        .as_ref()
+        .is_some_and(|dump| ours && dump.generation == record.generation && (dump.lost || dump.left.is_some()));
+    if let Some(checkpoint) = record.stream.filter(|_| run.follows() && !given_up) {
         return Ok(Started::Copied(Box::new((lease, record.generation, checkpoint))));
     }
     let destination = servers::destination(control, &run.keys.token).await?;
     let lanes = work.limits.connections as usize;
-    let dump = run.journal.state().dump.clone();
     let going_on = if ours { whole_dump(run, &record, dump.as_ref(), lanes, teller)? } else { None };
     if going_on.is_none() {
         if record.generation > 0 {

@@ -3,24 +3,25 @@
 
 use std::time::Duration;
 
-use async_channel::{Receiver, bounded};
+use async_channel::{Receiver, Sender, bounded};
 
 use super::{
     feed::{Feed, Outlet, OutletParts, feed},
     follow::Signal,
     gauge::Gauge,
-    poll::poll,
+    poll::{poll, stands},
     setup::There,
 };
 use crate::{
     engine::{background, intake::StreamState, run::Run, servers},
     resp::{CommandReader, Limits},
-    sink::{Lane, LaneReport, LaneSetup, Lease, Part, Translator, Turns, Window},
+    sink::{Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, Turns, Window},
     step::{IncrementalWork, OnConflict},
     store::spool::{Level, SpoolReader},
 };
 
-/// Bytes that may be queued for or unconfirmed by the destination.
+/// Bytes that may be queued for or unconfirmed by the destination, and at most half the spool's bound: what is
+/// unconfirmed stays in the spool.
 const WINDOW: u64 = 16 << 20;
 /// Batches the lane has in hand beside the one it works on.
 const JOBS_AHEAD: usize = 2;
@@ -37,6 +38,9 @@ pub(super) struct Beside {
     pub(super) reports: Receiver<LaneReport>,
     level: Level,
     pub(super) window: Window,
+    signals_in: Sender<Signal>,
+    /// Whether the source was asked where it stands.
+    asked_where: bool,
     background: Vec<async_std::task::JoinHandle<()>>,
 }
 
@@ -53,7 +57,7 @@ impl Beside {
         let (reports_in, reports) = bounded(4096);
         let (jobs_in, jobs) = bounded(JOBS_AHEAD);
         let place = run.stream(there.record.generation);
-        let (level, window) = (state.spool(), Window::new(WINDOW));
+        let (level, window) = (state.spool(), Window::new(WINDOW.min(run.spool_bound().0 / 2)));
         let at = there.checkpoint;
         let mut background = vec![];
 
@@ -63,6 +67,7 @@ impl Beside {
             destination: there.destination.clone(),
             keys: run.keys.clone(),
             token: lease.token.clone(),
+            from: Mark { at: at.offset.0, elements: 0 },
             on_conflict: OnConflict::Replace,
             clock_ahead: 0,
             spool: place.folder.clone(),
@@ -99,8 +104,15 @@ impl Beside {
         background.push(background::ticks(signals_in.clone(), TICK, || Signal::Tick));
         background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
         background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
-        background.push(poll(run, signals_in));
-        Self { signals, reports, level, window, background }
+        background.push(poll(run, signals_in.clone()));
+        Self { signals, reports, level, window, signals_in, asked_where: false, background }
+    }
+
+    /// Asks the source where it stands, once; the answer comes as a signal.
+    pub(super) fn ask_where(&mut self, run: &Run) {
+        if !std::mem::replace(&mut self.asked_where, true) {
+            self.background.push(stands(run, self.signals_in.clone()));
+        }
     }
 
     /// Ends it, and hears the lane out: what it has sent is told by its replies.

@@ -60,27 +60,37 @@ pub(super) struct Restore {
 /// Why feeding ends.
 enum Fault {
     Ending(Ending),
+    /// What is spooled cannot be read on.
+    Spoiled(String),
     /// Nobody takes batches any more.
     Gone,
 }
 
 impl From<SpoolError> for Fault {
     fn from(error: SpoolError) -> Self {
-        Self::Ending(error.into())
+        match error {
+            SpoolError::Damaged { .. } | SpoolError::Missing { .. } => {
+                Self::Spoiled(format!("The spool of the source's stream cannot be used: {error}."))
+            }
+            SpoolError::Full { .. } | SpoolError::Io { .. } | SpoolError::Ended { .. } => Self::Ending(error.into()),
+        }
     }
 }
 
 impl From<RespError> for Fault {
     fn from(error: RespError) -> Self {
-        Self::Ending(damaged(&error.to_string()))
+        Self::Spoiled(damaged(&error.to_string()))
     }
 }
 
 /// Feeds until the spool ends or nobody takes batches any more.
 pub(super) fn feed(mut feeding: Feed) {
-    if let Err(Fault::Ending(ending)) = feeding.run() {
-        let _ = feeding.outlet.to.signals.send_blocking(Signal::Fed(ending));
-    }
+    let signal = match feeding.run() {
+        Err(Fault::Ending(ending)) => Signal::Fed(ending),
+        Err(Fault::Spoiled(reason)) => Signal::Spoiled(reason),
+        Ok(()) | Err(Fault::Gone) => return,
+    };
+    let _ = feeding.outlet.to.signals.send_blocking(signal);
 }
 
 impl Feed {
@@ -135,7 +145,7 @@ impl Outlet {
                 self.take(Job::UNIT)?;
                 self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
             }
-            Taken::Damaged(what) => return Err(Fault::Ending(damaged(&what))),
+            Taken::Damaged(what) => return Err(Fault::Spoiled(damaged(&what))),
         }
         if translator.in_transaction() {
             return Ok(());
@@ -221,9 +231,9 @@ pub(super) struct OutletParts {
     pub(super) on_unsupported: OnUnsupported,
 }
 
-fn damaged(what: &str) -> Ending {
-    Ending::failed(format!(
-        "The source's stream cannot be read on: {what}. Nothing from there on was applied. Find out what sent it (a proxy \
-         between this host and the source, or a source newer than this version), and apply again."
-    ))
+fn damaged(what: &str) -> String {
+    format!(
+        "The source's stream cannot be read on: {what}. Nothing from there on was applied. Something between this host and \
+         the source may have changed it (a proxy), or the source is newer than this version."
+    )
 }

@@ -28,6 +28,8 @@ pub(super) struct Figures {
     pub(super) failed: u64,
     /// When this process began to follow.
     begun: Instant,
+    /// The same by the wall clock: when the source last wrote before that is not known.
+    since: UnixMillis,
     /// When the run did.
     began: UnixMillis,
     samples: VecDeque<Sample>,
@@ -44,7 +46,8 @@ struct Sample {
 impl Figures {
     pub(super) fn new(gauge: Gauge, state: StreamState, began: UnixMillis) -> Self {
         let (ahead, samples) = (Ahead::default(), VecDeque::new());
-        Self { gauge, state, ahead, facts: None, failed: 0, begun: Instant::now(), began, samples }
+        let since = UnixMillis::now();
+        Self { gauge, state, ahead, facts: None, failed: 0, begun: Instant::now(), since, began, samples }
     }
 
     /// Takes in what the source says of itself.
@@ -74,7 +77,7 @@ impl Figures {
     pub(super) fn reading(&mut self, cutover: bool) -> Reading {
         let wall = UnixMillis::now();
         let lag = self.lag(wall);
-        let idle = self.gauge.idle(self.received(), self.began, wall);
+        let idle = self.gauge.idle(self.received(), self.since, wall);
         Reading {
             now: self.begun.elapsed(),
             wall,

@@ -22,11 +22,11 @@ use crate::{
         teller::Teller,
     },
     journal::Record,
-    net::Control,
-    sink::{LaneFault, LaneReport, Lease, LeaseFault},
+    net::{Control, ControlError},
+    sink::{Checkpoint, LaneFault, LaneReport, Lease, LeaseFault},
     source::SourceFacts,
     step::{DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported, StepId, WhenMet},
-    store::spool::{Level, remove_before},
+    store::spool::{Level, remove_all, remove_before},
     unit::{Offset, UnixMillis},
 };
 
@@ -42,10 +42,14 @@ pub(super) enum Signal {
     Intake(Told),
     /// The source said where it stands.
     Source(Box<SourceFacts>),
+    /// The source said where it stands, asked after the stop condition was met.
+    Stands(Offset),
     /// A command was not sent.
     Left(KeyFailure),
     /// Feeding cannot go on.
     Fed(Ending),
+    /// What is spooled cannot be read on, for this reason; the source may send it again.
+    Spoiled(String),
     /// The lane tells.
     Lane(LaneReport),
     /// The lane ended.
@@ -75,23 +79,37 @@ pub(in crate::engine) async fn incremental(
     (lease, mut intake): (Option<Lease>, Option<Intake>),
     teller: &mut Teller<'_>,
 ) -> Result<Followed, Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-    let lease = match lease {
+    let mut control = destination(run).await?;
+    let mut lease = match lease {
         Some(lease) => lease,
         None => claim(run, &mut control).await?.0,
     };
+    let mut went_on_at = None;
     loop {
-        match with_lease(run, work, (&lease, intake.take()), &mut control, teller).await {
+        let ending = match with_lease(run, work, (&lease, intake.take()), &mut control, teller).await {
             Ok(summary) => return Ok(Followed { lease, summary }),
-            Err(ending) if ending.is_again() => teller.notice(format!("{} It goes on from there.", ending.summary)),
-            Err(ending) => {
-                // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
-                let _ = lease.release(&mut control).await;
-                return Err(ending);
-            }
+            Err(ending) => ending,
+        };
+        if !ending.is_again() {
+            // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
+            let _ = lease.release(&mut control).await;
+            return Err(ending);
         }
+        control = destination(run).await?;
+        // A new token: a lane that has not ended yet must not write behind the checkpoint that is read now.
+        let (taken, record, _) = claim(run, &mut control).await?;
+        lease = taken;
+        let at = record.stream.map(|checkpoint| checkpoint.offset);
+        if went_on_at.replace(at) == Some(at) {
+            let _ = lease.release(&mut control).await;
+            return Err(Ending::failed(format!("{} It happened twice at the same place.", ending.summary)));
+        }
+        teller.notice(format!("{} It goes on from the checkpoint.", ending.summary));
     }
+}
+
+async fn destination(run: &Run) -> Result<Control, ControlError> {
+    servers::connect(&run.request.graph.destination, run.request.passwords.destination.as_ref()).await
 }
 
 async fn with_lease(
@@ -105,28 +123,40 @@ async fn with_lease(
     if run.journal.state().follow_began.is_none() {
         run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
     }
+    // Only the copy needed it, and its room is the stream's now.
+    remove_all(&run.spool(there.record.generation))?;
     let graph = &run.request.graph;
     let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
     let source_ahead = servers::clock_ahead(&mut source).await?;
+    drop(source);
     let intake = match intake {
         Some(intake) => intake,
         None => take_up(run, &there)?,
     };
     teller.tell(Event::FollowStarted { replid: Some(there.checkpoint.replid), offset: there.checkpoint.offset });
     let mut follow = Follow::begin(run, work, (lease, &there), intake, source_ahead);
-    let outcome = follow.run(run, &mut source, teller).await;
+    let outcome = follow.run(run, teller).await;
+    let (spoiled, stream) = (follow.spoiled, follow.stream.clone());
     follow.end(teller).await;
+    if spoiled {
+        remove_all(&stream)?;
+    }
     outcome
 }
 
-/// Goes on with a stream that an earlier process took in.
-fn take_up(run: &Run, there: &There) -> Result<Intake, Ending> {
-    let generation = there.record.generation;
+/// Goes on with a stream that an earlier process took in. What is spooled here counts only if the checkpoint is of a
+/// history that was spooled here: another process may have followed a failover since, which what is here knows nothing of.
+fn take_up(run: &mut Run, there: &There) -> Result<Intake, Ending> {
+    let (generation, Checkpoint { replid, offset, .. }) = (there.record.generation, there.checkpoint);
     let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation);
-    let replid = known.and_then(|dump| dump.replid).unwrap_or(there.checkpoint.replid);
+    let spooled = known.filter(|dump| dump.ids.contains(&replid)).and_then(|dump| dump.replid);
+    if spooled.is_none() {
+        remove_all(&run.stream(generation).folder)?;
+        run.journal.append(&Record::Renamed { generation, replid })?;
+    }
     let (folder, tag) = (run.spool(generation), run.spool_tag(generation));
     let place = DumpPlace { folder, tag, level: Level::default(), drains: true };
-    intake::resume(run.intake(place, generation), replid, there.checkpoint.offset)
+    intake::resume(run.intake(place, generation), spooled.unwrap_or(replid), offset)
 }
 
 /// Following under way.
@@ -141,6 +171,8 @@ pub(super) struct Follow {
     pub(super) cutover: Vec<Asked>,
     /// Why nothing moves, when it does not.
     pub(super) waiting: Option<String>,
+    /// What is spooled cannot be read on.
+    spoiled: bool,
     stream: std::path::PathBuf,
     first_offset: Offset,
     last_told: Instant,
@@ -183,13 +215,14 @@ impl Follow {
             phase: Phase::Following,
             cutover: vec![],
             waiting: None,
+            spoiled: false,
             last_told: now,
             last_removed: now,
         }
     }
 
     /// Takes signals until what was asked for is applied or following cannot go on.
-    async fn run(&mut self, run: &mut Run, source: &mut Control, teller: &mut Teller<'_>) -> Result<String, Ending> {
+    async fn run(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<String, Ending> {
         let reports = self.beside.reports.clone().map(Signal::Lane);
         let asked = run.asked.clone().map(Signal::Asked);
         let told = self.intake.told.clone().map(Signal::Intake);
@@ -197,12 +230,8 @@ impl Follow {
         let mut signals = Box::pin(stream::select(rare, stream::select(self.beside.signals.clone(), reports)));
         while let Some(signal) = signals.next().await {
             self.take(signal, run, teller)?;
-            if let Phase::Met(condition) = &self.phase
-                && let Some(offset) = offset_of(run, source).await
-            {
-                let condition = condition.clone();
-                self.phase = Phase::Draining(offset);
-                teller.tell(Event::StopMet { condition, offset });
+            if matches!(self.phase, Phase::Met(_)) {
+                self.beside.ask_where(run);
             }
             if let Phase::Draining(offset) = self.phase
                 && self.figures.gauge.applied() >= offset
@@ -228,11 +257,21 @@ impl Follow {
                 intake::tell(told, StepId::Incremental, run, teller)?;
             }
             Signal::Source(facts) => self.figures.hear(*facts),
+            Signal::Stands(offset) => {
+                if let Phase::Met(condition) = &self.phase {
+                    teller.tell(Event::StopMet { condition: condition.clone(), offset });
+                    self.phase = Phase::Draining(offset);
+                }
+            }
             Signal::Left(failure) => {
                 self.figures.failed += 1;
                 teller.tell(Event::KeyFailed { failure });
             }
             Signal::Fed(ending) => return Err(ending),
+            Signal::Spoiled(reason) => {
+                self.spoiled = true;
+                return Err(Ending::again(reason));
+            }
             Signal::Lane(report) => self.take_report(report, run, teller)?,
             Signal::LaneEnded(Err(LaneFault::Forgot)) => {
                 return Err(Ending::again(LaneFault::Forgot.to_string()));
@@ -371,12 +410,3 @@ impl Follow {
 
 /// How a lane's reason to wait begins.
 const DESTINATION: &str = "destination: ";
-
-/// Where the source stands now; `None` when it does not answer.
-async fn offset_of(run: &Run, source: &mut Control) -> Option<Offset> {
-    if let Ok(facts) = crate::source::survey(source).await {
-        return facts.repl_offset;
-    }
-    *source = servers::connect(&run.request.graph.source, run.request.passwords.source.as_ref()).await.ok()?;
-    crate::source::survey(source).await.ok()?.repl_offset
-}

@@ -110,8 +110,8 @@ impl Gauge {
         oldest.map_or(Duration::ZERO, |oldest| since(oldest, now))
     }
 
-    /// How long ago the last write was received, or `began`, where there was none; `None` while something that is
-    /// received might be a write that was not read yet.
+    /// How long ago the last write was received, or this process `began`, where there was none since; `None` while
+    /// something that is received might be a write that was not read yet.
     pub(super) fn idle(&self, received: Offset, began: UnixMillis, now: UnixMillis) -> Option<Duration> {
         let state = self.lock();
         (state.read >= received).then(|| since(state.last_write.unwrap_or(began), now))

@@ -1,4 +1,4 @@
-//! Asking the source where it stands, once a second.
+//! Asking the source where it stands, once a second and when it matters.
 
 use std::time::Duration;
 
@@ -14,6 +14,23 @@ use crate::{
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Asks until the source answers.
+pub(super) fn stands(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {
+    let (endpoint, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
+    spawn(async move {
+        while !signals.is_closed() {
+            if let Ok(mut control) = servers::connect(&endpoint, secret.as_ref()).await
+                && let Ok(facts) = crate::source::survey(&mut control).await
+                && let Some(offset) = facts.repl_offset
+            {
+                let _ = signals.send(Signal::Stands(offset)).await;
+                return;
+            }
+            sleep(EVERY).await;
+        }
+    })
+}
 
 /// Asks for as long as somebody listens.
 pub(super) fn poll(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{BUFFERS, DumpPlace, IntakeSetup, Told};
+use super::{BUFFERS, DumpPlace, IntakeSetup, Told, segment};
 use crate::{
     engine::{ending::Ending, servers},
     source::{Link, Waiting, WaitingFor},
@@ -12,7 +12,7 @@ use crate::{
     unit::{ByteSize, Offset, ReplId, UnixMillis},
 };
 
-/// The size of a segment: what is confirmed is removed in such pieces.
+/// The most of a segment: what is confirmed is removed in such pieces.
 const SEGMENT: u64 = 64 << 20;
 
 /// A dump that is whole in its spool.
@@ -51,7 +51,7 @@ async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Recei
     let place = &setup.dump;
     let (full, to_write) = bounded::<Vec<u8>>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
-    let writer = SpoolWriter::create(&place.folder, place.tag, 0, SEGMENT, place.level.clone())?;
+    let writer = SpoolWriter::create(&place.folder, place.tag, 0, segment(setup.spool, SEGMENT), place.level.clone())?;
     let writing = async_std::task::spawn_blocking(move || write_all(writer, &to_write, &empty));
     let filling = fill(&mut link, setup, &full, &to_fill).await;
     drop(full);
@@ -104,7 +104,7 @@ async fn fill(
 
 /// Waits while the spool is at its bound and is being drained; fails where it is not.
 async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
-    while place.level.held() >= bound.0 {
+    while place.level.held() >= bound.0 && !(place.drains && place.level.is_waited_for()) {
         if !place.drains {
             return Err(Ending::failed(format!(
                 "The spool holds {}, the bound of the plan's `limits.spool`, and the dump goes on. It cannot be removed \

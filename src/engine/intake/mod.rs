@@ -58,6 +58,12 @@ pub(super) struct StreamPlace {
     pub(super) tag: u64,
 }
 
+/// How long the segments of a spool with this bound are, at `most`: several must fit in, since only whole ones that are
+/// not the last are removed.
+fn segment(bound: ByteSize, most: u64) -> u64 {
+    (bound.0 / 4).clamp(64 << 10, most)
+}
+
 /// Taking in under way.
 pub(super) struct Intake {
     /// What happens, in order.
@@ -79,7 +85,11 @@ impl Intake {
             async move {
                 let received = dump::receive(&setup, &tell).await;
                 let next = match (&received, &setup.stream) {
-                    (Ok(dump), Some(place)) => dump.history.map(|history| (history, place.clone())),
+                    (Ok(dump), Some(place)) => dump.history.map(|(replid, offset)| {
+                        // Before the dump is told to be whole: whoever hears that may ask how the stream stands.
+                        state.begin(replid, offset);
+                        (offset, place.clone(), state.level(offset))
+                    }),
                     _ => None,
                 };
                 let (length, link) = match received {
@@ -87,10 +97,10 @@ impl Intake {
                     Err(ending) => (Err(ending), None),
                 };
                 let _ = tell.send(Told::DumpReceived(length)).await;
-                if let Some(((replid, offset), place)) = next {
-                    state.begin(replid, offset);
+                let bound = setup.spool;
+                if let Some((offset, place, level)) = next {
                     let writer =
-                        SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, state.level(offset));
+                        SpoolWriter::create(&place.folder, place.tag, offset.0, segment(bound, stream::SEGMENT), level);
                     follow(setup, link, writer.map_err(Ending::from), (state, tell, written)).await;
                 }
             }
@@ -110,10 +120,10 @@ impl Intake {
         state.begin(replid, offset);
         let (tell, told) = bounded(4096);
         let (written, writing) = bounded(1);
-        let level = state.level_between(begin, offset);
-        let writer = match SpoolWriter::go_on(&place.folder, place.tag, stream::SEGMENT, level.clone()) {
+        let (level, bytes) = (state.level_between(begin, offset), segment(setup.spool, stream::SEGMENT));
+        let writer = match SpoolWriter::go_on(&place.folder, place.tag, bytes, level.clone()) {
             Ok(Some(writer)) if writer.position() == offset.0 => Ok(writer),
-            Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, stream::SEGMENT, level),
+            Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, bytes, level),
             Err(error) => Err(error),
         };
         let task =
@@ -148,11 +158,12 @@ pub(super) fn resume(setup: IntakeSetup, replid: ReplId, needed: Offset) -> Resu
 pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     match told {
         Told::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
-        Told::Following { replid, offset } => {
+        Told::Following { replid, offset, noted } => {
             let dump = run.journal.state().dump.as_ref();
             if let Some(generation) = dump.filter(|dump| dump.replid != Some(replid)).map(|dump| dump.generation) {
                 run.journal.append(&Record::Renamed { generation, replid })?;
             }
+            let _ = noted.try_send(());
             teller.tell(Event::LinkRestored { replid: Some(replid), offset });
         }
         Told::LinkLost(reason) => teller.tell(Event::LinkLost { reason }),

@@ -65,12 +65,11 @@ impl StreamState {
         level
     }
 
-    /// Takes `count` more bytes in; answers the last one's offset.
-    pub(super) fn advance(&self, count: u64) -> Option<Offset> {
-        let mut state = self.lock();
-        let (_, offset) = state.history.as_mut()?;
-        *offset = offset.plus(count);
-        Some(*offset)
+    /// Takes `count` more bytes in.
+    pub(super) fn advance(&self, count: u64) {
+        if let Some((_, offset)) = &mut self.lock().history {
+            *offset = offset.plus(count);
+        }
     }
 
     pub(super) fn rename(&self, replid: ReplId) {

@@ -13,7 +13,7 @@ use crate::{
     unit::UnixMillis,
 };
 
-/// The size of a segment.
+/// The most of a segment.
 pub(super) const SEGMENT: u64 = 16 << 20;
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
@@ -115,8 +115,13 @@ impl Inlet<'_> {
         match link.resume(replid, offset).await? {
             Resumed::Continued { replid: renamed } => {
                 let replid = renamed.unwrap_or(replid);
+                let (noted, note) = bounded(1);
+                let _ = self.tell.send(Told::Following { replid, offset, noted }).await;
+                // Under the old id the new history's bytes could not be gone on with after a crash.
+                if note.recv().await.is_err() {
+                    return Err(Refusal::Told(Told::Failed(Ending::failed("the source's new id could not be noted"))));
+                }
                 self.state.rename(replid);
-                let _ = self.tell.send(Told::Following { replid, offset }).await;
                 Ok(link)
             }
             Resumed::Dump { replid: its, offset: at } => {
@@ -148,13 +153,16 @@ impl Inlet<'_> {
                 Ok(count) => count,
                 Err(error) => return Some(error.to_string()),
             };
-            self.state.advance(count as u64);
-            if getack.seen(buffer.get(..count).unwrap_or_default()) {
-                // One that is waiting will tell the newest offset as well.
-                let _ = nudge.try_send(());
-            }
+            let asks = getack.seen(buffer.get(..count).unwrap_or_default());
             if self.full.send((buffer, count, UnixMillis::now())).await.is_err() {
                 return None;
+            }
+            // Not before they are handed over: a connection that is given up while this waits leaves its bytes to be asked
+            // for again.
+            self.state.advance(count as u64);
+            if asks {
+                // One that is waiting will tell the newest offset as well.
+                let _ = nudge.try_send(());
             }
             async_std::task::sleep(self.setup.bandwidth.take(count as u64)).await;
         }
@@ -174,13 +182,15 @@ impl Inlet<'_> {
 
     /// Waits while both spools together are at their bound.
     async fn room(&self) {
-        let held = || self.setup.dump.level.held().saturating_add(self.state.spool().held());
-        if held() < self.setup.spool.0 {
+        let level = self.state.spool();
+        let held = || self.setup.dump.level.held().saturating_add(level.held());
+        let full = || held() >= self.setup.spool.0 && !level.is_waited_for();
+        if !full() {
             return;
         }
         self.state.set_link(LinkState::Holding);
         let _ = self.tell.send(Told::Holding(true)).await;
-        while held() >= self.setup.spool.0 {
+        while full() {
             async_std::task::sleep(LOOK_FOR_ROOM).await;
         }
         self.state.set_link(LinkState::Up);

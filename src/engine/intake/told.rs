@@ -1,5 +1,7 @@
 //! What taking in tells.
 
+use async_channel::Sender;
+
 use crate::{
     engine::ending::Ending,
     source::Gap,
@@ -28,6 +30,8 @@ pub(in crate::engine) enum Told {
         replid: ReplId,
         /// The last byte received.
         offset: Offset,
+        /// To be answered once the id is noted: nothing that comes under it is spooled before.
+        noted: Sender<()>,
     },
     /// The connection is lost; it will be opened again.
     LinkLost(String),

@@ -29,6 +29,8 @@ pub struct LaneSetup {
     pub keys: RecordKeys,
     /// The fencing token that must be there.
     pub token: String,
+    /// How far the destination was when the lane was set up: its work begins there.
+    pub from: Mark,
     /// What a key that exists already means.
     pub on_conflict: OnConflict,
     /// The spool's folder, to read big values back.
@@ -99,6 +101,7 @@ impl Lane {
     /// A lane that takes its work from `jobs`, gives back to `window` what it confirmed, and tells `reports`.
     #[must_use]
     pub fn new(setup: LaneSetup, jobs: Receiver<Job>, reports: Sender<LaneReport>, window: Window) -> Self {
+        let confirmed = setup.from;
         Self {
             setup,
             jobs,
@@ -108,7 +111,7 @@ impl Lane {
             pending: None,
             conflicts: 0,
             connected_before: false,
-            confirmed: Mark::default(),
+            confirmed,
         }
     }
 

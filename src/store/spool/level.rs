@@ -11,6 +11,8 @@ struct State {
     written: u64,
     ended: bool,
     removed: u64,
+    /// How many wait for more bytes.
+    waiting: u32,
 }
 
 impl Level {
@@ -24,7 +26,7 @@ impl Level {
     #[must_use]
     pub fn spanning(removed: u64, written: u64, ended: bool) -> Self {
         let level = Self::default();
-        *level.lock() = State { written, ended, removed };
+        *level.lock() = State { written, ended, removed, waiting: 0 };
         level
     }
 
@@ -57,8 +59,19 @@ impl Level {
     /// Blocks until there are bytes behind `position`; `false` when none will come.
     #[must_use]
     pub fn wait_beyond(&self, position: u64) -> bool {
-        let waiting = self.0.1.wait_while(self.lock(), |state| state.written <= position && !state.ended);
-        waiting.unwrap_or_else(PoisonError::into_inner).written > position
+        let mut state = self.lock();
+        state.waiting += 1;
+        let waiting = self.0.1.wait_while(state, |state| state.written <= position && !state.ended);
+        let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state.written > position
+    }
+
+    /// Whether a reader waits for more bytes. What is on disk may then be a value or a transaction that is not whole, so
+    /// nothing of it can be removed before more comes.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.lock().waiting > 0
     }
 
     /// Bytes on disk.

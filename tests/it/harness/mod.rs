@@ -12,6 +12,7 @@ mod reply;
 mod server;
 mod tool;
 mod value;
+mod workload;
 
 pub use client::{Client, Command, ToArgument};
 pub use comparer::Comparer;
@@ -24,3 +25,4 @@ pub use random::Random;
 pub use reply::Reply;
 pub use server::Server;
 pub use tool::{Finished, Running, Tool};
+pub use workload::{Acknowledged, Workload};

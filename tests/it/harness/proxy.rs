@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst},
     },
     thread,
     time::Duration,
@@ -65,6 +65,7 @@ impl Fault {
 
 #[derive(Default)]
 struct Shared {
+    server: AtomicU16,
     fault: Mutex<Option<Fault>>,
     struck: AtomicU32,
     rate: AtomicU64,
@@ -88,6 +89,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
+        shared.server.store(server, SeqCst);
         let inside = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -95,7 +97,7 @@ impl Proxy {
                     return;
                 }
                 inside.accepted.fetch_add(1, SeqCst);
-                relay(&inside, &client.unwrap(), server);
+                relay(&inside, &client.unwrap(), inside.server.load(SeqCst));
             }
         });
         Self { port, shared }
@@ -118,6 +120,12 @@ impl Proxy {
     /// Holds every connection back, or lets all go on.
     pub fn stall(&self, stalled: bool) {
         self.shared.stalled.store(stalled, SeqCst);
+    }
+
+    /// Leads new connections to another port on loopback, as a moved address does; to port 1, where nobody listens, it
+    /// leads nowhere. Connections there are stay.
+    pub fn point_at(&self, server: u16) {
+        self.shared.server.store(server, SeqCst);
     }
 
     /// Breaks every connection there is now.

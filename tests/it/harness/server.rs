@@ -83,6 +83,17 @@ impl Server {
         assert!(ready, "port {} is taken by somebody else now", self.port);
     }
 
+    /// Ends it in order, its data saved, and starts it again.
+    pub fn restart_saved(&mut self) {
+        drop(self.client().exchange(&cmd!["SHUTDOWN", "SAVE"]));
+        let deadline = Instant::now() + START;
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "the server does not end:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.restart();
+    }
+
     /// Stops it without closing a connection, until [`Self::resume`].
     pub fn pause(&self) {
         kill_process(Pid::from_child(&self.process), Signal::STOP).unwrap();

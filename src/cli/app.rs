@@ -32,7 +32,8 @@ Exit codes:
     1  the answer is no              7  sealed
     2  the command line is wrong    70  a bug in plan
     3  failed, a human must look    75  stopped, run the same command again
-    5  another runner has the run   130, 143  as 75, after a signal";
+    4  held: a window or a human   130, 143  as 75, after a signal
+    5  another runner has the run";
 
 #[derive(Subcommand)]
 enum Command {
@@ -48,6 +49,7 @@ enum Command {
     Set(steer::SetArgs),
     Cutover(steer::CutoverArgs),
     Abort(steer::AbortArgs),
+    Cleanup(steer::CleanupArgs),
     Report(report::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -93,6 +95,7 @@ fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
         Command::Set(args) => steer::set(&args, out),
         Command::Cutover(args) => steer::cutover(&args, out),
         Command::Abort(args) => steer::abort(&args, out),
+        Command::Cleanup(args) => steer::cleanup(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Demo(args) => demo::run(&args, watched, out),
         Command::Completions(args) => completions::run(&args, out),

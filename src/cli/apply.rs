@@ -1,5 +1,6 @@
 //! `plan apply`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::evidence::Recorder;
@@ -13,6 +14,7 @@ use crate::engine::ApplyRequest;
 use crate::planner::Digest;
 use crate::report::{Progress, RunSummary, run_result};
 use crate::step::{Event, Graph, Outcome, Stamped, StepId};
+use crate::unit::SecretRef;
 
 /// Run a plan, or continue its run
 ///
@@ -41,6 +43,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "auto", value_name = "STYLE")]
     progress: ProgressArg,
 
+    /// End with exit code 4 where the run would wait for a window
+    #[arg(long)]
+    no_wait: bool,
+
     /// Where the run keeps its files [default: .plan/NAME]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -52,6 +58,10 @@ pub(super) struct Run<'a> {
     pub(super) loaded: Loaded,
     /// Where its files are.
     pub(super) state_dir: PathBuf,
+    /// The folder of the plan file.
+    pub(super) folder: PathBuf,
+    /// Whether to end where the run would wait for a window.
+    pub(super) no_wait: bool,
     /// The step to stop after.
     pub(super) until: Option<StepId>,
     /// The file of `--events`.
@@ -70,7 +80,8 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
     let state_dir = args.state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
     let events = args.events.as_deref().map(EventFile::open).transpose()?;
     let progress = args.progress.renderer(alone);
-    let run = Run { loaded, state_dir, until: args.until, events, progress, stop: &stop };
+    let (folder, no_wait) = (folder_of(&args.file), args.no_wait);
+    let run = Run { loaded, state_dir, folder, no_wait, until: args.until, events, progress, stop: &stop };
     let (outcome, summary) = perform(run)?;
     out.print(&run_result(&summary))?;
     Ok(match (outcome, stop.signal()) {
@@ -81,11 +92,14 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
 
 /// Runs it, and answers how it ended and what its events say.
 pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
-    let Run { loaded, state_dir, until, mut events, mut progress, stop } = run;
+    let Run { loaded, state_dir, folder, no_wait, until, mut events, mut progress, stop } = run;
     let request = ApplyRequest {
         passwords: passwords(&loaded.graph)?,
         digest: loaded.digest.to_string(),
+        environment: hook_environment(&loaded.graph),
         state_dir: state_dir.clone(),
+        folder,
+        no_wait,
         until,
         stop: stop.asked(),
         graph: loaded.graph.clone(),
@@ -108,6 +122,20 @@ pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
 /// Where the run of a plan keeps its files when nobody says otherwise.
 pub(super) fn default_state_dir(name: &str) -> PathBuf {
     Path::new(".plan").join(name)
+}
+
+/// The folder that a plan's relative paths are relative to.
+pub(super) fn folder_of(file: &Path) -> PathBuf {
+    file.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// What programs of the plan get of this process's environment: all but the variables that hold its passwords.
+pub(super) fn hook_environment(graph: &Graph) -> Vec<(OsString, OsString)> {
+    let secret = |name: &OsString| {
+        let passwords = [&graph.source.password, &graph.destination.password];
+        passwords.into_iter().flatten().any(|from| matches!(from, SecretRef::Env(secret) if *name == **secret))
+    };
+    std::env::vars_os().filter(|(name, _)| !secret(name)).collect()
 }
 
 fn expect_digest(expected: Option<Digest>, actual: Digest) -> Result<(), Failure> {

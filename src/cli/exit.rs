@@ -161,6 +161,7 @@ mod tests {
             (Outcome::Done, 0),
             (Outcome::Refused, 1),
             (Outcome::Failed, 3),
+            (Outcome::Held, 4),
             (Outcome::Locked, 5),
             (Outcome::Stale, 6),
             (Outcome::Sealed, 7),

@@ -1,12 +1,17 @@
-//! `plan pause`, `resume`, `set`, `cutover` and `abort`: orders to the process that works on a run.
+//! `plan pause`, `resume`, `set`, `cutover` and `abort`: orders to the process that works on a run; `plan cleanup`, and
+//! `abort` of a run that no process works on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::apply::default_state_dir;
+use super::apply::{default_state_dir, folder_of, hook_environment};
 use super::exit::{Exit, Failure};
+use super::load::load;
 use super::output::Output;
-use crate::engine::{AskError, Steersman};
-use crate::step::{Order, Outcome, Setting};
+use super::secrets::passwords;
+use super::signals::StopSignal;
+use crate::engine::{ApplyRequest, AskError, Steersman};
+use crate::step::{Event, Order, Outcome, Setting, Stamped};
+use crate::unit::Period;
 
 /// Which run.
 #[derive(clap::Args)]
@@ -17,6 +22,12 @@ pub(super) struct Run {
     /// Where the run keeps its files [default: .plan/NAME]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+}
+
+impl Run {
+    fn folder(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| default_state_dir(&self.name))
+    }
 }
 
 /// Stop writing to the destination
@@ -50,24 +61,67 @@ pub(super) struct SetArgs {
     setting: (Setting, String),
 }
 
-/// Meet the stop condition `command: cutover`
+/// Cut over, or end following
 ///
-/// Answers once everything that the source had written at that moment is applied. Nothing happens when it cannot be
-/// taken up: `plan status` shows what stands against it.
+/// In a plan with a `cutover`: keeps writers off the source, applies the last of their writes, seals the destination, and
+/// answers once it is sealed. Whatever fails until then, writers go on at the source and the run follows it on.
+///
+/// In a plan without one: meets the stop condition `command: cutover`, and answers once everything that the source had
+/// written at that moment is applied.
+///
+/// Nothing happens when something stands against it: `plan status` shows what.
 #[derive(clap::Args)]
 pub(super) struct CutoverArgs {
     #[command(flatten)]
     run: Run,
+
+    /// The plan's name once more: writers are about to be kept off the source
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+
+    /// Undo it when it is not sealed within this time [default: the plan's `cutover.timeout`]
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Period>,
+
+    /// Say whether something stands against it, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Undo the cutover that is under way
+    #[arg(long, conflicts_with_all = ["confirm", "timeout", "dry_run"])]
+    cancel: bool,
 }
 
 /// End a run for good
 ///
 /// The source gets its settings back and the run is sealed: no process writes to the destination through it again, and
-/// `plan apply` of this plan exits with 7 from then on. What was written stays there.
+/// `plan apply` of this plan exits with 7 from then on. What was written stays there, unless `--delete` says otherwise.
 #[derive(clap::Args)]
 pub(super) struct AbortArgs {
     #[command(flatten)]
     run: Run,
+
+    /// Delete what the run has written, and nothing else; refused where it is not known what that is
+    #[arg(long)]
+    delete: bool,
+
+    /// The plan file, for a run that no process works on
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+}
+
+/// Put back what a run has changed at the source
+///
+/// For a run that was killed and is not to go on now: its settings at the source are put back, unless somebody else has
+/// changed them meanwhile. No key is touched, and `plan apply` goes on as before.
+#[derive(clap::Args)]
+pub(super) struct CleanupArgs {
+    /// The plan file
+    file: PathBuf,
+
+    /// Where the run keeps its files [default: .plan/NAME]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 }
 
 fn setting(text: &str) -> Result<(Setting, String), String> {
@@ -89,16 +143,83 @@ pub(super) fn set(args: &SetArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 pub(super) fn cutover(args: &CutoverArgs, out: &mut Output) -> Result<Exit, Failure> {
-    give(&args.run, &Order::Cutover, out)
+    if args.cancel {
+        return give(&args.run, &Order::Cancel, out);
+    }
+    if let Some(confirmed) = args.confirm.as_ref().filter(|confirmed| **confirmed != args.run.name) {
+        return Err(Failure::Usage(format!("`--confirm {confirmed}` is not the name of the run, `{}`", args.run.name)));
+    }
+    let order = Order::Cutover { dry_run: args.dry_run, confirmed: args.confirm.is_some(), timeout: args.timeout };
+    give(&args.run, &order, out)
 }
 
 pub(super) fn abort(args: &AbortArgs, out: &mut Output) -> Result<Exit, Failure> {
-    give(&args.run, &Order::Abort, out)
+    let folder = args.run.folder();
+    match &args.plan {
+        Some(file) if matches!(Steersman::connect(&folder), Err(AskError::Nobody)) => {
+            let (request, stop) = idle(file, Some(folder))?;
+            if request.graph.name != args.run.name {
+                let message =
+                    format!("{} is the plan `{}`, not `{}`", file.display(), request.graph.name, args.run.name);
+                return Err(Failure::Usage(message));
+            }
+            let delete = args.delete;
+            let ended = told(out, |tell| crate::engine::abort_idle(request, delete, tell));
+            drop(stop);
+            ended
+        }
+        _ => give(&args.run, &Order::Abort { delete: args.delete }, out),
+    }
+}
+
+pub(super) fn cleanup(args: &CleanupArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let (request, stop) = idle(&args.file, args.state.clone())?;
+    let ended = told(out, |tell| crate::engine::put_back(request, tell));
+    drop(stop);
+    ended
+}
+
+/// What is needed to work on a run that was begun before; `stop` must live as long as that.
+fn idle(file: &Path, state: Option<PathBuf>) -> Result<(ApplyRequest, StopSignal), Failure> {
+    let loaded = load(file)?;
+    let stop = StopSignal::listen()?;
+    let state_dir = state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
+    if !state_dir.join("journal").exists() {
+        return Err(Failure::NoRun(format!("no run has left its journal in {}", state_dir.display())));
+    }
+    let request = ApplyRequest {
+        passwords: passwords(&loaded.graph)?,
+        digest: loaded.digest.to_string(),
+        environment: hook_environment(&loaded.graph),
+        state_dir,
+        folder: folder_of(file),
+        no_wait: true,
+        until: None,
+        stop: stop.asked(),
+        graph: loaded.graph,
+    };
+    Ok((request, stop))
+}
+
+/// Does something and prints what it says of its end; what else it says goes to standard error.
+fn told(out: &mut Output, work: impl FnOnce(&mut dyn FnMut(&Stamped)) -> Outcome) -> Result<Exit, Failure> {
+    let mut ended = String::new();
+    let outcome = work(&mut |Stamped { event, .. }| match event {
+        Event::RunFinished { summary, .. } => ended.clone_from(summary),
+        Event::Notice { text } => tracing::warn!("{text}"),
+        _ => {}
+    });
+    if outcome == Outcome::Done {
+        out.print(&format!("{ended}\n"))?;
+    } else {
+        Output::stderr().print(&format!("error: {ended}\n"))?;
+    }
+    Ok(Exit::Outcome(outcome))
 }
 
 /// Gives an order; prints the answer when the thing has happened, says on standard error why it has not.
 fn give(run: &Run, order: &Order, out: &mut Output) -> Result<Exit, Failure> {
-    let folder = run.state.clone().unwrap_or_else(|| default_state_dir(&run.name));
+    let folder = run.folder();
     let told = |error: AskError| match error {
         AskError::Nobody => Failure::NoRun(format!(
             "no process works on the run `{}` in {}\nhelp: `plan status` shows the runs there are; say --state DIR when the \

@@ -14,13 +14,14 @@ use super::{
     precheck,
     run::Run,
     servers,
+    settings::Setting,
     steering::Asked,
     teller::Teller,
 };
 use crate::{
     journal::Record,
-    sink::Lease,
-    step::{Activity, Event, Graph, Outcome, Stamped, Step, StepId, Work},
+    sink::{Claim, Lease},
+    step::{Activity, Event, Graph, Moment, Order, Outcome, Stamped, Step, StepId, Work},
     unit::UnixMillis,
 };
 
@@ -54,6 +55,12 @@ fn finish(teller: &mut Teller<'_>, ending: Ending, begun: Instant) -> Outcome {
 async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
     let mut run = Run::open(request)?;
     let state = run.journal.state();
+    if state.ended == Some(Outcome::Done) && state.sealed.is_some() {
+        return Ok(Ending::new(
+            Outcome::Sealed,
+            "This run is sealed and finished: nothing writes to the destination through it again.",
+        ));
+    }
     if state.ended == Some(Outcome::Done) {
         return Ok(Ending::done("This run is finished already; nothing was done."));
     }
@@ -63,13 +70,14 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
         digest: run.request.digest.clone(),
         attempt: state.attempts,
     });
-    let ending = match admitted(&run).await {
+    let ending = match admitted(&mut run, teller).await {
         Ok(()) => steps(&mut run, teller).await,
         Err(ending) => Err(ending),
     };
-    if ending.is_err() {
-        cleanup::put_back(&mut run, teller).await;
-    }
+    let ending = match ending {
+        Err(ending) => Err(failed(&mut run, ending, teller).await),
+        ending => ending,
+    };
     let ending = match run.abort.take() {
         Some(asked) => Err(abort(&mut run, asked, teller).await),
         None => ending,
@@ -85,14 +93,38 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
     ending.and_then(|ending| noted.map(|()| ending).map_err(Ending::from))
 }
 
+/// What is done on every ending but success: settings are put back, and a failure has its hooks.
+async fn failed(run: &mut Run, ending: Ending, teller: &mut Teller<'_>) -> Ending {
+    cleanup::put_back(run, teller).await;
+    if matches!(ending.outcome, Outcome::Failed | Outcome::Refused) {
+        let facts = [("PLAN_REASON", ending.summary.clone())];
+        // What ended the run is told, whatever its hooks come to.
+        let _ = run.hooks(Moment::RunFailed, &facts, teller).await;
+    }
+    ending
+}
+
 /// Whether this process may work on the run at all, as the destination sees it. A destination that does not answer is
 /// the precheck's to report.
-async fn admitted(run: &Run) -> Result<(), Ending> {
+async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let endpoint = &run.request.graph.destination;
     let Ok(mut control) = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await else {
         return Ok(());
     };
-    match crate::sink::peek(&mut control, &run.keys, &run.claimant).await {
+    let claim = crate::sink::peek(&mut control, &run.keys, &run.claimant).await;
+    let state = run.journal.state();
+    let ends = !state.done.contains(&StepId::Cleanup);
+    match claim {
+        // This run has sealed it; what is behind the cutover is left to do.
+        Ok(Some(Claim::Sealed)) if ends && state.sealing.is_some() => {
+            if let Some(result) = state.sealing.clone().filter(|_| state.sealed.is_none()) {
+                run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
+                teller.tell(Event::Sealed { result });
+            }
+            Ok(())
+        }
+        // This run has closed its record; what comes behind that is left to do.
+        Ok(Some(Claim::Done)) if ends && run.has_moved() => Ok(()),
         Ok(Some(claim)) => Err(Ending::of_claim(&claim, &run.keys.run).unwrap_or_else(|| Ending::done(""))),
         Err(fault @ crate::sink::LeaseFault::Unreadable { .. }) => Err(fault.into()),
         Ok(None) | Err(_) => Ok(()),
@@ -113,7 +145,9 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
     let mut next = 0;
     while let Some(step) = steps.get(next) {
         next += 1;
-        if run.is_done(step.id) {
+        // What comes before the end is of no use behind it.
+        let before = matches!(step.id, StepId::Buffer | StepId::Precheck) && run.has_moved();
+        if before || run.is_done(step.id) {
             teller.tell(Event::StepSkipped { step: step.id, reason: "it was done before".to_owned() });
         } else {
             if run.stopping() {
@@ -146,27 +180,67 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
 
 /// Ends the run for good: nothing is written through it again.
 async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
-    match seal(run).await {
+    let delete = matches!(asked.order, Order::Abort { delete: true });
+    match seal(run, delete, teller).await {
         Ok(()) => {
-            let text = "The run is aborted and sealed: the source has its settings back, and nothing writes to the \
-                        destination through this run again. What it has written stays there.";
-            asked.answer(done(text));
+            let written =
+                if delete { "What it had written there is deleted." } else { "What it has written stays there." };
+            let text = format!(
+                "The run is aborted and sealed: the source has its settings back, and nothing writes to the destination \
+                 through this run again. {written}"
+            );
+            asked.answer(done(text.clone()));
             teller.tell(ordered("aborted and sealed"));
             Ending::new(Outcome::Sealed, text)
         }
         Err(ending) => {
-            asked.answer(refused(format!("The run stopped, but it is not sealed: {}", ending.summary)));
+            asked.answer(refused(format!(
+                "The run stopped, but it is not sealed: {} `plan apply` of the same plan goes on.",
+                ending.summary
+            )));
             ending
         }
     }
 }
 
-async fn seal(run: &mut Run) -> Result<(), Ending> {
+async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-    let lease = full::claim(run, &mut control).await?.0;
+    let (lease, record, ours) = full::claim(run, &mut control).await?;
+    if delete {
+        full::take_back_all(run, &mut control, (&lease, &record, ours), teller).await?;
+    }
     lease.seal(&mut control).await?;
     run.remove_spools(None)
+}
+
+/// Ends a run for good that no process works on.
+pub fn abort_idle(request: ApplyRequest, delete: bool, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
+    let begun = Instant::now();
+    let mut teller = Teller::new(on_event);
+    let ending = async_std::task::block_on(async {
+        let mut run = Run::open(request)?;
+        cleanup::put_back(&mut run, &mut teller).await;
+        seal(&mut run, delete, &mut teller).await?;
+        run.journal.append(&Record::Ended { outcome: Outcome::Sealed, at: UnixMillis::now() })?;
+        Ok(Ending::done("The run is aborted and sealed: nothing writes to the destination through it again."))
+    });
+    finish(&mut teller, ending.unwrap_or_else(|ending: Ending| ending), begun)
+}
+
+/// Puts back what a run has changed at the source and no process is there to put back. Touches no key.
+pub fn put_back(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
+    let begun = Instant::now();
+    let mut teller = Teller::new(on_event);
+    let ending = async_std::task::block_on(async {
+        let mut run = Run::open(request)?;
+        if run.journal.state().settings.is_empty() {
+            return Ok(Ending::done("There is nothing to put back: the source has its settings."));
+        }
+        run.restore_settings(&Setting::ALL, &mut teller).await?;
+        Ok(Ending::done("The source has its settings back."))
+    });
+    finish(&mut teller, ending.unwrap_or_else(|ending: Ending| ending), begun)
 }
 
 /// Notes that the stream broke for good, so that a new full copy is due.
@@ -202,8 +276,8 @@ async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_
             return Err(ending);
         }
     }
-    // A precheck is made again by every process: what it judges may have changed.
-    if step.id != StepId::Precheck {
+    // These are done again by every process: what they judge may have changed, and what they set is put back at the end.
+    if !matches!(step.id, StepId::Buffer | StepId::Precheck) {
         run.journal.append(&Record::StepDone { step: step.id })?;
     }
     Ok(())
@@ -218,9 +292,13 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
                 return Ok(Some("the copy is done".to_owned()));
             }
             precheck::precheck(run, work, teller).await?;
+            run.hooks(Moment::PrecheckPassed, &[], teller).await?;
         }
         Work::Full(work) => {
+            run.await_window(step.id, teller).await?;
+            run.hooks(Moment::FullStarted, &[], teller).await?;
             let copied = full::full(run, work, teller).await?;
+            run.hooks(Moment::FullDone, &[], teller).await?;
             held.lease = Some(copied.lease);
             held.summary = Some(copied.summary);
             held.intake = copied.intake;
@@ -228,9 +306,17 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
         Work::Incremental(work) => {
             let (lease, intake) = (held.lease.take(), held.intake.take());
             let followed = incremental(run, work, (lease, intake), teller).await?;
-            held.lease = Some(followed.lease);
+            held.lease = followed.sealed.is_none().then_some(followed.lease);
             let copied = held.summary.take().map(|copied| format!("{copied}; ")).unwrap_or_default();
-            held.summary = Some(format!("{copied}{}", followed.summary));
+            let sealed = followed.sealed.map(|result| {
+                format!("; sealed at offset {}, writers were kept off for {:.3} s", result.offset, result.blocked)
+            });
+            held.summary = Some(format!("{copied}{}{}", followed.summary, sealed.unwrap_or_default()));
+        }
+        Work::Cutover(_) => {
+            let result = run.journal.state().sealing.clone();
+            let facts = result.map(|result| ("PLAN_OFFSET", result.offset.to_string()));
+            run.hooks(Moment::CutoverSealed, facts.as_slice(), teller).await?;
         }
         Work::Cleanup(work) => cleanup::cleanup(run, work, held.lease.take(), teller).await?,
     }

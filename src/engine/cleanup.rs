@@ -1,9 +1,9 @@
 //! The last step: what only the run needed is put back or removed.
 
-use super::{buffer, ending::Ending, run::Run, servers, teller::Teller};
+use super::{accounts, ending::Ending, run::Run, servers, settings::Setting, teller::Teller};
 use crate::{
     sink::{Claim, Lease},
-    step::{CleanupWork, StepId},
+    step::{CleanupWork, Moment, StepId},
 };
 
 /// Ends a run that is done: settings back, the run record marked, the spool removed.
@@ -13,9 +13,19 @@ pub(super) async fn cleanup(
     lease: Option<Lease>,
     teller: &mut Teller<'_>,
 ) -> Result<(), Ending> {
-    buffer::restore(run, teller).await?;
+    run.restore_settings(&Setting::ALL, teller).await?;
+    close_record(run, work, lease).await?;
+    run.remove_spools(None)?;
+    accounts::remove(run, work, teller).await?;
+    run.hooks(Moment::CleanupDone, &[], teller).await
+}
+
+async fn close_record(run: &mut Run, work: &CleanupWork, lease: Option<Lease>) -> Result<(), Ending> {
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    if run.is_sealed() {
+        return Ok(Lease::of_sealed(&run.keys).keep(&mut control, work.keep_run_record).await?);
+    }
     let lease = match lease {
         Some(lease) => Some(lease),
         None => match crate::sink::claim(&mut control, &run.keys, &run.claimant, &[]).await? {
@@ -30,7 +40,7 @@ pub(super) async fn cleanup(
     if let Some(lease) = lease {
         lease.finish(&mut control, work.keep_run_record).await?;
     }
-    run.remove_spools(None)
+    Ok(())
 }
 
 /// Puts back what must be put back on every ending, also a failed one.
@@ -39,9 +49,9 @@ pub(super) async fn put_back(run: &mut Run, teller: &mut Teller<'_>) {
     if !cleans {
         return;
     }
-    if let Err(ending) = buffer::restore(run, teller).await {
+    if let Err(ending) = run.restore_settings(&Setting::ALL, teller).await {
         teller.notice(format!(
-            "The source's output-buffer limit could not be put back: {} Apply again, or set it yourself.",
+            "The source's settings could not be put back: {} `plan cleanup` does it once the source answers.",
             ending.summary
         ));
     }

@@ -3,13 +3,16 @@
 //! A run works in a state directory that it locks. What is done is in the journal there; what the destination holds is
 //! in the run record at the destination. The two are compared at every start, and the destination is believed.
 
+mod accounts;
 mod apply;
 mod background;
 mod buffer;
 mod cleanup;
 mod ending;
+mod fence;
 mod full;
 mod gate;
+mod hooks;
 mod incremental;
 mod intake;
 mod orders;
@@ -18,9 +21,11 @@ mod precheck;
 mod request;
 mod run;
 mod servers;
+mod settings;
 mod steering;
 mod teller;
+mod windows;
 
-pub use apply::{apply, check};
+pub use apply::{abort_idle, apply, check, put_back};
 pub use request::{ApplyRequest, Passwords};
 pub use steering::{AskError, Steersman};

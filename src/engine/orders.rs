@@ -21,7 +21,7 @@ impl Run {
         }
         Status {
             step,
-            activity: if paused { Activity::Paused } else { activity },
+            activity: if paused && activity != Activity::CuttingOver { Activity::Paused } else { activity },
             reasons,
             at: UnixMillis::now(),
             bandwidth: self.bandwidth.rate().map(ByteRate),
@@ -43,7 +43,7 @@ impl Run {
     }
 
     /// Carries out what every step carries out alike; gives back what its step has to answer: a pause, once nothing is
-    /// under way, and a cutover. An order to end the run ends its step.
+    /// under way, and what concerns a cutover. An order to end the run ends its step.
     pub(super) fn order(&mut self, asked: Asked, teller: &mut Teller<'_>) -> Result<Option<Asked>, Ending> {
         match asked.order.clone() {
             Order::Status => {
@@ -71,8 +71,8 @@ impl Run {
                     waiting.answer(refused("It was resumed before everything under way was confirmed."));
                 }
             }
-            Order::Cutover => return Ok(Some(asked)),
-            Order::Abort => {
+            Order::Cutover { .. } | Order::Cancel => return Ok(Some(asked)),
+            Order::Abort { .. } => {
                 teller.tell(ordered("abort"));
                 self.abort = Some(asked);
                 return Err(Ending::stopped("An operator aborted the run."));
@@ -119,7 +119,7 @@ pub(super) fn ordered(text: impl Into<String>) -> Event {
     Event::Ordered { text: text.into() }
 }
 
-/// The answer to `cutover` before the source is followed.
+/// The answer to what concerns a cutover before the source is followed.
 pub(super) fn not_following() -> Answer {
     refused("Nothing was changed: the run does not follow the source yet; `plan status` shows what it does.")
 }

@@ -1,6 +1,6 @@
 //! What the engine is asked.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use crate::{
     step::{Graph, StepId},
@@ -15,6 +15,12 @@ pub struct ApplyRequest {
     pub digest: String,
     /// Where the run keeps its files.
     pub state_dir: PathBuf,
+    /// The folder that the plan's relative paths are relative to.
+    pub folder: PathBuf,
+    /// What hooks get as their environment, beside what they are told of the run.
+    pub environment: Vec<(OsString, OsString)>,
+    /// End where the run would wait for a window.
+    pub no_wait: bool,
     /// Stop after this step, with a durable checkpoint.
     pub until: Option<StepId>,
     /// The passwords, already read from where the plan says.

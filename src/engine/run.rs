@@ -13,7 +13,7 @@ use super::{
 use crate::{
     journal::{Journal, Record},
     sink::{Checkpoint, Claimant, RecordKeys},
-    step::{Activity, Graph, Limits, Status, StepId, Work},
+    step::{Activity, CutoverWork, Graph, Limits, Status, StepId, Work},
     store::FolderLock,
     unit::{ByteSize, UnixMillis},
 };
@@ -130,6 +130,25 @@ impl Run {
     pub(super) fn spool_tag(&self, generation: u32) -> u64 {
         let name = format!("{} {generation}", self.journal.state().run);
         crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, name.as_bytes())
+    }
+
+    /// Whether all data has moved: what is left to do concerns the end.
+    pub(super) fn has_moved(&self) -> bool {
+        let steps = self.request.graph.steps.iter().map(|step| step.id);
+        steps.filter(|id| matches!(id, StepId::Full | StepId::Incremental)).all(|id| self.is_done(id))
+    }
+
+    /// How the writers move over, in a plan that says so.
+    pub(super) fn cutover_work(&self) -> Option<&CutoverWork> {
+        self.request.graph.steps.iter().find_map(|step| match &step.work {
+            Work::Cutover(work) => Some(work),
+            _ => None,
+        })
+    }
+
+    /// Whether the run is sealed: what is left to do is behind the cutover.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.journal.state().sealed.is_some()
     }
 
     /// Whether the source is followed after the copy.

@@ -187,7 +187,7 @@ mod tests {
         for len in first_line..content.len() {
             fs::write(path_in(folder.path()), &content[..len]).unwrap();
             let mut journal = Journal::open(folder.path(), "p", "d").unwrap().unwrap();
-            journal.append(&Record::BufferRestored).unwrap();
+            journal.append(&Record::DumpStarted { generation: 1 }).unwrap();
             assert!(Journal::open(folder.path(), "p", "d").unwrap().is_some(), "cut at {len}");
         }
         for len in 0..first_line {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     rdb::SafePoint,
-    step::{Outcome, StepId},
+    step::{CutoverResult, Outcome, StepId},
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
@@ -39,15 +39,42 @@ pub enum Record {
         /// Which.
         step: StepId,
     },
-    /// The source's replica output-buffer limit, before it is changed.
-    BufferWas {
-        /// As `CONFIG GET client-output-buffer-limit` gave the class `slave`.
-        limit: String,
-        /// What it is being set to; `None` when it is only recorded.
-        set_to: Option<String>,
+    /// A setting of the source, before it is changed.
+    SettingWas {
+        /// Which.
+        name: String,
+        /// What it was.
+        was: String,
+        /// What it is being set to.
+        set_to: String,
     },
-    /// The limit is as it was, or was changed by somebody else meanwhile.
-    BufferRestored,
+    /// The setting is as it was, or was changed by somebody else meanwhile.
+    SettingRestored {
+        /// Which.
+        name: String,
+    },
+    /// A hook that runs once in a run has run.
+    HookDone {
+        /// Its place in the plan, from 0.
+        hook: usize,
+    },
+    /// The destination is about to be sealed.
+    Sealing {
+        /// What the cutover came to.
+        result: CutoverResult,
+    },
+    /// The destination was not sealed after all.
+    NotSealed,
+    /// The destination is sealed: what is left to do is behind the cutover.
+    Sealed {
+        /// When.
+        at: UnixMillis,
+    },
+    /// An account is removed, and that was proved.
+    AccountRemoved {
+        /// Its place in the plan, from 0.
+        account: usize,
+    },
     /// A dump is requested of the source.
     DumpStarted {
         /// Counts the dumps of this run, from 1.

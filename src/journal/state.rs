@@ -1,11 +1,11 @@
 //! What the records of a journal add up to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Record;
 use crate::{
     rdb::SafePoint,
-    step::{Outcome, StepId},
+    step::{CutoverResult, Outcome, StepId},
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
@@ -20,8 +20,16 @@ pub struct RunState {
     pub owners: Vec<String>,
     /// Steps that are done.
     pub done: BTreeSet<StepId>,
-    /// The source's setting to put back: what it was and what we set.
-    pub buffer: Option<(String, String)>,
+    /// The source's settings to put back, by name: what each was and what we set.
+    pub settings: BTreeMap<String, (String, String)>,
+    /// Hooks that have run and run once.
+    pub hooks: BTreeSet<usize>,
+    /// Accounts that are removed.
+    pub accounts: BTreeSet<usize>,
+    /// What the last cutover came to that was about to be sealed.
+    pub sealing: Option<CutoverResult>,
+    /// When it was sealed.
+    pub sealed: Option<UnixMillis>,
     /// The newest dump.
     pub dump: Option<DumpState>,
     /// When the source was followed for the first time.
@@ -68,9 +76,20 @@ impl RunState {
             Record::StepDone { step } => {
                 self.done.insert(*step);
             }
-            Record::BufferWas { limit, set_to: Some(set_to) } => self.buffer = Some((limit.clone(), set_to.clone())),
-            Record::BufferWas { set_to: None, .. } => {}
-            Record::BufferRestored => self.buffer = None,
+            Record::SettingWas { name, was, set_to } => {
+                // What a process found that an earlier one had set is not what it was.
+                let before = self.settings.get(name).map_or(was, |(was, _)| was).clone();
+                self.settings.insert(name.clone(), (before, set_to.clone()));
+            }
+            Record::SettingRestored { name } => _ = self.settings.remove(name),
+            Record::HookDone { hook } => _ = self.hooks.insert(*hook),
+            Record::AccountRemoved { account } => _ = self.accounts.insert(*account),
+            Record::Sealing { result } => self.sealing = Some(result.clone()),
+            Record::NotSealed => self.sealing = None,
+            Record::Sealed { at } => {
+                self.sealed = Some(*at);
+                self.done.insert(StepId::Incremental);
+            }
             Record::DumpStarted { generation, .. } => {
                 self.dump = Some(DumpState {
                     generation: *generation,

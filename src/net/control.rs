@@ -96,6 +96,11 @@ impl Control {
         Ok(pairs.into_iter().nth(1))
     }
 
+    /// What a refusal inside a transaction's answer is.
+    pub fn refused(&self, command: &str, error: redis::ServerError) -> ControlError {
+        self.fault(&error.into(), command)
+    }
+
     fn fault(&self, error: &RedisError, command: &str) -> ControlError {
         ControlError::of(error, &self.address, command, self.timeouts.read)
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::raw;
 use crate::step::{
-    Condition, DbRule, DbSource, Deadline, DestinationExpect, Endpoint, Limits, OnConflict, OnUnsupported, Selection,
-    SourceExpect, WhenMet,
+    Account, Condition, CutoverWork, DbRule, DbSource, Deadline, DestinationExpect, Endpoint, Fence, Hook, Limits,
+    OnConflict, OnError, OnUnsupported, Removal, Selection, SourceExpect, Windows,
 };
 use crate::unit::{ByteSize, Period};
 
@@ -44,8 +44,12 @@ pub struct Plan {
     pub stop: Condition,
     /// When waiting for that ends.
     pub deadline: Option<Deadline>,
-    /// What a met condition leads to.
-    pub then: WhenMet,
+    /// How the writers move over; `None` when the end of the stream is the end.
+    pub cutover: Option<CutoverWork>,
+    /// When heavy steps may run; `None` is always.
+    pub windows: Option<Windows>,
+    /// Programs that run at moments of the run.
+    pub hooks: Vec<Hook>,
     /// What the end leaves.
     pub cleanup: Cleanup,
 }
@@ -67,10 +71,12 @@ pub struct Buffer {
 }
 
 /// What the end leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleanup {
     /// How long the run record stays at the destination; `None` is for ever.
     pub keep_run_record: Option<Period>,
+    /// Accounts that only the migration needed.
+    pub accounts: Vec<Account>,
 }
 
 /// Connections that write to the destination, unless the plan says otherwise.
@@ -79,6 +85,12 @@ pub const DEFAULT_CONNECTIONS: u32 = 4;
 pub const DEFAULT_SPOOL: ByteSize = ByteSize::mib(64 << 10);
 /// Values above this go in chunks, unless the plan says otherwise.
 pub const DEFAULT_CHUNK_ABOVE: ByteSize = ByteSize::mib(16);
+/// The largest lag that a cutover starts with, unless the plan says otherwise.
+pub(super) const DEFAULT_MAX_LAG: Period = Period(Duration::from_secs(1));
+/// How long a cutover may fence the source, unless the plan says otherwise.
+pub(super) const DEFAULT_CUTOVER_TIMEOUT: Period = Period(Duration::from_secs(30));
+/// How long a hook may take, unless the plan says otherwise.
+pub(super) const DEFAULT_HOOK_TIMEOUT: Period = Period(Duration::from_mins(1));
 /// How long the run record stays, unless the plan says otherwise: 30 days.
 pub const DEFAULT_KEEP_RUN_RECORD: Period = Period(Duration::from_hours(30 * 24));
 
@@ -126,9 +138,41 @@ pub(super) fn deadline(raw: Option<&raw::Stop>) -> Option<Deadline> {
     Some(Deadline { after: deadline.after, then: deadline.then })
 }
 
-/// With a cutover the run waits for it; without, the end of the stream is the end.
-pub(super) fn then(raw: Option<&raw::Cutover>) -> WhenMet {
-    if raw.is_some() { WhenMet::Hold } else { WhenMet::Drain }
+pub(super) fn cutover(raw: Option<&raw::Cutover>) -> Option<CutoverWork> {
+    let raw = raw?;
+    Some(CutoverWork {
+        mode: raw.mode,
+        fence: raw.fence.clone().unwrap_or(Fence::ClientPause),
+        max_lag: raw.max_lag.unwrap_or(DEFAULT_MAX_LAG),
+        timeout: raw.timeout.unwrap_or(DEFAULT_CUTOVER_TIMEOUT),
+    })
+}
+
+pub(super) fn windows(raw: Option<&raw::Windows>) -> Option<Windows> {
+    raw.map(|raw| Windows {
+        timezone: raw.timezone.clone(),
+        full: raw.full.clone().unwrap_or_default(),
+        cutover: raw.cutover.clone().unwrap_or_default(),
+    })
+}
+
+pub(super) fn hooks(raw: Option<&Vec<raw::Hook>>) -> Vec<Hook> {
+    let hook = |hook: &raw::Hook| Hook {
+        at: hook.at,
+        run: hook.run.clone(),
+        timeout: hook.timeout.unwrap_or(DEFAULT_HOOK_TIMEOUT),
+        on_error: hook.on_error.unwrap_or(OnError::Fail),
+    };
+    raw.into_iter().flatten().map(hook).collect()
+}
+
+fn account(raw: &raw::Account) -> Option<Account> {
+    let removal = match (&raw.user, &raw.run) {
+        (Some(user), None) => Removal::User(user.clone()),
+        (None, Some(run)) => Removal::Run(run.clone()),
+        _ => return None,
+    };
+    Some(Account { side: raw.side, removal })
 }
 
 pub(super) fn buffer(raw: Option<&raw::Buffer>, migration: Migration) -> Buffer {
@@ -145,7 +189,8 @@ pub(super) fn cleanup(raw: Option<&raw::Cleanup>) -> Cleanup {
         Some(raw::Keep::For(period)) => Some(period),
         Some(raw::Keep::Forever) => None,
     };
-    Cleanup { keep_run_record }
+    let accounts = raw.and_then(|cleanup| cleanup.accounts.as_ref());
+    Cleanup { keep_run_record, accounts: accounts.into_iter().flatten().filter_map(account).collect() }
 }
 
 pub(super) fn selection(raw: Option<&raw::Databases>) -> Selection {

@@ -127,7 +127,9 @@ fn plan(raw: &PlanFile) -> Option<Plan> {
         limits: checked::limits(raw.limits.as_ref()),
         stop: checked::stop(raw.stop.as_ref()),
         deadline: checked::deadline(raw.stop.as_ref()),
-        then: checked::then(raw.cutover.as_ref()),
+        cutover: checked::cutover(raw.cutover.as_ref()),
+        windows: checked::windows(raw.windows.as_ref()),
+        hooks: checked::hooks(raw.hooks.as_ref()),
         cleanup: checked::cleanup(raw.cleanup.as_ref()),
     })
 }

@@ -1,7 +1,9 @@
 //! Plan to graph.
 
 use crate::plan::{Migration, Plan};
-use crate::step::{BufferWork, CleanupWork, FullWork, Graph, IncrementalWork, PrecheckWork, Step, StepId, Work};
+use crate::step::{
+    BufferWork, CleanupWork, FullWork, Graph, IncrementalWork, PrecheckWork, Step, StepId, WhenMet, Work,
+};
 
 /// Format of the graph's structure.
 const FORMAT: u32 = 1;
@@ -11,7 +13,10 @@ const FORMAT: u32 = 1;
 /// Checking a plan refuses what has no step in this version, so nothing of it is left out here.
 pub fn expand(plan: &Plan) -> Graph {
     let buffer = Work::Buffer(BufferWork { unlimited: plan.buffer.unlimited });
-    let cleanup = Work::Cleanup(CleanupWork { keep_run_record: plan.cleanup.keep_run_record });
+    let cleanup = Work::Cleanup(CleanupWork {
+        keep_run_record: plan.cleanup.keep_run_record,
+        accounts: plan.cleanup.accounts.clone(),
+    });
     let mut steps = vec![
         step(StepId::Buffer, &[], buffer),
         step(StepId::Precheck, &[StepId::Buffer], precheck(plan)),
@@ -21,6 +26,10 @@ pub fn expand(plan: &Plan) -> Graph {
     if plan.migration == Migration::FullIncremental {
         steps.push(step(StepId::Incremental, &[last], incremental(plan)));
         last = StepId::Incremental;
+        if let Some(cutover) = &plan.cutover {
+            steps.push(step(StepId::Cutover, &[last], Work::Cutover(cutover.clone())));
+            last = StepId::Cutover;
+        }
     }
     steps.push(Step { always: true, ..step(StepId::Cleanup, &[last], cleanup) });
     Graph {
@@ -30,6 +39,8 @@ pub fn expand(plan: &Plan) -> Graph {
         labels: plan.labels.clone(),
         source: plan.source.clone(),
         destination: plan.destination.clone(),
+        windows: plan.windows.clone(),
+        hooks: plan.hooks.clone(),
         steps,
     }
 }
@@ -64,7 +75,7 @@ fn incremental(plan: &Plan) -> Work {
         limits: plan.limits.clone(),
         stop: plan.stop.clone(),
         deadline: plan.deadline,
-        then: plan.then,
+        then: if plan.cutover.is_some() { WhenMet::Hold } else { WhenMet::Drain },
     })
 }
 
@@ -76,8 +87,9 @@ mod tests {
     use crate::plan::{Buffer, Cleanup};
     use crate::planner::digest;
     use crate::step::{
-        Condition, Deadline, DeadlineEnd, DestinationExpect, Endpoint, KeyPattern, Limits, OnConflict, OnUnsupported,
-        Selection, SourceExpect, WhenMet,
+        Account, Condition, CutoverMode, CutoverWork, Deadline, DeadlineEnd, DestinationExpect, Endpoint, Fence, Hook,
+        KeyPattern, Limits, Moment, OnConflict, OnError, OnUnsupported, Removal, Selection, Side, SourceExpect,
+        Windows,
     };
     use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef};
 
@@ -109,8 +121,10 @@ mod tests {
             },
             stop: Condition::Cutover,
             deadline: None,
-            then: WhenMet::Drain,
-            cleanup: Cleanup { keep_run_record: "30d".parse().ok() },
+            cutover: None,
+            windows: None,
+            hooks: vec![],
+            cleanup: Cleanup { keep_run_record: "30d".parse().ok(), accounts: vec![] },
         }
     }
 
@@ -154,9 +168,44 @@ mod tests {
         assert_eq!(digest(&expand(&plan())).to_string(), known);
     }
 
+    fn cutover() -> CutoverWork {
+        let period = |text: &str| text.parse().unwrap();
+        CutoverWork {
+            mode: CutoverMode::Manual,
+            fence: Fence::ClientPause,
+            max_lag: period("1s"),
+            timeout: period("30s"),
+        }
+    }
+
+    fn hook() -> Hook {
+        let (run, timeout) = (vec!["./switch".to_owned()], "60s".parse().unwrap());
+        Hook { at: Moment::CutoverSealed, run, timeout, on_error: OnError::Fail }
+    }
+
+    fn windows(full: &[&str]) -> Windows {
+        let full = full.iter().map(|window| window.parse().unwrap()).collect();
+        Windows { timezone: "UTC".to_owned(), full, cutover: vec![] }
+    }
+
+    #[test]
+    fn a_cutover_comes_between_following_and_the_end() {
+        let graph = expand(&Plan { migration: Migration::FullIncremental, cutover: Some(cutover()), ..plan() });
+        let steps: Vec<(StepId, &[StepId])> =
+            graph.steps.iter().map(|step| (step.id, step.after.as_slice())).skip(3).collect();
+        assert_eq!(
+            steps,
+            [
+                (StepId::Incremental, [StepId::Full].as_slice()),
+                (StepId::Cutover, [StepId::Incremental].as_slice()),
+                (StepId::Cleanup, [StepId::Cutover].as_slice()),
+            ]
+        );
+    }
+
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 28] = [
+        let changes: [fn(&mut Plan); 34] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -189,7 +238,16 @@ mod tests {
                 plan.migration = Migration::FullIncremental;
                 plan.deadline = Some(Deadline { after: "2h".parse().unwrap(), then: DeadlineEnd::Hold });
             },
-            |plan| (plan.migration, plan.then) = (Migration::FullIncremental, WhenMet::Hold),
+            |plan| (plan.migration, plan.cutover) = (Migration::FullIncremental, Some(cutover())),
+            |plan| {
+                let cutover = CutoverWork { fence: Fence::MinReplicas, ..cutover() };
+                (plan.migration, plan.cutover) = (Migration::FullIncremental, Some(cutover));
+            },
+            |plan| plan.hooks.push(hook()),
+            |plan| plan.hooks.push(Hook { on_error: OnError::Hold, ..hook() }),
+            |plan| plan.windows = Some(windows(&["Mon 20:00-21:00"])),
+            |plan| plan.windows = Some(windows(&["Mon 20:00-22:00"])),
+            |plan| plan.cleanup.accounts.push(Account { side: Side::Source, removal: Removal::User("m".to_owned()) }),
         ];
         let digests: HashSet<String> = changes
             .iter()

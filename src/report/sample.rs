@@ -75,7 +75,7 @@ fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
         limits: limits.clone(),
     };
     let full = FullWork { selection, on_conflict: OnConflict::Fail, on_unsupported: OnUnsupported::Report, limits };
-    let cleanup = CleanupWork { keep_run_record: "30d".parse::<Period>().ok() };
+    let cleanup = CleanupWork { keep_run_record: "30d".parse::<Period>().ok(), accounts: vec![] };
     Graph {
         format: 1,
         name: name.to_owned(),
@@ -83,6 +83,8 @@ fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
         labels: [].into(),
         source: endpoint("10.0.0.5"),
         destination: endpoint("10.0.0.9"),
+        windows: None,
+        hooks: vec![],
         steps: vec![
             step(StepId::Buffer, &[], false, Work::Buffer(BufferWork { unlimited: false })),
             step(StepId::Precheck, &[StepId::Buffer], false, Work::Precheck(precheck)),

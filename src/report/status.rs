@@ -91,6 +91,7 @@ const fn activity(activity: Activity) -> &'static str {
         Activity::Following => "following the source",
         Activity::Paused => "paused: it receives and does not write",
         Activity::Draining => "applying the last of the stream",
+        Activity::CuttingOver => "cutting over: writers are kept off the source",
         Activity::Holding => "following on and waiting for an operator",
         Activity::CleaningUp => "cleaning up",
     }

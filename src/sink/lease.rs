@@ -13,6 +13,9 @@ use crate::{
 /// How long a heartbeat lasts. A process that dies without its state directory holds others up for so long.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// The token of a sealed run.
+const SEALED: &str = "sealed";
+
 /// Who asks for the lease.
 #[derive(Clone, Debug)]
 pub struct Claimant {
@@ -229,11 +232,7 @@ impl Lease {
             cmd("SET").arg(&keys.token).arg("done").clone(),
             cmd("DEL").arg(&keys.heartbeat).clone(),
         ];
-        if let Some(keep) = keep {
-            let millis = u64::try_from(keep.0.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 45);
-            let expire = |key: &String| cmd("PEXPIRE").arg(key).arg(millis).clone();
-            commands.extend([&keys.run, &keys.token, &keys.skipped].map(expire));
-        }
+        commands.extend(keep.into_iter().flat_map(|keep| expiring(keys, keep)));
         self.guarded(control, &commands).await
     }
 
@@ -242,10 +241,28 @@ impl Lease {
         let keys = &self.keys;
         let commands = [
             cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Sealed.word()).clone(),
-            cmd("SET").arg(&keys.token).arg("sealed").clone(),
+            cmd("SET").arg(&keys.token).arg(SEALED).clone(),
             cmd("DEL").arg(&keys.heartbeat).clone(),
         ];
         self.guarded(control, &commands).await
+    }
+
+    /// Whether the run is sealed.
+    pub async fn is_sealed(&self, control: &mut Control) -> Result<bool, LeaseFault> {
+        let record = see(control, &self.keys).await?.record;
+        Ok(record.is_some_and(|record| record.state == RecordState::Sealed))
+    }
+
+    /// The run's record after its seal: nothing is written through it but how long it stays.
+    #[must_use]
+    pub fn of_sealed(keys: &RecordKeys) -> Self {
+        Self { keys: keys.clone(), token: SEALED.to_owned(), owner: String::new() }
+    }
+
+    /// Lets a sealed run's record stay for `keep`; `None` is for ever.
+    pub async fn keep(&self, control: &mut Control, keep: Option<Period>) -> Result<(), LeaseFault> {
+        let Some(keep) = keep else { return Ok(()) };
+        self.guarded(control, &expiring(&self.keys, keep)).await
     }
 
     /// The command that renews the heartbeat.
@@ -316,6 +333,12 @@ async fn see(control: &mut Control, keys: &RecordKeys) -> Result<Seen, LeaseFaul
 
 fn heartbeat(keys: &RecordKeys, owner: &str) -> redis::Cmd {
     cmd("PSETEX").arg(&keys.heartbeat).arg(u64::try_from(HEARTBEAT.as_millis()).unwrap_or(15_000)).arg(owner).clone()
+}
+
+/// What lets a run record go after `keep`.
+fn expiring(keys: &RecordKeys, keep: Period) -> [redis::Cmd; 4] {
+    let millis = u64::try_from(keep.0.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 45);
+    [&keys.run, &keys.token, &keys.skipped, &keys.scripts].map(|key| cmd("PEXPIRE").arg(key).arg(millis).clone())
 }
 
 fn store(keys: &RecordKeys, record: &RunRecord) -> redis::Cmd {

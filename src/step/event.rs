@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FollowProgress, Outcome, StepId};
+use super::{CutoverPart, CutoverResult, FollowProgress, Moment, Outcome, StepId};
 use crate::unit::{Db, Offset, ReplId, UnixMillis};
 
 /// An event and when it happened. One JSON object a line in `--events` and in the journal's event log.
@@ -119,6 +119,45 @@ pub enum Event {
         condition: String,
         /// What the source had written by then.
         offset: Offset,
+    },
+    /// A part of a cutover begins.
+    CutoverPart {
+        /// Which.
+        part: CutoverPart,
+        /// What has to be applied, once that is known.
+        offset: Option<Offset>,
+    },
+    /// A cutover was undone: writers go on at the source, which is followed on.
+    CutoverUndone {
+        /// Which part failed.
+        part: CutoverPart,
+        /// Why.
+        reason: String,
+        /// Seconds for which writers were kept off.
+        blocked: f64,
+    },
+    /// The run is sealed.
+    Sealed {
+        /// How the cutover went.
+        result: CutoverResult,
+    },
+    /// A hook has run.
+    HookRan {
+        /// When in the run.
+        moment: Moment,
+        /// The program.
+        program: String,
+        /// How long it took.
+        seconds: f64,
+        /// How it failed; `None` when it did not.
+        failure: Option<String>,
+    },
+    /// An account was removed, and that was proved.
+    AccountRemoved {
+        /// Where.
+        side: Side,
+        /// What was proved.
+        proof: String,
     },
     /// An operator's order was carried out.
     Ordered {

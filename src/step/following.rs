@@ -188,6 +188,8 @@ pub enum Activity {
     Paused,
     /// The stop condition is met; what the source had written until then is being applied.
     Draining,
+    /// Writers are kept off the source and moved over.
+    CuttingOver,
     /// The stop condition is met or the deadline passed; it follows on and waits for an operator.
     Holding,
     /// Putting back and removing.
@@ -204,10 +206,22 @@ pub enum Order {
     Pause,
     /// Write again.
     Resume,
-    /// The stop condition `command: cutover`.
-    Cutover,
+    /// The stop condition `command: cutover`, and in a plan with a `cutover` the cutover itself.
+    Cutover {
+        /// Say what stands against it, and do nothing.
+        dry_run: bool,
+        /// The operator knows that writers are kept off.
+        confirmed: bool,
+        /// In place of the plan's `cutover.timeout`.
+        timeout: Option<Period>,
+    },
+    /// Undo a cutover that is under way.
+    Cancel,
     /// End the run for good: settings back, sealed as aborted.
-    Abort,
+    Abort {
+        /// Delete what the run has written first, where it is known what that is.
+        delete: bool,
+    },
     /// Change a limit.
     Set {
         /// `limits.writes` or `limits.bandwidth`.

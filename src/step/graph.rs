@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DestinationExpect, Endpoint, IncrementalWork, Selection, SourceExpect};
+use super::{CutoverWork, DestinationExpect, Endpoint, Hook, IncrementalWork, Selection, Side, SourceExpect, Windows};
 use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 
 /// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
@@ -23,6 +23,12 @@ pub struct Graph {
     pub source: Endpoint,
     /// Where it goes.
     pub destination: Endpoint,
+    /// When heavy steps may run; `None` is always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Windows>,
+    /// Programs that run at moments of the run, in the plan's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
     /// In an order in which each step comes after those it needs.
     pub steps: Vec<Step>,
 }
@@ -72,6 +78,8 @@ pub enum Work {
     Full(FullWork),
     /// See [`StepId::Incremental`].
     Incremental(IncrementalWork),
+    /// See [`StepId::Cutover`].
+    Cutover(CutoverWork),
     /// See [`StepId::Cleanup`].
     Cleanup(CleanupWork),
 }
@@ -131,6 +139,28 @@ pub struct Limits {
 pub struct CleanupWork {
     /// How long the run record stays at the destination; `None` is for ever.
     pub keep_run_record: Option<Period>,
+    /// Accounts that only the migration needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<Account>,
+}
+
+/// An account that is removed at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Where it is.
+    pub side: Side,
+    /// How it is removed.
+    pub removal: Removal,
+}
+
+/// How an account is removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// The ACL user is deleted, and proved deleted.
+    User(String),
+    /// A program removes it; that its password is refused afterwards is proved where the plan has it.
+    Run(Vec<String>),
 }
 
 /// What a key that this run did not write and that exists already means.

@@ -1,15 +1,19 @@
 //! The vocabulary of a run: the graph of steps that a plan expands to, and the events that running it produces.
 //! Data only: the planner builds it, the engine follows it, the report renders it.
 
+mod cutover;
 mod endpoint;
 mod event;
 mod expect;
 mod following;
 mod graph;
+mod hook;
 mod outcome;
 mod pattern;
 mod selection;
+mod window;
 
+pub use cutover::{CutoverMode, CutoverPart, CutoverResult, CutoverWork, Fence, FenceHook};
 pub use endpoint::Endpoint;
 pub use event::{Check, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
 pub use expect::{DestinationExpect, Eviction, Role, SourceExpect, VersionRange};
@@ -18,8 +22,11 @@ pub use following::{
     Setting, Status, WhenMet,
 };
 pub use graph::{
-    BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnUnsupported, PrecheckWork, Step, StepId, Work,
+    Account, BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnUnsupported, PrecheckWork, Removal, Step,
+    StepId, Work,
 };
+pub use hook::{Hook, Moment, OnError};
 pub use outcome::Outcome;
 pub use pattern::KeyPattern;
 pub use selection::{DbRule, DbSource, Selection};
+pub use window::{Standing, Window, Windows};

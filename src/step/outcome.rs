@@ -12,6 +12,8 @@ pub enum Outcome {
     Refused,
     /// A human must look.
     Failed,
+    /// It waits for something outside: a window, or a human.
+    Held,
     /// Another runner holds the lease.
     Locked,
     /// Plan, graph or server are not what this run started with.
@@ -30,6 +32,7 @@ impl Outcome {
             Self::Done => 0,
             Self::Refused => 1,
             Self::Failed => 3,
+            Self::Held => 4,
             Self::Locked => 5,
             Self::Stale => 6,
             Self::Sealed => 7,

@@ -10,4 +10,4 @@ mod start;
 mod tally;
 
 pub(super) use attempt::full;
-pub(super) use start::claim;
+pub(super) use start::{claim, take_back_all};

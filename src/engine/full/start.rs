@@ -6,7 +6,7 @@ use crate::{
     net::Control,
     rdb::SafePoint,
     sink::{Checkpoint, Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
-    step::{FullWork, OnConflict},
+    step::{FullWork, OnConflict, Work},
     store::spool::stored,
     unit::Db,
 };
@@ -127,6 +127,22 @@ fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
         Some(_) => "This run's dump cannot go on from what the spool and the destination hold",
     };
     why.to_owned()
+}
+
+/// Takes back all that the run has written, where it is known what that is.
+pub(in crate::engine) async fn take_back_all(
+    run: &Run,
+    control: &mut Control,
+    record: (&Lease, &RunRecord, bool),
+    teller: &mut Teller<'_>,
+) -> Result<(), Ending> {
+    let work = run.request.graph.steps.iter().find_map(|step| match &step.work {
+        Work::Full(work) => Some(work.clone()),
+        _ => None,
+    });
+    let Some(work) = work.filter(|_| record.1.generation > 0) else { return Ok(()) };
+    let destination = servers::destination(control, &run.keys.token).await?;
+    take_back(run, &work, control, record, &destination, teller).await
 }
 
 /// Takes back what was written from a dump that cannot go on.

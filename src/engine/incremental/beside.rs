@@ -38,7 +38,8 @@ pub(super) struct Beside {
     pub(super) reports: Receiver<LaneReport>,
     level: Level,
     pub(super) window: Window,
-    signals_in: Sender<Signal>,
+    /// What runs beside the loop tells it through this.
+    pub(super) tell: Sender<Signal>,
     /// Whether the source was asked where it stands.
     asked_where: bool,
     background: Vec<async_std::task::JoinHandle<()>>,
@@ -105,13 +106,13 @@ impl Beside {
         background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
         background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
         background.push(poll(run, signals_in.clone()));
-        Self { signals, reports, level, window, signals_in, asked_where: false, background }
+        Self { signals, reports, level, window, tell: signals_in, asked_where: false, background }
     }
 
     /// Asks the source where it stands, once; the answer comes as a signal.
     pub(super) fn ask_where(&mut self, run: &Run) {
         if !std::mem::replace(&mut self.asked_where, true) {
-            self.background.push(stands(run, self.signals_in.clone()));
+            self.background.push(stands(run, self.tell.clone()));
         }
     }
 

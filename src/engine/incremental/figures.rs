@@ -59,7 +59,7 @@ impl Figures {
     }
 
     /// Everything up to here is in the spool.
-    fn received(&self) -> Offset {
+    pub(super) fn received(&self) -> Offset {
         self.state.received().map(|(_, offset)| offset).unwrap_or_default()
     }
 

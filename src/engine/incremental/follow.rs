@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     beside::Beside,
+    cutting::{Cut, Cutting},
     figures::Figures,
     gauge::Gauge,
     setup::There,
@@ -25,7 +26,10 @@ use crate::{
     net::{Control, ControlError},
     sink::{Checkpoint, LaneFault, LaneReport, Lease, LeaseFault},
     source::SourceFacts,
-    step::{DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported, StepId, WhenMet},
+    step::{
+        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported,
+        StepId, WhenMet,
+    },
     store::spool::{Level, remove_all, remove_before},
     unit::{Offset, UnixMillis},
 };
@@ -58,6 +62,8 @@ pub(super) enum Signal {
     Heartbeat(LeaseFault),
     /// An operator asks for something.
     Asked(Asked),
+    /// A part of a cutover tells.
+    Cut(Cut),
     /// Time passed.
     Tick,
     /// Somebody asked for a stop.
@@ -70,6 +76,8 @@ pub(in crate::engine) struct Followed {
     pub(in crate::engine) lease: Lease,
     /// What was applied, in a sentence.
     pub(in crate::engine) summary: String,
+    /// How the cutover went, in a plan that has one: the destination is sealed.
+    pub(in crate::engine) sealed: Option<CutoverResult>,
 }
 
 /// Follows the source until a stop condition is met and what it had written by then is applied.
@@ -87,7 +95,7 @@ pub(in crate::engine) async fn incremental(
     let mut went_on_at = None;
     loop {
         let ending = match with_lease(run, work, (&lease, intake.take()), &mut control, teller).await {
-            Ok(summary) => return Ok(Followed { lease, summary }),
+            Ok((summary, sealed)) => return Ok(Followed { lease, summary, sealed }),
             Err(ending) => ending,
         };
         if !ending.is_again() {
@@ -118,7 +126,7 @@ async fn with_lease(
     (lease, intake): (&Lease, Option<Intake>),
     control: &mut Control,
     teller: &mut Teller<'_>,
-) -> Result<String, Ending> {
+) -> Result<(String, Option<CutoverResult>), Ending> {
     let there = There::ask(control, lease).await?;
     if run.journal.state().follow_began.is_none() {
         run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
@@ -135,7 +143,13 @@ async fn with_lease(
     };
     teller.tell(Event::FollowStarted { replid: Some(there.checkpoint.replid), offset: there.checkpoint.offset });
     let mut follow = Follow::begin(run, work, (lease, &there), intake, source_ahead);
-    let outcome = follow.run(run, teller).await;
+    let mut outcome = follow.run(lease, run, teller).await;
+    if let Err(ending) = &outcome
+        && !follow.may_be_sealed()
+    {
+        let undone = follow.undo(&ending.summary.clone(), run, teller).await;
+        outcome = undone.and(outcome);
+    }
     let (spoiled, stream) = (follow.spoiled, follow.stream.clone());
     follow.end(teller).await;
     if spoiled {
@@ -167,6 +181,14 @@ pub(super) struct Follow {
     pub(super) figures: Figures,
     pub(super) watch: StopWatch,
     pub(super) phase: Phase,
+    /// How the writers move over, in a plan that says so.
+    pub(super) cutover_work: Option<CutoverWork>,
+    /// The destination has caught up before.
+    pub(super) caught_up: bool,
+    /// Cutovers that were tried.
+    pub(super) cutovers: u32,
+    /// The stop condition was met in a plan that cuts over by itself.
+    wants_cutover: bool,
     /// An operator said `plan cutover`; they wait for the answer.
     pub(super) cutover: Vec<Asked>,
     /// Why nothing moves, when it does not.
@@ -180,7 +202,7 @@ pub(super) struct Follow {
 }
 
 /// What following is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Phase {
     /// No condition is met.
     Following,
@@ -188,6 +210,8 @@ pub(super) enum Phase {
     Met(String),
     /// What the source had written up to here is being applied.
     Draining(Offset),
+    /// The writers are being moved over.
+    Cutting(Box<Cutting>),
     /// An operator is waited for.
     Holding,
 }
@@ -213,6 +237,10 @@ impl Follow {
             intake,
             beside,
             phase: Phase::Following,
+            cutover_work: run.cutover_work().cloned(),
+            caught_up: false,
+            cutovers: 0,
+            wants_cutover: false,
             cutover: vec![],
             waiting: None,
             spoiled: false,
@@ -222,31 +250,48 @@ impl Follow {
     }
 
     /// Takes signals until what was asked for is applied or following cannot go on.
-    async fn run(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<String, Ending> {
+    async fn run(
+        &mut self,
+        lease: &Lease,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(String, Option<CutoverResult>), Ending> {
         let reports = self.beside.reports.clone().map(Signal::Lane);
         let asked = run.asked.clone().map(Signal::Asked);
         let told = self.intake.told.clone().map(Signal::Intake);
         let rare = stream::select(told, asked);
         let mut signals = Box::pin(stream::select(rare, stream::select(self.beside.signals.clone(), reports)));
         while let Some(signal) = signals.next().await {
-            self.take(signal, run, teller)?;
+            match signal {
+                Signal::Asked(asked) => self.asked(asked, run, teller).await?,
+                Signal::Cut(cut) => {
+                    if let Some(result) = self.take_cut(cut, run, teller).await? {
+                        return Ok((self.summary(teller), Some(result)));
+                    }
+                }
+                signal => self.take(signal, run, teller)?,
+            }
+            if self.wants_cutover && matches!(self.phase, Phase::Following) && self.blockers(run).is_empty() {
+                self.begin_cutover(None, None, run, teller).await?;
+            }
+            self.cut_on(lease, run, teller).await?;
             if matches!(self.phase, Phase::Met(_)) {
                 self.beside.ask_where(run);
             }
             if let Phase::Draining(offset) = self.phase
                 && self.figures.gauge.applied() >= offset
             {
-                return Ok(self.drained(offset, teller));
+                self.answer_cutover(offset);
+                return Ok((self.summary(teller), None));
             }
         }
         Err(Ending::failed("Following ended without a reason."))
     }
 
-    fn drained(&mut self, offset: Offset, teller: &mut Teller<'_>) -> String {
+    fn summary(&mut self, teller: &mut Teller<'_>) -> String {
         let progress = self.figures.progress();
         let (applied, commands) = (progress.applied, progress.commands);
         teller.tell(Event::Following { progress });
-        self.answer_cutover(offset);
         format!("followed from offset {} to {applied}: {commands} commands applied", self.first_offset)
     }
 
@@ -280,10 +325,13 @@ impl Follow {
                 ended?;
                 return Err(Ending::failed("The lane ended without a reason."));
             }
+            // Our own seal takes the token away, and a cutover that may be sealed is heard out.
+            Signal::Heartbeat(_) | Signal::Stop if self.may_be_sealed() => {}
             Signal::Heartbeat(fault) => return Err(fault.into()),
-            Signal::Asked(asked) => self.asked(asked, run, teller)?,
+            Signal::Asked(_) | Signal::Cut(_) => {} // The loop takes them.
             Signal::Tick => {
                 self.tick(teller)?;
+                self.catch_up(run);
                 self.post(run);
             }
             Signal::Stop => {
@@ -364,26 +412,28 @@ impl Follow {
         let reading = self.figures.reading(!self.cutover.is_empty());
         let standing = self.watch.read(&reading);
         let waits = matches!(self.phase, Phase::Following | Phase::Holding);
+        let by_itself = self.cutover_work.as_ref().is_some_and(|work| work.mode == CutoverMode::Auto);
+        self.wants_cutover = by_itself && matches!(standing, Standing::Met(_));
         match (standing, self.work.then) {
             (Standing::Met(condition), WhenMet::Drain) if waits => self.phase = Phase::Met(condition),
             (Standing::Late(DeadlineEnd::Hold), WhenMet::Drain)
-                if self.phase == Phase::Holding && !self.cutover.is_empty() =>
+                if matches!(self.phase, Phase::Holding) && !self.cutover.is_empty() =>
             {
                 self.phase = Phase::Met("command: cutover, after the deadline".to_owned());
             }
-            (Standing::Met(condition), WhenMet::Hold) if self.phase == Phase::Following => {
+            (Standing::Met(condition), WhenMet::Hold) if matches!(self.phase, Phase::Following) && !by_itself => {
                 self.phase = Phase::Holding;
                 teller.notice(format!(
                     "The stop condition is met ({condition}). The source is followed on until an operator cuts over."
                 ));
             }
-            (Standing::Late(DeadlineEnd::Fail), _) if self.phase == Phase::Following => {
+            (Standing::Late(DeadlineEnd::Fail), _) if matches!(self.phase, Phase::Following) => {
                 return Err(Ending::failed(
                     "The deadline passed before the stop condition was met. What is applied is noted at the destination; \
                      applied again, the run goes on and fails again unless the condition is met at once.",
                 ));
             }
-            (Standing::Late(DeadlineEnd::Hold), _) if self.phase == Phase::Following => {
+            (Standing::Late(DeadlineEnd::Hold), _) if matches!(self.phase, Phase::Following) => {
                 self.phase = Phase::Holding;
                 teller.notice(
                     "The deadline passed before the stop condition was met. The source is followed on until an operator \

@@ -9,23 +9,61 @@ use crate::{
         run::Run,
         steering::Asked,
         teller::Teller,
+        windows::closed,
     },
-    step::{Activity, StepId, WhenMet},
-    unit::{Offset, UnixMillis},
+    step::{Activity, Order, Standing, StepId},
+    unit::{Offset, Period, UnixMillis},
 };
 
 impl Follow {
-    pub(super) fn asked(&mut self, asked: Asked, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        // All that a step has left to answer is a cutover.
+    pub(super) async fn asked(&mut self, asked: Asked, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        // All that a step has left to answer concerns a cutover.
         if let Some(asked) = run.order(asked, teller)? {
-            if let Some(blocker) = self.blockers(run).first() {
-                asked.answer(refused(format!("Nothing was changed: {blocker}.")));
-            } else {
-                teller.tell(ordered("cutover"));
-                self.cutover.push(asked);
+            match asked.order {
+                Order::Cutover { dry_run, confirmed, timeout } => {
+                    self.cutover_asked(asked, (dry_run, confirmed, timeout), run, teller).await?;
+                }
+                _ if !matches!(self.phase, Phase::Cutting(_)) => asked.answer(refused("No cutover is under way.")),
+                _ if self.may_be_sealed() => {
+                    asked.answer(refused("The destination is being sealed: it is too late to undo the cutover."));
+                }
+                _ => {
+                    teller.tell(ordered("cutover cancelled"));
+                    self.undo("an operator cancelled it", run, teller).await?;
+                    asked.answer(done("The cutover was undone; the source is followed on."));
+                }
             }
         }
         self.post(run);
+        Ok(())
+    }
+
+    async fn cutover_asked(
+        &mut self,
+        asked: Asked,
+        (dry_run, confirmed, timeout): (bool, bool, Option<Period>),
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let blockers = self.blockers(run);
+        let fences = self.cutover_work.is_some();
+        if let Some(blocker) = blockers.first() {
+            asked.answer(refused(format!("Nothing was changed: {blocker}.")));
+        } else if dry_run {
+            asked.answer(done("Nothing stands against a cutover now. Nothing was changed."));
+        } else if fences && !confirmed {
+            asked.answer(refused(format!(
+                "Nothing was changed: writers are kept off the source during a cutover. Say `--confirm {}`.",
+                run.request.graph.name
+            )));
+        } else {
+            teller.tell(ordered("cutover"));
+            if fences {
+                self.begin_cutover(timeout.map(|timeout| timeout.0), Some(asked), run, teller).await?;
+            } else {
+                self.cutover.push(asked);
+            }
+        }
         Ok(())
     }
 
@@ -40,23 +78,30 @@ impl Follow {
     }
 
     /// Why an order to cut over would not be taken up.
-    fn blockers(&mut self, run: &Run) -> Vec<String> {
+    pub(super) fn blockers(&mut self, run: &Run) -> Vec<String> {
         let mut blockers = vec![];
+        if matches!(self.phase, Phase::Cutting(_)) {
+            return vec!["a cutover is under way".to_owned()];
+        }
         if !run.gate.is_open() {
             blockers.push("the run is paused; `plan resume` first".to_owned());
         }
-        if self.work.then == WhenMet::Hold {
-            blockers.push(
-                "the plan's `cutover` is not executed by this version: fence the source yourself and end the run with a \
-                 plan without it"
-                    .to_owned(),
-            );
+        let lag = self.figures.lag(UnixMillis::now());
+        match (lag, &self.cutover_work) {
+            (None, _) => blockers.push("the source is not connected or does not answer".to_owned()),
+            (Some(lag), Some(work)) if lag.seconds > work.max_lag.0.as_secs_f64() => {
+                blockers
+                    .push(format!("the lag is {:.1} s, more than `cutover.max_lag`, {}", lag.seconds, work.max_lag));
+            }
+            _ => {}
         }
-        if self.figures.lag(UnixMillis::now()).is_none() {
-            blockers.push("the source is not connected or does not answer".to_owned());
+        if self.cutover_work.is_some()
+            && let Standing::Closed { opens } = run.window(|windows| &windows.cutover)
+        {
+            blockers.push(closed("cutover", opens));
         }
-        let holds_by_deadline = self.phase == Phase::Holding;
-        if !holds_by_deadline && !self.watch.would_be_met() {
+        let holds = matches!(self.phase, Phase::Holding);
+        if !holds && !self.watch.would_be_met() {
             blockers.push("the stop condition would not be met by `command: cutover` now".to_owned());
         }
         blockers
@@ -69,6 +114,7 @@ impl Follow {
         let activity = match self.phase {
             Phase::Following => Activity::Following,
             Phase::Met(_) | Phase::Draining(_) => Activity::Draining,
+            Phase::Cutting(_) => Activity::CuttingOver,
             Phase::Holding => Activity::Holding,
         };
         let mut status = run.status(Some(StepId::Incremental), activity);

@@ -15,12 +15,12 @@ mod verify;
 mod windows;
 
 pub use cleanup::{Account, Cleanup, Keep, RunRecord};
-pub use cutover::{Cutover, CutoverMode, Fence};
+pub use cutover::Cutover;
 pub use databases::{Databases, Entry, From, Keys, Rule};
 pub use endpoint::{Destination, Source, Tls, Topology};
-pub use hooks::{Hook, Moment, OnError};
+pub use hooks::Hook;
 pub use limits::{Buffer, Connections, Limits, ReplicaOutput, Restore};
 pub use plan_file::{Phase, PlanFile};
 pub use stop::{At, Comparison, Condition, Deadline, Lag, OperatorCommand, SourceIdle, Stop};
 pub use verify::{Verify, VerifyMode};
-pub use windows::{Window, Windows};
+pub use windows::Windows;

@@ -5,13 +5,12 @@ use super::url::Url;
 use super::{Checking, Rule};
 use crate::plan::fault::catalogue::later;
 use crate::plan::fault::{Fault, Problem};
-use crate::plan::raw::{Condition, CutoverMode, Tls, Topology, VerifyMode};
+use crate::plan::raw::{Condition, Tls, Topology, VerifyMode};
 use crate::plan::text::Path;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["verify.mode"], check: verify },
     Rule { reads: &["stop.any", "stop.all"], check: comparisons },
-    Rule { reads: &["cutover.mode"], check: cutover },
     Rule { reads: &[], check: blocks },
     Rule { reads: &["source.url"], check: source_tls },
     Rule { reads: &["destination.url"], check: destination_tls },
@@ -21,15 +20,7 @@ pub(super) const RULES: &[Rule] = &[
 /// A block that is not executed, and whether the plan has it.
 type Block = (&'static str, &'static Fault, fn(&Checking<'_>) -> bool);
 
-const BLOCKS: [Block; 4] = [
-    ("windows", &later::LATER_WINDOWS, |checking| checking.raw.windows.is_some()),
-    ("hooks", &later::LATER_HOOKS, |checking| checking.raw.hooks.as_ref().is_some_and(|hooks| !hooks.is_empty())),
-    ("source.rdb", &later::LATER_RDB, |checking| checking.raw.source.rdb.is_some()),
-    ("cleanup.accounts", &later::LATER_ACCOUNTS, |checking| {
-        let accounts = checking.raw.cleanup.as_ref().and_then(|cleanup| cleanup.accounts.as_ref());
-        accounts.is_some_and(|accounts| !accounts.is_empty())
-    }),
-];
+const BLOCKS: [Block; 1] = [("source.rdb", &later::LATER_RDB, |checking| checking.raw.source.rdb.is_some())];
 
 fn not_yet(fault: &'static Fault, path: &str, span: crate::plan::text::Span) -> Problem {
     let message = format!("`{path}` is valid, but this version does not execute it yet");
@@ -61,22 +52,6 @@ fn comparisons(checking: &mut Checking<'_>) {
         let problem = not_yet(&later::LATER_VERIFY, &path, checking.key(&path));
         checking.report(problem.help("leave the condition out; `lag` and `source_idle` say when both sides are close"));
     }
-}
-
-fn cutover(checking: &mut Checking<'_>) {
-    let Some(cutover) = &checking.raw.cutover else { return };
-    let problem = match cutover.mode {
-        CutoverMode::Auto => not_yet(&later::LATER_CUTOVER, "cutover.mode", checking.value("cutover.mode"))
-            .help("write `mode: manual`: the run then follows the source until you have moved the writers"),
-        CutoverMode::Manual => Problem::new(
-            &later::LATER_FENCE,
-            Path::parse("cutover"),
-            "this version holds at the cutover, and neither fences nor moves writers",
-        )
-        .label(checking.key("cutover"), "the run waits here")
-        .help("stop the writers yourself once `plan status` says that nothing is behind"),
-    };
-    checking.report(problem);
 }
 
 fn verify(checking: &mut Checking<'_>) {

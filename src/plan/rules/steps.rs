@@ -4,9 +4,9 @@ use super::{Checking, Rule};
 use crate::plan::checked;
 use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::{keys, steps};
-use crate::plan::raw::{Condition, Fence, Moment, Phase, VerifyMode};
+use crate::plan::raw::{Condition, Phase, VerifyMode};
 use crate::plan::text::Path;
-use crate::step::OnConflict;
+use crate::step::{Fence, Moment, OnConflict};
 
 pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["migration"], check: phases },
@@ -200,7 +200,7 @@ fn twice(conditions: &[Condition], path: &str, found: &mut Vec<(String, String)>
 
 fn timezone(checking: &mut Checking<'_>) {
     let Some(windows) = &checking.raw.windows else { return };
-    if is_timezone(&windows.timezone) {
+    if is_timezone(&windows.timezone) && crate::step::Windows::knows(&windows.timezone) {
         return;
     }
     let problem = checking
@@ -209,7 +209,7 @@ fn timezone(checking: &mut Checking<'_>) {
     checking.report(problem);
 }
 
-/// Whether a name has the form of one in the IANA database. Whether the machine knows it, is found out at the start.
+/// Whether a name has the form of one in the IANA database, whatever else this machine takes for a time zone.
 fn is_timezone(name: &str) -> bool {
     let part = |part: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+');
@@ -223,13 +223,13 @@ fn is_timezone(name: &str) -> bool {
 
 fn hooks(checking: &mut Checking<'_>) {
     let follows = follows(checking);
+    let cuts_over = checking.raw.cutover.is_some();
     let verifies = checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyMode::None);
     for (index, hook) in checking.raw.hooks.iter().flatten().enumerate() {
         let missing = match hook.at {
-            Moment::IncrementalCaughtUp | Moment::CutoverFenced | Moment::CutoverSealed | Moment::CutoverUndone
-                if !follows =>
-            {
-                Some("the plan does not follow changes")
+            Moment::IncrementalCaughtUp if !follows => Some("the plan does not follow changes"),
+            Moment::CutoverFenced | Moment::CutoverSealed | Moment::CutoverUndone if !cuts_over => {
+                Some("the plan has no `cutover`")
             }
             Moment::VerifyPassed if !verifies => Some("the plan compares nothing"),
             _ => None,
@@ -290,7 +290,11 @@ fn zero_times(checking: &mut Checking<'_>) {
 }
 
 fn fence(checking: &mut Checking<'_>) {
-    let fence = checking.raw.cutover.as_ref().and_then(|cutover| cutover.fence);
+    let fence = checking.raw.cutover.as_ref().and_then(|cutover| cutover.fence.clone());
+    if let Some(Fence::Hook(hook)) = &fence {
+        program(checking, "cutover.fence.hook.run", &hook.run);
+        program(checking, "cutover.fence.hook.undo", &hook.undo);
+    }
     if fence == Some(Fence::None) {
         let problem = checking
             .problem(

@@ -1,7 +1,8 @@
 //! The formats of text in the schema: one row each.
 
-use crate::plan::raw::{At, Keep, Window};
+use crate::plan::raw::{At, Keep};
 use crate::step::VersionRange;
+use crate::step::Window;
 use crate::unit::{ByteRate, ByteSize, CountRate, Percent, Period};
 
 /// A format that text may be bound to.

@@ -87,6 +87,7 @@ mod tests {
         // The one key of an enum's form is described by the form around it.
         let forms = [
             "sentinel",
+            "hook",
             "env",
             "file",
             "command",

@@ -2,9 +2,9 @@
 
 use crate::report::text::Clean;
 use crate::step::{
-    BufferWork, CleanupWork, Condition, DbRule, DbSource, DeadlineEnd, DestinationExpect, Endpoint, FullWork,
-    IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, PrecheckWork, Selection, SourceExpect, Step,
-    WhenMet, Work,
+    BufferWork, CleanupWork, Condition, CutoverMode, CutoverWork, DbRule, DbSource, DeadlineEnd, DestinationExpect,
+    Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, PrecheckWork, Removal,
+    Selection, SourceExpect, Step, WhenMet, Work,
 };
 
 /// A step in words.
@@ -23,6 +23,7 @@ pub(super) fn describe(step: &Step) -> Description {
         Work::Precheck(work) => precheck(work),
         Work::Full(work) => full(work),
         Work::Incremental(work) => incremental(work),
+        Work::Cutover(work) => cutover(work),
         Work::Cleanup(work) => cleanup(work),
     }
 }
@@ -101,13 +102,53 @@ fn full(work: &FullWork) -> Description {
     }
 }
 
+fn cutover(work: &CutoverWork) -> Description {
+    let starts = match work.mode {
+        CutoverMode::Manual => "when an operator says `plan cutover`",
+        CutoverMode::Auto => "by itself when the stop condition is met",
+    };
+    let fence = match &work.fence {
+        Fence::ClientPause => "CLIENT PAUSE at the source".to_owned(),
+        Fence::MinReplicas => "min-replicas-to-write at the source; before Redis 7 scripts get through".to_owned(),
+        Fence::None => "none: that no write is lost is not proved".to_owned(),
+        Fence::Hook(hook) => format!("`{}`, undone by `{}`", program(&hook.run), program(&hook.undo)),
+    };
+    Description {
+        does: "keeps writers off the source, applies the last of its writes, and seals the destination",
+        facts: vec![
+            ("starts", format!("{starts}, with a lag of at most {}", work.max_lag)),
+            ("fence", fence),
+            (
+                "undone",
+                format!("when it is not sealed within {}: writers go on, the source is followed on", work.timeout),
+            ),
+        ],
+        not_known: &["how long writers are kept off"],
+    }
+}
+
+fn program(argv: &[String]) -> String {
+    Clean(&argv.join(" ")).to_string()
+}
+
 fn cleanup(work: &CleanupWork) -> Description {
-    let kept = work.keep_run_record.map_or_else(|| "kept for ever".to_owned(), |keep| format!("kept for {keep}"));
+    let mut facts = vec![("run record", kept(work))];
+    facts.extend(work.accounts.iter().map(|account| {
+        let how = match &account.removal {
+            Removal::User(user) => format!("user {} is deleted, and proved deleted", Clean(user)),
+            Removal::Run(argv) => format!("removed by `{}`", program(argv)),
+        };
+        ("account", format!("{}: {how}", account.side))
+    }));
     Description {
         does: "puts back what the run changed and closes its record at the destination",
-        facts: vec![("run record", kept)],
+        facts,
         not_known: &[],
     }
+}
+
+fn kept(work: &CleanupWork) -> String {
+    work.keep_run_record.map_or_else(|| "kept for ever".to_owned(), |keep| format!("kept for {keep}"))
 }
 
 /// What a plan expects, as it says it.

@@ -56,6 +56,31 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
         Event::LinkLost { reason } => format!("the connection to the source is lost: {}", Clean(reason)),
         Event::LinkRestored { offset, .. } => format!("the source goes on at offset {offset}"),
         Event::StopMet { condition, offset } => format!("incremental: {} is met at offset {offset}", Clean(condition)),
+        Event::CutoverPart { part, offset } => {
+            let offset = offset.map_or_else(String::new, |offset| format!(" up to offset {offset}"));
+            format!("cutover: {}{offset}", part.name())
+        }
+        Event::CutoverUndone { part, reason, blocked } => format!(
+            "cutover: undone, {} failed: {}; writers were kept off for {}",
+            part.name(),
+            Clean(reason),
+            spoken(*blocked)
+        ),
+        Event::Sealed { result } => {
+            let proven = if result.proven { "" } else { "; nothing proves that no write came behind it" };
+            format!(
+                "cutover: sealed at offset {}, writers were kept off for {} by {}{proven}",
+                result.offset,
+                spoken(result.blocked),
+                Clean(&result.fence)
+            )
+        }
+        Event::HookRan { moment, program, seconds, failure } => {
+            let how =
+                failure.as_ref().map_or_else(|| "done".to_owned(), |failure| format!("failed: {}", Clean(failure)));
+            format!("hook {moment}: {} {how} after {}", Clean(program), spoken(*seconds))
+        }
+        Event::AccountRemoved { side, proof } => format!("cleanup: account at the {side} removed: {}", Clean(proof)),
         Event::Ordered { text } => format!("order: {}", Clean(text)),
         Event::RunStarted { run, plan, digest, attempt } => {
             let digest = digest.get(..12).unwrap_or(digest);
@@ -126,6 +151,7 @@ const fn ending(outcome: Outcome) -> &'static str {
         Outcome::Done => "done",
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",
+        Outcome::Held => "held",
         Outcome::Locked => "locked by another runner",
         Outcome::Stale => "stale",
         Outcome::Sealed => "sealed",

@@ -51,6 +51,7 @@ pub(in crate::report) const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Done => "done",
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",
+        Outcome::Held => "held",
         Outcome::Locked => "locked",
         Outcome::Stale => "stale",
         Outcome::Sealed => "sealed",

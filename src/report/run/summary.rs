@@ -178,6 +178,11 @@ impl RunSummary {
             | Event::LinkLost { .. }
             | Event::LinkRestored { .. }
             | Event::StopMet { .. }
+            | Event::CutoverPart { .. }
+            | Event::CutoverUndone { .. }
+            | Event::Sealed { .. }
+            | Event::HookRan { .. }
+            | Event::AccountRemoved { .. }
             | Event::Ordered { .. } => {
                 self.stream.extend(change(event).map(|text| Notice { at: *at, text }));
             }

@@ -1,0 +1,115 @@
+//! Accounts that only the migration needed: removed, and proved removed. The last thing a run does, since it may end its own
+//! right to connect.
+
+use std::time::Duration;
+
+use redis::cmd;
+
+use super::{ending::Ending, hooks::Program, run::Run, servers, teller::Teller};
+use crate::{
+    journal::Record,
+    net::{Control, ControlError, Timeouts},
+    resp::RefusalKind,
+    step::{Account, CleanupWork, Endpoint, Event, Removal, Side},
+    unit::Secret,
+};
+
+/// How long a program that removes an account may take.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Removes the accounts that are still there.
+pub(super) async fn remove(run: &mut Run, work: &CleanupWork, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    for (index, account) in work.accounts.iter().enumerate() {
+        if run.journal.state().accounts.contains(&index) {
+            continue;
+        }
+        let proof = match &account.removal {
+            Removal::User(user) => delete(run, account.side, user).await?,
+            Removal::Run(argv) => by_program(run, account, argv).await?,
+        };
+        run.journal.append(&Record::AccountRemoved { account: index })?;
+        teller.tell(Event::AccountRemoved { side: account.side, proof });
+    }
+    Ok(())
+}
+
+fn of(run: &Run, side: Side) -> (Endpoint, Option<Secret>) {
+    let (graph, passwords) = (&run.request.graph, &run.request.passwords);
+    match side {
+        Side::Source => (graph.source.clone(), passwords.source.clone()),
+        Side::Destination => (graph.destination.clone(), passwords.destination.clone()),
+    }
+}
+
+/// `ACL DELUSER`, and the proof: the user is not among those of `ACL LIST`, or, when it was our own, is not let in.
+async fn delete(run: &Run, side: Side, user: &str) -> Result<String, Ending> {
+    let (endpoint, secret) = of(run, side);
+    let own = endpoint.username.as_deref() == Some(user);
+    let failed = |error: ControlError| {
+        Ending::failed(format!(
+            "The account `{user}` at the {side} could not be deleted: {error}. Everything else is done; mend that and run the \
+             same command again."
+        ))
+    };
+    let mut control = match servers::connect(&endpoint, secret.as_ref()).await {
+        Ok(control) => control,
+        // An earlier process deleted it and died before it could note that.
+        Err(error) if own && turned_away(&error) => return Ok(format!("`{user}` is not let in any more")),
+        Err(error) => return Err(failed(error)),
+    };
+    let deleted = control.command(cmd("ACL").arg("DELUSER").arg(user)).await;
+    if own {
+        // The server ends the connections of a user that it deletes, this one too.
+        if let Err(error) = deleted
+            && error.refusal().is_some()
+        {
+            return Err(failed(error));
+        }
+        return refused_now(&endpoint, secret.as_ref(), side).await;
+    }
+    deleted.map_err(failed)?;
+    let users: Vec<String> = control.query(cmd("ACL").arg("USERS")).await.map_err(failed)?;
+    if users.iter().any(|other| other == user) {
+        return Err(Ending::failed(format!(
+            "The {side} says that the account `{user}` is deleted, and lists it still."
+        )));
+    }
+    Ok(format!("`{user}` is not among the {side}'s users any more"))
+}
+
+/// Runs the program, and proves that the plan's password is refused where the plan has one.
+async fn by_program(run: &Run, account: &Account, argv: &[String]) -> Result<String, Ending> {
+    let (endpoint, secret) = of(run, account.side);
+    let facts = [("PLAN_SIDE", account.side.to_string())];
+    let program = Program::of(run, argv, TIMEOUT, "cleanup.accounts", &facts);
+    let name = program.name();
+    if let Some(failure) = program.run().await.failure {
+        return Err(Ending::failed(format!(
+            "The program `{name}` that removes the account at the {} failed: {failure}. Everything else is done; mend that and \
+             run the same command again.",
+            account.side
+        )));
+    }
+    if secret.is_none() {
+        return Ok(format!("`{name}` says so; the plan has no password there that could be tried"));
+    }
+    refused_now(&endpoint, secret.as_ref(), account.side).await
+}
+
+/// The plan's own way in must be refused.
+async fn refused_now(endpoint: &Endpoint, secret: Option<&Secret>, side: Side) -> Result<String, Ending> {
+    let opened = Control::open(&endpoint.address, endpoint.username.as_deref(), secret, Timeouts::default()).await;
+    match opened {
+        Err(error) if turned_away(&error) => Ok("the plan's password is refused".to_owned()),
+        Ok(_) => Err(Ending::failed(format!(
+            "The account at the {side} was to be removed, but the plan's password still lets in. Remove it yourself."
+        ))),
+        Err(error) => {
+            Err(Ending::failed(format!("Whether the account at the {side} is removed is not known: {error}.")))
+        }
+    }
+}
+
+fn turned_away(error: &ControlError) -> bool {
+    matches!(error.refusal(), Some(RefusalKind::WrongPassword | RefusalKind::NoAuth))
+}

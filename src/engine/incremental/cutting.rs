@@ -1,0 +1,405 @@
+//! A cutover while the source is followed: fence, drain, compare, seal. Each part is a signal to the loop of following, so
+//! that the stream goes on being applied meanwhile. Until the seal everything can be undone, and is: the writers first.
+
+use std::time::{Duration, Instant};
+
+use super::follow::{Follow, Phase, Signal};
+use crate::{
+    engine::{
+        ending::Ending,
+        fence::{self, Fenced, NO_REPLICAS, SOME_LAG},
+        hooks::{Program, Ran},
+        orders::{done, refused},
+        run::Run,
+        servers,
+        settings::Setting,
+        steering::Asked,
+        teller::Teller,
+    },
+    journal::Record,
+    net::{Control, ControlError},
+    sink::{Lease, LeaseFault},
+    step::{CutoverPart, CutoverResult, Event, Fence, Hook, Moment},
+    unit::{Offset, UnixMillis},
+};
+
+/// What the parts of a cutover tell the loop.
+#[derive(Debug)]
+pub(super) enum Cut {
+    /// The source is fenced by the cutover of this number, or could not be.
+    Fenced(u32, Result<Box<Fenced>, String>),
+    /// A hook has run.
+    Hook((usize, Hook), Ran),
+    /// What the source says of its offset, now that nothing is under way.
+    Stands(u32, Box<Fenced>, Option<Offset>),
+    /// The destination is sealed, or could not be.
+    Sealed(Result<(), LeaseFault>),
+}
+
+/// A cutover under way.
+#[derive(Debug)]
+pub(super) struct Cutting {
+    /// Counts the cutovers that this process has tried.
+    number: u32,
+    asked: Option<Asked>,
+    part: CutoverPart,
+    began: Instant,
+    timeout: Duration,
+    fence: fence::Plan,
+    fenced: Option<Box<Fenced>>,
+    /// Since when writers are kept off.
+    since: Option<Instant>,
+    /// What has to be applied.
+    offset: Offset,
+    /// Hooks that are still to run while it is fenced.
+    hooks: Vec<(usize, Hook)>,
+    /// A hook runs, or the source is being asked where it stands.
+    busy: bool,
+    /// The source stands at what is applied.
+    stands: bool,
+}
+
+impl Follow {
+    /// Begins a cutover. What stands against it was looked at before.
+    pub(super) async fn begin_cutover(
+        &mut self,
+        timeout: Option<Duration>,
+        asked: Option<Asked>,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let Some(work) = self.cutover_work.clone() else { return Ok(()) };
+        let timeout = timeout.unwrap_or(work.timeout.0);
+        let fence = match &work.fence {
+            Fence::Hook(hook) => {
+                let program = |argv: &[String]| Program::of(run, argv, timeout, "cutover.fence", &[]);
+                fence::Plan::Programs(Box::new((program(&hook.run), program(&hook.undo))))
+            }
+            fence => fence::Plan::Server(fence.clone()),
+        };
+        teller.tell(Event::CutoverPart { part: CutoverPart::Fence, offset: None });
+        self.cutovers += 1;
+        let number = self.cutovers;
+        self.phase = Phase::Cutting(Box::new(Cutting {
+            number,
+            asked,
+            part: CutoverPart::Fence,
+            began: Instant::now(),
+            timeout,
+            fence: fence.clone(),
+            fenced: None,
+            since: None,
+            offset: Offset::default(),
+            hooks: run.hooks_of(Moment::CutoverFenced),
+            busy: false,
+            stands: false,
+        }));
+        let control = match source_of(run).await {
+            Ok(mut control) => match note_replicas(&work.fence, run, &mut control).await? {
+                Ok(()) => control,
+                Err(reason) => return self.undo(&reason, run, teller).await,
+            },
+            Err(error) => return self.undo(&error.to_string(), run, teller).await,
+        };
+        let signals = self.beside.tell.clone();
+        async_std::task::spawn(async move {
+            let fenced = fence::fence(control, fence, timeout).await.map(Box::new);
+            let _ = signals.send(Signal::Cut(Cut::Fenced(number, fenced))).await;
+        });
+        Ok(())
+    }
+
+    /// Takes what a part of the cutover tells; answers how it went once it is sealed.
+    pub(super) async fn take_cut(
+        &mut self,
+        cut: Cut,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<Option<CutoverResult>, Ending> {
+        match cut {
+            Cut::Fenced(number, fenced) => self.fenced(number, fenced, run, teller).await?,
+            Cut::Hook(hook, ran) if hook.1.at == Moment::CutoverFenced => {
+                let outcome = run.hook_ran(&hook, &ran, teller);
+                if let Phase::Cutting(cutting) = &mut self.phase {
+                    cutting.busy = false;
+                    if let Err(ending) = outcome {
+                        self.undo(&ending.summary, run, teller).await?;
+                    }
+                }
+            }
+            Cut::Hook(hook, ran) => run.hook_ran(&hook, &ran, teller)?,
+            Cut::Stands(number, fenced, stands) => self.stands(number, fenced, stands, run, teller).await?,
+            Cut::Sealed(sealed) => return self.sealed(sealed, run, teller).await,
+        }
+        Ok(None)
+    }
+
+    /// Runs the hooks of the moment at which the destination has caught up for the first time.
+    pub(super) fn catch_up(&mut self, run: &Run) {
+        if self.caught_up || self.figures.lag(UnixMillis::now()).is_none_or(|lag| lag.bytes > 0) {
+            return;
+        }
+        self.caught_up = true;
+        let moment = Moment::IncrementalCaughtUp;
+        let hooks = run.hooks_of(moment).into_iter();
+        let programs: Vec<_> =
+            hooks.map(|hook| (Program::of(run, &hook.1.run, hook.1.timeout.0, moment.name(), &[]), hook)).collect();
+        let signals = self.beside.tell.clone();
+        async_std::task::spawn(async move {
+            for (program, hook) in programs {
+                let ran = program.run().await;
+                let _ = signals.send(Signal::Cut(Cut::Hook(hook, ran))).await;
+            }
+        });
+    }
+
+    /// The cutover of this number, if it is the one under way.
+    fn cutting(&mut self, number: u32) -> Option<&mut Cutting> {
+        match &mut self.phase {
+            Phase::Cutting(cutting) if cutting.number == number => Some(cutting),
+            _ => None,
+        }
+    }
+
+    async fn fenced(
+        &mut self,
+        number: u32,
+        fenced: Result<Box<Fenced>, String>,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        match (self.cutting(number), fenced) {
+            (Some(cutting), Ok(fenced)) => {
+                (cutting.offset, cutting.since) = (fenced.offset, Some(fenced.since));
+                cutting.fenced = Some(fenced);
+                cutting.part = CutoverPart::Drain;
+                teller.tell(Event::CutoverPart { part: CutoverPart::Drain, offset: Some(cutting.offset) });
+            }
+            (Some(_), Err(reason)) => self.undo(&reason, run, teller).await?,
+            // It was undone before the fence was up.
+            (None, Ok(fenced)) => drop(lift(*fenced, run, teller).await?),
+            (None, Err(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// Looks whether the cutover can go on, or has taken too long. To be called after every signal.
+    pub(super) async fn cut_on(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        let elapsed = cutting.since.unwrap_or(cutting.began).elapsed();
+        if cutting.part != CutoverPart::Seal && elapsed > cutting.timeout {
+            let reason = format!("it was not sealed within {} s", cutting.timeout.as_secs_f64());
+            return self.undo(&reason, run, teller).await;
+        }
+        if cutting.part != CutoverPart::Drain || cutting.busy {
+            return Ok(());
+        }
+        let signals = self.beside.tell.clone();
+        if !cutting.hooks.is_empty() {
+            cutting.busy = true;
+            let hook = cutting.hooks.remove(0);
+            let facts = [("PLAN_OFFSET", cutting.offset.to_string())];
+            let program = Program::of(run, &hook.1.run, hook.1.timeout.0, Moment::CutoverFenced.name(), &facts);
+            async_std::task::spawn(async move {
+                let ran = program.run().await;
+                let _ = signals.send(Signal::Cut(Cut::Hook(hook, ran))).await;
+            });
+            return Ok(());
+        }
+        let applied = self.figures.gauge.applied();
+        if applied < cutting.offset {
+            return Ok(());
+        }
+        // Nothing more is handed out; when nothing is under way either, the destination stands still.
+        run.gate.set_open(false);
+        if !(self.beside.window.is_whole() && self.figures.gauge.is_quiet()) {
+            return Ok(());
+        }
+        let number = cutting.number;
+        match cutting.fenced.take() {
+            Some(mut fenced) if !fenced.is_proof() && !cutting.stands => {
+                cutting.busy = true;
+                async_std::task::spawn(async move {
+                    let stands = fenced.offset_now().await;
+                    let _ = signals.send(Signal::Cut(Cut::Stands(number, fenced, stands))).await;
+                });
+                Ok(())
+            }
+            fenced => {
+                cutting.fenced = fenced;
+                self.seal(self.figures.gauge.applied(), lease, run, teller)
+            }
+        }
+    }
+
+    /// A source that its fence does not stop for certain says where it stands: what it has written since is applied first.
+    async fn stands(
+        &mut self,
+        number: u32,
+        fenced: Box<Fenced>,
+        stands: Option<Offset>,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let applied = self.figures.gauge.applied();
+        let Some(cutting) = self.cutting(number) else { return lift(*fenced, run, teller).await.map(drop) };
+        cutting.fenced = Some(fenced);
+        cutting.busy = false;
+        let Some(stands) = stands else {
+            return self.undo("the source does not say where it stands", run, teller).await;
+        };
+        if stands > applied {
+            cutting.offset = stands;
+            run.gate.set_open(true);
+        } else {
+            cutting.stands = true;
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, applied: Offset, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        cutting.part = CutoverPart::Seal;
+        cutting.offset = applied;
+        teller.tell(Event::CutoverPart { part: CutoverPart::Seal, offset: Some(applied) });
+        run.journal.append(&Record::Sealing { result: cutting.result() })?;
+        let (lease, signals) = (lease.clone(), self.beside.tell.clone());
+        let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
+        let left = cutting.timeout.saturating_sub(cutting.since.unwrap_or(cutting.began).elapsed());
+        async_std::task::spawn(async move {
+            let sealed = seal(&lease, left, || servers::connect(&endpoint, secret.as_ref())).await;
+            let _ = signals.send(Signal::Cut(Cut::Sealed(sealed))).await;
+        });
+        Ok(())
+    }
+
+    /// Whether the destination may be sealed already: a token that is not ours is our own seal then.
+    pub(super) fn may_be_sealed(&self) -> bool {
+        matches!(&self.phase, Phase::Cutting(cutting) if cutting.part == CutoverPart::Seal)
+    }
+
+    async fn sealed(
+        &mut self,
+        sealed: Result<(), LeaseFault>,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<Option<CutoverResult>, Ending> {
+        match sealed {
+            Ok(()) => {
+                let Phase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
+                let result = cutting.result();
+                run.journal.append(&Record::Sealing { result: result.clone() })?;
+                run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
+                teller.tell(Event::Sealed { result: result.clone() });
+                if let Some(asked) = cutting.asked.take() {
+                    asked.answer(done(format!(
+                        "The destination is sealed at offset {}: everything that the source had written is there, and nothing \
+                         writes to it through this run again. Writers were kept off for {:.3} s.",
+                        result.offset, result.blocked
+                    )));
+                }
+                Ok(Some(result))
+            }
+            Err(LeaseFault::Control(error)) if error.refusal().is_none() => {
+                // Writers stay off for as long as the fence lasts: the destination may be sealed.
+                Err(Ending::failed(format!(
+                    "Whether the destination is sealed is not known: {error}. Once it answers, run the same command again: it \
+                     finds out and goes on from there. Keep the writers where they are until then."
+                )))
+            }
+            Err(fault) => {
+                self.undo(&fault.to_string(), run, teller).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Undoes a cutover: lets writers go on first, then follows on.
+    pub(super) async fn undo(&mut self, reason: &str, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let Phase::Cutting(cutting) = std::mem::replace(&mut self.phase, Phase::Holding) else { return Ok(()) };
+        let Cutting { asked, part, fenced, since, .. } = *cutting;
+        let mut blocked = since.map_or(Duration::ZERO, |since| since.elapsed());
+        match fenced {
+            Some(fenced) => blocked += lift(*fenced, run, teller).await?,
+            None => run.restore_settings(&Setting::FENCE, teller).await?,
+        }
+        run.gate.set_open(true);
+        if part == CutoverPart::Seal {
+            run.journal.append(&Record::NotSealed)?;
+        }
+        let blocked = blocked.as_secs_f64();
+        teller.tell(Event::CutoverUndone { part, reason: reason.to_owned(), blocked });
+        if let Some(asked) = asked {
+            asked.answer(refused(format!(
+                "The cutover was undone, its part `{}` failed: {reason}. Writers were kept off for {blocked:.3} s; the source \
+                 is followed on.",
+                part.name()
+            )));
+        }
+        run.hooks(Moment::CutoverUndone, &[("PLAN_REASON", reason.to_owned())], teller).await
+    }
+}
+
+impl Cutting {
+    fn result(&self) -> CutoverResult {
+        let blocked = self.since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        let (fence, proven) = (self.fence.to_string(), self.fence.is_proof());
+        CutoverResult { offset: self.offset, blocked, fence, proven }
+    }
+}
+
+async fn source_of(run: &Run) -> Result<Control, ControlError> {
+    servers::connect(&run.request.graph.source, run.request.passwords.source.as_ref()).await
+}
+
+/// Notes the settings that a fence by `min-slaves-to-write` changes, and turns it on where it is off.
+async fn note_replicas(fence: &Fence, run: &mut Run, control: &mut Control) -> Result<Result<(), String>, Ending> {
+    if *fence != Fence::MinReplicas {
+        return Ok(Ok(()));
+    }
+    let (lag, replicas) = (Setting::MinReplicasLag.read(control).await, Setting::MinReplicas.read(control).await);
+    let (Some(lag), Some(replicas)) = (lag, replicas) else {
+        return Ok(Err("the source does not show `min-slaves-to-write`, so it could not be put back".to_owned()));
+    };
+    run.note_setting(Setting::MinReplicas, &replicas, NO_REPLICAS)?;
+    if lag == "0" {
+        run.note_setting(Setting::MinReplicasLag, &lag, SOME_LAG)?;
+        if let Err(error) = control.command(&Setting::MinReplicasLag.set(SOME_LAG)).await {
+            return Ok(Err(error.to_string()));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Lets writers go on; answers how much longer they are kept off.
+async fn lift(fenced: Fenced, run: &mut Run, teller: &mut Teller<'_>) -> Result<Duration, Ending> {
+    let lifted = fenced.lift().await;
+    run.restore_settings(&Setting::FENCE, teller).await?;
+    Ok(lifted.unwrap_or_else(|reason| {
+        teller.notice(format!("The fence could not be lifted: {reason}. Lift it yourself."));
+        Duration::ZERO
+    }))
+}
+
+/// Seals, and finds out whether it is done when an answer is lost.
+async fn seal<F>(lease: &Lease, within: Duration, connect: impl Fn() -> F) -> Result<(), LeaseFault>
+where
+    F: Future<Output = Result<Control, ControlError>>,
+{
+    let begun = Instant::now();
+    loop {
+        let attempt = async {
+            let mut control = connect().await?;
+            if lease.is_sealed(&mut control).await? {
+                return Ok(());
+            }
+            lease.seal(&mut control).await
+        };
+        match attempt.await {
+            Err(LeaseFault::Control(error)) if error.retryable() && begun.elapsed() < within => {
+                async_std::task::sleep(Duration::from_millis(50)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}

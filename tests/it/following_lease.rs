@@ -166,6 +166,7 @@ fn what_an_old_state_directory_has_spooled_of_a_lost_history_is_not_applied() {
     let lost = offset(&pair.source);
     until("the run has received it", || figure(&pair.tool, "received").is_some_and(|received| received >= lost));
     run.kill9();
+    pair.to.cut(); // What was held back does not arrive any more.
     pair.to.stall(false);
     pair.source.kill9();
     replica.client().command(&cmd!["REPLICAOF", "NO", "ONE"]);
@@ -180,6 +181,7 @@ fn what_an_old_state_directory_has_spooled_of_a_lost_history_is_not_applied() {
     until("the new history is longer", || offset(&pair.source) > lost + 10_000);
     until("some of it is applied", || pair.told_elsewhere("following") > 2);
     other.kill9();
+    assert_eq!(pair.told_elsewhere("dump_started"), 0, "it went on from the checkpoint");
     work.stop();
     pair.destination.client().command(&cmd!["DEL", "redis-plan:{move}:heartbeat"]);
     let ended = begin(&pair.tool).wait().expect(0);

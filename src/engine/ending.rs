@@ -139,6 +139,7 @@ impl From<LeaseFault> for Ending {
                 Self::new(Outcome::Locked, "Another process has taken this run over; this one stopped.")
             }
             LeaseFault::Gone => Self::from(LaneFault::RecordGone),
+            LeaseFault::Forgot => Self::from(LaneFault::Forgot),
             LeaseFault::Unreadable { .. } => Self::failed(fault.to_string()),
             LeaseFault::Control(error) => Self::from(error),
         }

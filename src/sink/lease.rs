@@ -90,6 +90,9 @@ pub enum LeaseFault {
     /// The record is gone.
     #[error("the run record at the destination is gone")]
     Gone,
+    /// The token is one before ours: the destination does not know any more that we took the lease.
+    #[error("the destination has lost writes that it had confirmed, this process's lease among them")]
+    Forgot,
     /// The token is not ours any more.
     #[error("another process has taken this run over at the destination")]
     Lost,
@@ -131,7 +134,7 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
     {
         return Decision::Answer(Claim::Held { owner: owner.clone(), left: *left });
     }
-    let count = seen.token.as_ref().and_then(|token| token.split(':').next()?.parse::<u64>().ok()).unwrap_or(0);
+    let count = seen.token.as_deref().and_then(count_of).unwrap_or(0);
     let token = format!("{}:{}", count.saturating_add(1), claimant.owner);
     let fresh = || RunRecord {
         run: claimant.run.clone(),
@@ -145,6 +148,16 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
     let record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
     Decision::Take { record, ours, token }
+}
+
+/// A token begins with a count that only grows.
+fn count_of(token: &str) -> Option<u64> {
+    token.split(':').next()?.parse().ok()
+}
+
+/// Whether a token was given before another. At the destination only a server that was set back has such a one.
+pub(super) fn is_before(token: &str, other: &str) -> bool {
+    count_of(token).zip(count_of(other)).is_some_and(|(token, other)| token < other)
 }
 
 /// The host in a process's name, which begins with it: a copied state directory on another host proves nobody dead.
@@ -282,6 +295,7 @@ impl Lease {
         match (seen.token, seen.record) {
             (None, _) | (_, None) => Err(LeaseFault::Gone),
             (Some(token), Some(record)) if token == self.token => Ok(record),
+            (Some(token), _) if is_before(&token, &self.token) => Err(LeaseFault::Forgot),
             _ => Err(LeaseFault::Lost),
         }
     }
@@ -303,7 +317,11 @@ impl Lease {
             let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
             if token.as_ref() != Some(&self.token) {
                 control.command(&cmd("UNWATCH")).await?;
-                return Err(if token.is_none() { LeaseFault::Gone } else { LeaseFault::Lost });
+                return Err(match token {
+                    None => LeaseFault::Gone,
+                    Some(there) if is_before(&there, &self.token) => LeaseFault::Forgot,
+                    Some(_) => LeaseFault::Lost,
+                });
             }
             control.command(&cmd("MULTI")).await?;
             for command in commands {
@@ -410,6 +428,12 @@ mod tests {
         let mut seen = seen(RecordState::Running, "d", None);
         seen.record.as_mut().unwrap().run = "elsewhere".into();
         assert!(matches!(decide(&seen, &claimant(), &[]), Decision::Take { ours: false, .. }));
+    }
+
+    #[test]
+    fn a_token_from_before_ours_is_told_apart() {
+        assert!(is_before("9:here", "10:here") && !is_before("10:here", "10:there") && !is_before("11:here", "10:here"));
+        assert!(!is_before("done", "10:here") && !is_before("sealed", "10:here") && !is_before("", "10:here"));
     }
 
     #[test]

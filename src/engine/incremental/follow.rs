@@ -327,6 +327,7 @@ impl Follow {
             }
             // Our own seal takes the token away, and a cutover that may be sealed is heard out.
             Signal::Heartbeat(_) | Signal::Stop if self.may_be_sealed() => {}
+            Signal::Heartbeat(LeaseFault::Forgot) => return Err(Ending::again(LaneFault::Forgot.to_string())),
             Signal::Heartbeat(fault) => return Err(fault.into()),
             Signal::Asked(_) | Signal::Cut(_) => {} // The loop takes them.
             Signal::Tick => {

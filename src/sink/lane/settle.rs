@@ -11,7 +11,7 @@ use super::{
 use crate::{
     rdb::Kind,
     resp::{self, CommandReader, Limits, Refusal, RefusalKind},
-    sink::{Batch, Mark},
+    sink::{Batch, Mark, lease::is_before},
     step::KeyFailure,
     unit::{Db, Dialect, KeyText},
 };
@@ -65,6 +65,9 @@ impl Lane {
         let (reason, fault) = match trouble {
             Trouble::NotConnected | Trouble::Untouched => return Ok(()),
             Trouble::Token(None) => return Err(LaneFault::RecordGone),
+            Trouble::Token(Some(there)) if is_before(&String::from_utf8_lossy(there), &self.setup.token) => {
+                return Err(LaneFault::Forgot);
+            }
             Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
             Trouble::Forgot => return Err(LaneFault::Forgot),
             Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),

@@ -13,6 +13,7 @@ mod cutover;
 mod faults;
 mod follow;
 mod following;
+mod following_disk;
 mod following_faults;
 mod following_lease;
 mod following_source;

@@ -79,6 +79,15 @@ impl Throttle {
         !gone()
     }
 
+    /// Takes `amount` and waits as long as that needs. Without a rate it does not even yield: a timer of no length costs
+    /// more than reading from a socket.
+    pub(super) async fn pass(&self, amount: u64) {
+        let wait = self.take(amount);
+        if !wait.is_zero() {
+            async_std::task::sleep(wait).await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -432,7 +432,9 @@ mod tests {
 
     #[test]
     fn a_token_from_before_ours_is_told_apart() {
-        assert!(is_before("9:here", "10:here") && !is_before("10:here", "10:there") && !is_before("11:here", "10:here"));
+        assert!(
+            is_before("9:here", "10:here") && !is_before("10:here", "10:there") && !is_before("11:here", "10:here")
+        );
         assert!(!is_before("done", "10:here") && !is_before("sealed", "10:here") && !is_before("", "10:here"));
     }
 

@@ -250,3 +250,27 @@ fn a_source_that_sends_scripts_survives_everything() {
 fn a_modern_source_survives_everything() {
     everything(Server::start("redis-7.2.4"), durable("redis-8.2.3"));
 }
+
+/// A stop that is met while much is still to be applied: whoever is killed while draining leaves the next to drain on.
+#[test]
+fn kills_while_draining_change_nothing() {
+    let source = Server::of("redis-7.2.4").arg("--repl-backlog-size", "64mb").start();
+    let mut world = World::new(source, durable("redis-8.2.3"), "{ any: [duration: 3s] }");
+    let work = world.workload(Duration::from_millis(1));
+    world.begin();
+    while world.kills.get("draining").copied().unwrap_or(0) < 5 {
+        world.to.throttle(150_000);
+        until("it drains or has ended", || world.phase() == "draining" || !world.run.as_mut().unwrap().is_running());
+        thread::sleep(Duration::from_millis(world.random.between(0, 100)));
+        // Nothing else than a kill ends it before the destination is fast again.
+        assert!(world.run.as_mut().unwrap().is_running(), "{}", world.run.take().unwrap().wait());
+        world.kill();
+    }
+    let acknowledged = work.stop();
+    world.to.throttle(0);
+    world.end();
+    world.tell();
+    println!("{acknowledged:?}");
+    assert_eq!(world.count("dump_started"), 1);
+    Comparer::of(&world.source, &world.destination).run().assert_equal();
+}

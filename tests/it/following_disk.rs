@@ -84,8 +84,11 @@ fn shorten(path: &Path, by: u64) {
     file.set_len(file.metadata().unwrap().len().saturating_sub(by)).unwrap();
 }
 
+/// Does something to segments.
+type Damage = fn(&[PathBuf]);
+
 /// Ways in which a spool can be damaged while nobody looks.
-const DAMAGES: [(&str, fn(&[PathBuf])); 10] = [
+const DAMAGES: [(&str, Damage); 10] = [
     ("a byte in the first segment", |all| flip(&all[0], |length| length / 2)),
     ("a byte in each segment", |all| all.iter().for_each(|path| flip(path, |length| length / 2))),
     ("a segment's header", |all| flip(&all[all.len() / 2], |_| 9)),

@@ -248,7 +248,8 @@ fn forgets(early: bool, spool: &str, backlog: &str, anew: bool) {
         run.kill9();
         run = follow(&tool);
     }
-    let words: Vec<_> = (0..3000).map(|index| cmd!["APPEND", format!("more:{}", index % 10), "x".repeat(1000)]).collect();
+    let words: Vec<_> =
+        (0..3000).map(|index| cmd!["APPEND", format!("more:{}", index % 10), "x".repeat(1000)]).collect();
     source.client().pipeline_ok(&words);
     await_applied(&tool, &mut run, &source);
     destination.restart();

@@ -16,6 +16,7 @@ mod following;
 mod following_disk;
 mod following_faults;
 mod following_lease;
+mod following_load;
 mod following_source;
 mod full;
 mod harness;

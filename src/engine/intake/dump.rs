@@ -97,7 +97,7 @@ async fn fill(
         if full.send(buffer).await.is_err() {
             return Ok(()); // The writer tells why it stopped.
         }
-        async_std::task::sleep(setup.bandwidth.take(filled as u64)).await;
+        setup.bandwidth.pass(filled as u64).await;
         room(&setup.dump, setup.spool).await?;
     }
 }

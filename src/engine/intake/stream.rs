@@ -164,7 +164,7 @@ impl Inlet<'_> {
                 // One that is waiting will tell the newest offset as well.
                 let _ = nudge.try_send(());
             }
-            async_std::task::sleep(self.setup.bandwidth.take(count as u64)).await;
+            self.setup.bandwidth.pass(count as u64).await;
         }
     }
 

@@ -25,4 +25,4 @@ pub use random::Random;
 pub use reply::Reply;
 pub use server::Server;
 pub use tool::{Finished, Running, Tool};
-pub use workload::{Acknowledged, Workload};
+pub use workload::Workload;

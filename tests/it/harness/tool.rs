@@ -107,11 +107,6 @@ impl Running {
         kill_process(Pid::from_child(self.process.as_ref().unwrap()), signal).unwrap();
     }
 
-    /// Its process id.
-    pub fn process(&self) -> u32 {
-        self.process.as_ref().unwrap().id()
-    }
-
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().unwrap().try_wait().unwrap().is_none()
     }

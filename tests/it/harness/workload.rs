@@ -166,7 +166,7 @@ impl One {
             16 => cmd!["SADD", self.key("set"), word, number],
             17 => cmd!["RENAME", self.key("text"), self.key("text")],
             18 => cmd!["DEL", self.key("text"), self.key("rank")],
-            19 => self.script(key, list),
+            19 => self.script(&key, &list),
             20 if self.flavour.has_streams() => {
                 cmd!["XADD", self.key("log"), "MAXLEN", "~", 200, "*", "f", word]
             }
@@ -179,7 +179,7 @@ impl One {
     }
 
     /// A script whose effect depends on what it finds.
-    fn script(&mut self, count: Vec<u8>, list: Vec<u8>) -> Command {
+    fn script(&mut self, count: &[u8], list: &[u8]) -> Command {
         let body = "local n = redis.call('incr', KEYS[1]) \
                     redis.call('lpush', KEYS[2], ARGV[1] .. n) \
                     if n % 3 == 0 then redis.call('rpop', KEYS[2]) end \

@@ -55,6 +55,16 @@ impl Pair {
         until("the heartbeat ends", || record(&self.destination, "heartbeat").is_none());
     }
 
+    /// The source is set back behind what it has sent.
+    fn lose_history(&mut self) {
+        self.source.client().command(&cmd!["SAVE"]);
+        self.source.client().command(&cmd!["SET", "ghost", 1]);
+        let mut client = self.destination.client();
+        until("it is applied", || client.command(&cmd!["EXISTS", "ghost"]).int() == 1);
+        self.source.restart();
+        self.from.cut();
+    }
+
     /// Everything the destination holds, as one number.
     fn digest(&self) -> String {
         self.destination.client().command(&cmd!["DEBUG", "DIGEST"]).text().to_owned()
@@ -215,5 +225,26 @@ fn an_elsewhere_that_is_killed_hands_back() {
     work.stop();
     pair.destination.client().command(&cmd!["DEL", "redis-plan:{move}:heartbeat"]);
     begin(&pair.tool).wait().expect(0);
+    pair.is_equal();
+}
+
+#[test]
+fn a_state_directory_that_missed_a_new_copy_goes_on_and_can_begin_anew() {
+    let mut pair = Pair::new();
+    follow(&pair.tool).kill9();
+    pair.destination.client().command(&cmd!["DEL", "redis-plan:{move}:heartbeat"]);
+    let mut other = pair.elsewhere();
+    until("the other follows", || pair.told_elsewhere("follow_started") > 0 || !other.is_running());
+    pair.lose_history();
+    until("it copies anew", || pair.told_elsewhere("follow_started") > 1 || !other.is_running());
+    assert_eq!(pair.told_elsewhere("dump_started"), 1);
+    other.kill9();
+    pair.destination.client().command(&cmd!["DEL", "redis-plan:{move}:heartbeat"]);
+    let mut run = follow(&pair.tool);
+    await_applied(&pair.tool, &mut run, &pair.source);
+    assert!(!began_anew(&pair.tool), "it goes on behind the other's copy");
+    pair.lose_history();
+    run.wait().expect(0).says("A new full copy is needed");
+    assert_eq!(told(&pair.tool, "dump_started").len(), 1);
     pair.is_equal();
 }

@@ -127,16 +127,15 @@ async fn with_lease(
     control: &mut Control,
     teller: &mut Teller<'_>,
 ) -> Result<(String, Option<CutoverResult>), Ending> {
-    let there = There::ask(control, lease).await?;
-    if run.journal.state().follow_began.is_none() {
-        run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
-    }
-    // Only the copy needed it, and its room is the stream's now.
-    remove_all(&run.spool(there.record.generation))?;
-    let graph = &run.request.graph;
-    let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
-    let source_ahead = servers::clock_ahead(&mut source).await?;
-    drop(source);
+    let (there, source_ahead) = match prepare(run, lease, control).await {
+        Ok(prepared) => prepared,
+        Err(ending) => {
+            if let Some(intake) = intake {
+                intake.end().await;
+            }
+            return Err(ending);
+        }
+    };
     let intake = match intake {
         Some(intake) => intake,
         None => take_up(run, &there)?,
@@ -158,14 +157,35 @@ async fn with_lease(
     outcome
 }
 
+/// Learns where the stream goes on, and the source's clock minus ours.
+async fn prepare(run: &mut Run, lease: &Lease, control: &mut Control) -> Result<(There, i64), Ending> {
+    let there = There::ask(control, lease).await?;
+    if run.journal.state().follow_began.is_none() {
+        run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
+    }
+    // Only the copy needed it, and its room is the stream's now.
+    remove_all(&run.spool(there.record.generation))?;
+    let graph = &run.request.graph;
+    let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
+    let source_ahead = servers::clock_ahead(&mut source).await?;
+    Ok((there, source_ahead))
+}
+
 /// Goes on with a stream that an earlier process took in. What is spooled here counts only if the checkpoint is of a
 /// history that was spooled here: another process may have followed a failover since, which what is here knows nothing of.
 fn take_up(run: &mut Run, there: &There) -> Result<Intake, Ending> {
     let (generation, Checkpoint { replid, offset, .. }) = (there.record.generation, there.checkpoint);
     let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation);
+    let is_known = known.is_some();
     let spooled = known.filter(|dump| dump.ids.contains(&replid)).and_then(|dump| dump.replid);
     if spooled.is_none() {
         remove_all(&run.stream(generation).folder)?;
+    }
+    if !is_known {
+        // Another process has copied anew since.
+        run.journal.append(&Record::DumpStarted { generation })?;
+        run.journal.append(&Record::History { generation, replid, offset })?;
+    } else if spooled.is_none() {
         run.journal.append(&Record::Renamed { generation, replid })?;
     }
     let (folder, tag) = (run.spool(generation), run.spool_tag(generation));

@@ -21,6 +21,7 @@ mod large;
 mod late_writes;
 mod matrix;
 mod moved;
+mod operations;
 mod rdb_goldens;
 mod resume;
 mod selection;

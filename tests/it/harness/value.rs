@@ -15,6 +15,8 @@ pub enum Value {
     /// Member and the bits of its score, in the server's order.
     Sorted(Vec<(Vec<u8>, u64)>),
     Stream(Stream),
+    /// Element, the components of its vector, its attributes.
+    Vectors(BTreeMap<Vec<u8>, (Vec<Vec<u8>>, Vec<u8>)>),
     /// A type without a comparison here.
     Unknown(String),
 }
@@ -55,6 +57,9 @@ impl Value {
             (Self::Sorted(one), Self::Sorted(two)) => in_order("member", one, two, &mut found),
             (Self::Set(one), Self::Set(two)) => names("member", one, two, &mut found),
             (Self::Hash(one), Self::Hash(two)) => hashes(one, two, &mut found),
+            (Self::Vectors(one), Self::Vectors(two)) => {
+                in_order("element", &one.iter().collect::<Vec<_>>(), &two.iter().collect::<Vec<_>>(), &mut found);
+            }
             (Self::Stream(one), Self::Stream(two)) => streams(one, two, &mut found),
             _ => found.push("the types differ".to_owned()),
         }

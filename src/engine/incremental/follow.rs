@@ -119,7 +119,7 @@ async fn with_lease(
     control: &mut Control,
     teller: &mut Teller<'_>,
 ) -> Result<String, Ending> {
-    let there = There::ask(control, lease).await?;
+    let mut there = There::ask(control, lease).await?;
     if run.journal.state().follow_began.is_none() {
         run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
     }
@@ -128,6 +128,7 @@ async fn with_lease(
     let graph = &run.request.graph;
     let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
     let source_ahead = servers::clock_ahead(&mut source).await?;
+    there.source = crate::source::survey(&mut source).await?.version;
     drop(source);
     let intake = match intake {
         Some(intake) => intake,

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::words::{Change, SAME, Words, becomes, fixed, number};
 use crate::{
     command::Spec,
-    rdb,
+    rdb::{self, ModuleId},
     sink::{Destination, Form},
     unit::UnixMillis,
 };
@@ -98,7 +98,7 @@ fn set_with_words<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &
     match at {
         Some(at) => Ok(Some(set(words, words.word(2), at, destination))),
         None if keeps && !destination.version.has_redis((6, 0)) => {
-            Err(format!("{} cannot keep the expiry of a key that is set", destination.version))
+            becomes(Words::new("EVAL", [fixed(SET_KEEPING), fixed("1"), words.word(1), words.word(2)]))
         }
         None => {
             let keep = keeps.then_some(fixed("KEEPTTL"));
@@ -106,6 +106,12 @@ fn set_with_words<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &
         }
     }
 }
+
+/// `SET key value KEEPTTL` (6.0) for older servers. A key whose time is up at this very moment answers 0: it is set and
+/// goes with the next look.
+const SET_KEEPING: &str = "local left = redis.call('PTTL', KEYS[1]) \
+                           redis.call('SET', KEYS[1], ARGV[1]) \
+                           if left >= 0 then redis.call('PEXPIRE', KEYS[1], left) end";
 
 fn getex<'a>(words: &Words<'a>, received_at: UnixMillis) -> Change<'a> {
     if words.is(2, "PERSIST") {
@@ -151,14 +157,15 @@ fn restore<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &Destina
 fn stamped(payload: &[u8], destination: &Destination) -> Result<Vec<u8>, String> {
     let found = rdb::verify(payload).ok_or("its payload is damaged")?;
     let kind = found.kind.ok_or("its payload is of a type that this version does not know")?;
-    // A module's values say which module they are of in their first bytes, which the destination judges itself.
-    let version = match destination.form(kind, None) {
+    let body = payload.get(1..payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1))).unwrap_or_default();
+    // A module's value begins with the name of its type.
+    let module = rdb::Length::plain(&mut rdb::Cursor::new(body, 1), "a module's name").ok().flatten().map(ModuleId);
+    let version = match destination.form(kind, module) {
         Form::Restore { version } => version,
         Form::Native | Form::Unsupported(_) => {
             return Err(format!("{} cannot restore its payload, a {}", destination.version, kind.type_name()));
         }
     };
-    let body = payload.get(1..payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1))).unwrap_or_default();
     let mut out = Vec::with_capacity(payload.len());
     rdb::append_payload(&mut out, kind, body, version);
     Ok(out)

@@ -14,7 +14,7 @@ use crate::{
     resp,
     sink::{Destination, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
-    unit::{Db, KeyText, UnixMillis},
+    unit::{Db, KeyText, ServerVersion, UnixMillis},
 };
 
 /// What translating needs to know.
@@ -35,6 +35,8 @@ pub struct TranslatorSetup {
     pub scripts: HashMap<[u8; 20], Vec<u8>>,
     /// The database selected where the stream begins; `None` when the stream says it first.
     pub db: Option<Db>,
+    /// The source, if it told.
+    pub source: Option<ServerVersion>,
 }
 
 /// What taking a command came to.
@@ -134,6 +136,7 @@ impl Translator {
             // What subscribers miss is gone either way.
             Some(Class::Publish) if !self.knows(spec) => out.send(&[older::publish(&words)], Db(0)),
             Some(Class::ScriptCache) => self.script_cache(&words, out),
+            Some(Class::Function) if self.knows(spec) => self.function(words, out),
             _ if self.knows(spec) => out.send(&[words], Db(0)),
             _ => {
                 let version = self.setup.destination.version;
@@ -154,6 +157,7 @@ impl Translator {
         if self.route == Route::Nothing && !matches!(spec.map(|spec| spec.class), Some(Class::Flush | Class::Swap)) {
             // What other databases hold may still come in from here.
             if !matches!(spec.map(|spec| spec.class), Some(Class::Cross(Cross::Move | Cross::Copy))) {
+                self.remember_body(command, spec, out);
                 out.filtered += 1;
                 return Taken::Done;
             }
@@ -166,6 +170,16 @@ impl Translator {
             return Taken::Done;
         }
         let words = Words::of(command.args());
+        match spec.map(|spec| spec.class) {
+            Some(Class::Flush | Class::Swap) => {}
+            _ if self.route == Route::Beyond => {
+                self.remember_body(command, spec, out);
+                let reason = self.beyond(db);
+                self.leave(&words, db, &reason, out);
+                return Taken::Done;
+            }
+            _ => {}
+        }
         match spec.map(|spec| spec.class) {
             Some(Class::Flush) => return self.flush(&words, db, out),
             Some(Class::Swap) => self.swap(&words, db, out),
@@ -192,7 +206,7 @@ impl Translator {
         plain
             && command.raw().first() == Some(&b'*')
             && self.knows(Some(spec))
-            && !older::has_new_words(spec, &self.setup.destination)
+            && !older::has_new_words(spec, command, &self.setup.destination)
             && self.own.find(command.raw()).is_none()
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use redis_plan::unit::ServerVersion;
 use sha1::{Digest, Sha1};
 
 use super::known::Known;
@@ -36,11 +37,44 @@ pub struct Case {
     valkey: Since,
     /// Why nothing can be seen to change in the case's keys.
     pub unseen: Option<&'static str>,
+    /// What the run must report although both sides end equal, for sources before this version.
+    pub reported: Option<(Since, &'static str)>,
+    /// What sources do not tell their replicas either.
+    pub untold: Option<Untold>,
+}
+
+/// Something that a replica of the source would not have either: the stream does not say it.
+#[derive(Clone, Copy, Debug)]
+pub struct Untold {
+    /// Redis versions from the first to before the second.
+    pub sources: (Since, Since),
+    /// What the comparison says.
+    pub differs: &'static str,
+    /// How the book calls it.
+    pub words: &'static str,
+}
+
+impl Untold {
+    /// Whether a source does not tell it.
+    pub fn is_of(&self, source: ServerVersion) -> bool {
+        source.has(self.sources.0, NEVER) && !source.has(self.sources.1, NEVER)
+    }
 }
 
 /// A form of an operation that every server with the command has.
 pub const fn case(operation: &'static str, setup: &'static [&'static str], during: &'static [&'static str]) -> Case {
-    Case { operation, form: "", setup, blocked: None, during, redis: (0, 0), valkey: (0, 0), unseen: None }
+    Case {
+        operation,
+        form: "",
+        setup,
+        blocked: None,
+        during,
+        redis: (0, 0),
+        valkey: (0, 0),
+        unseen: None,
+        reported: None,
+        untold: None,
+    }
 }
 
 impl Case {
@@ -60,6 +94,14 @@ impl Case {
 
     pub const fn blocked(self, command: &'static str) -> Self {
         Self { form: "blocked", blocked: Some(command), ..self }
+    }
+
+    pub const fn reported_up_to(self, before: Since, what: &'static str) -> Self {
+        Self { reported: Some((before, what)), ..self }
+    }
+
+    pub const fn untold(self, sources: (Since, Since), differs: &'static str, words: &'static str) -> Self {
+        Self { untold: Some(Untold { sources, differs, words }), ..self }
     }
 
     pub const fn unseen(self, why: &'static str) -> Self {

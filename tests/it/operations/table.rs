@@ -36,6 +36,8 @@ const READ_STREAM: &[&str] = &[
 ];
 const VECTORS: &[&str] = &["VADD @v VALUES 3 1.5 2.5 3.5 a", "VADD @v VALUES 3 -1 0 1 b"];
 
+const ENTRIES_READ: &str = "a group's count of entries read, a statistic, is not sent by 7.0 and 7.2";
+
 /// Every form of every operation but those of [`WIPING`].
 pub const CASES: &[Case] = &[
     // Strings.
@@ -71,7 +73,11 @@ pub const CASES: &[Case] = &[
     case("INCR", &["SET @a 10"], &["INCR @a", "INCR @a", "INCR @new"]),
     case("INCRBY", &["SET @a 10"], &["INCRBY @a 9223372036854775000", "INCRBY @new -5"]),
     case("INCRBYFLOAT", &["SET @a 10.5"], &["INCRBYFLOAT @a 0.1", "INCRBYFLOAT @new 3.0e3"]),
-    case("INCRBYFLOAT", &["SETEX @a 100 10.5"], &["INCRBYFLOAT @a 0.1"]).form("expiring").since((6, 0)),
+    case("INCRBYFLOAT", &["SETEX @a 100 10.5"], &["INCRBYFLOAT @a 0.1"]).form("expiring").untold(
+        ((0, 0), (6, 0)),
+        "ends Some",
+        "up to 5.0 a source sends INCRBYFLOAT as SET, which takes a key's expiry away",
+    ),
     case("MSET", &["SETEX @a 100 old"], &["MSET @a 1 @b 2 \"@\\x00\" 3"]),
     case("MSETEX", &["SET @a old"], &["MSETEX 2 @a 1 @b 2 EX 100", "MSETEX 1 @c 1", "MSETEX 1 @b 3 XX KEEPTTL"]),
     case("MSETNX", &[], &["MSETNX @a 1 @b 2", "MSETNX @a 3 @c 4"]),
@@ -191,7 +197,7 @@ pub const CASES: &[Case] = &[
     case("HINCRBYFLOAT", EXPIRING_HASH, &["HINCRBYFLOAT @h c 0.5"]).form("expiring").of((8, 0), NEVER),
     case("HMSET", HASH, &["HMSET @h a x new y", "HMSET @new f v"]),
     case("HSET", HASH, &["HSET @h a x", "HSET @new f \"\\x00\""]),
-    case("HSET", HASH, &["HSET @h a x b y z 1", "HSET @new f v g w"]).form("many").since((4, 0)),
+    case("HSET", HASH, &["HSET @h a x b y z 1", "HSET @new f v g w"]).form("many").since((5, 0)),
     case("HSETNX", HASH, &["HSETNX @h a x", "HSETNX @h new x"]),
     case(
         "HEXPIRE",
@@ -298,7 +304,12 @@ pub const CASES: &[Case] = &[
             "XCLAIM @x g two 0 5-1 FORCE",
         ],
     ),
-    case("XAUTOCLAIM", READ_STREAM, &["XDEL @x 2-1", "XAUTOCLAIM @x g two 0 0 COUNT 3"]),
+    case("XAUTOCLAIM", READ_STREAM, &["XAUTOCLAIM @x g two 0 0 COUNT 3"]),
+    case("XAUTOCLAIM", READ_STREAM, &["XDEL @x 2-1", "XAUTOCLAIM @x g two 0 0 COUNT 3"]).form("deleted").untold(
+        ((6, 2), R7),
+        "pending",
+        "a pending entry whose stream entry is deleted can be claimed up to 6.2 and is dropped by servers since 7.0",
+    ),
     case(
         "XGROUP CREATE",
         STREAM,
@@ -314,10 +325,16 @@ pub const CASES: &[Case] = &[
         "XREADGROUP",
         STREAM,
         &["XREADGROUP GROUP g one COUNT 3 STREAMS @x >", "XACK @x g 1-1", "XREADGROUP GROUP g two STREAMS @x >"],
+    )
+    .untold(((7, 0), (7, 4)), "entries-read", ENTRIES_READ),
+    case("XREADGROUP", STREAM, &["XREADGROUP GROUP g one COUNT 3 NOACK STREAMS @x >"]).form("NOACK").untold(
+        ((5, 0), R62),
+        "missing 1 consumers",
+        "a consumer that has nothing pending is made without being told by XREADGROUP … NOACK up to 6.0",
     ),
-    case("XREADGROUP", STREAM, &["XREADGROUP GROUP g one COUNT 3 NOACK STREAMS @x >"]).form("NOACK"),
     case("XREADGROUP", &["XGROUP CREATE @x g $ MKSTREAM"], &["XADD @x 1-1 a b"])
-        .blocked("XREADGROUP GROUP g one BLOCK 0 STREAMS @x >"),
+        .blocked("XREADGROUP GROUP g one BLOCK 0 STREAMS @x >")
+        .untold(((7, 0), (7, 4)), "entries-read", ENTRIES_READ),
     case(
         "XDELEX",
         READ_STREAM,
@@ -352,7 +369,8 @@ pub const CASES: &[Case] = &[
         &["SET @a 1"],
         &["!EVAL \"redis.call('INCR', KEYS[1]); return redis.call('LPUSH', KEYS[1], 'x')\" 1 @a"],
     )
-    .form("failing"),
+    .form("failing")
+    .reported_up_to((5, 0), "EVAL: WRONGTYPE Operation against a key holding the wrong kind of value"),
     case("EVAL", &["SET @a 1"], &["EVAL \"redis.call('SELECT', '3'); return redis.call('SET', KEYS[1], 'x')\" 1 @a"])
         .form("selecting"),
     case(

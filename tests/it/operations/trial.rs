@@ -27,20 +27,14 @@ pub struct Trial {
     tool: Tool,
     run: Running,
     markers: u32,
-    /// What is wrong or reported, by case.
-    faults: BTreeMap<String, BTreeSet<String>>,
+    faults: Faults,
 }
 
-/// What became of each case, by its id: what is wrong with it, and what the run itself reported.
-#[derive(Debug, Default)]
-pub struct Verdicts {
-    pub tried: BTreeSet<String>,
-    /// What is not equal, or that something was reported.
-    pub faults: BTreeMap<String, BTreeSet<String>>,
-}
+/// What was found, by the id of the case whose key it is: what differs, and what the run itself reported.
+pub type Faults = BTreeMap<String, BTreeSet<String>>;
 
 /// Says every operation that the source has while a run follows it, and judges each.
-pub fn verdicts(source: &str, destination: &str) -> Verdicts {
+pub fn trial(source: &str, destination: &str) -> (Vec<Case>, Faults) {
     let (source, destination) = (Server::start(source), Server::start(destination));
     let known = Known::of(&source);
     let of = |cases: &[Case]| -> Vec<Case> { cases.iter().filter(|case| case.is_for(&known)).copied().collect() };
@@ -54,13 +48,14 @@ pub fn verdicts(source: &str, destination: &str) -> Verdicts {
     let tool = tool(&plan);
     let mut run = begin(&tool);
     assert!(await_told(&tool, &mut run, "follow_started"), "{}", run.wait());
-    let mut trial = Trial { source, destination, known, tool, run, markers: 0, faults: BTreeMap::new() };
+    let mut trial = Trial { source, destination, known, tool, run, markers: 0, faults: Faults::new() };
     let mut hears = trial.subscriber();
     trial.round(&cases);
     trial.heard(&mut hears);
     trial.round(&wiping);
     trial.round(&last);
-    trial.end(&all)
+    trial.run.wait().expect(0);
+    (all, trial.faults)
 }
 
 impl Trial {
@@ -140,11 +135,6 @@ impl Trial {
             let message = client.receive();
             assert_eq!(message.items()[2].text(), "message", "{operation}");
         }
-    }
-
-    fn end(self, all: &[Case]) -> Verdicts {
-        self.run.wait().expect(0);
-        Verdicts { tried: all.iter().map(Case::id).collect(), faults: self.faults }
     }
 }
 

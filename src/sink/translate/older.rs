@@ -1,10 +1,10 @@
 //! Commands and words that the destination does not know yet, in older ones that do exactly the same.
 
-use super::words::{Change, SAME, Words, becomes, number};
-use crate::{command::Spec, resp, sink::Destination};
+use super::words::{Change, SAME, Words, becomes, fixed, number};
+use crate::{command::Spec, resp, sink::Destination, unit::ServerVersion};
 
 /// Commands that got new words or more arguments, and the first Redis and Valkey whose form is known in full.
-const NEW_WORDS: [(&str, Since, Since); 15] = [
+const NEW_WORDS: [(&str, Since, Since); 16] = [
     ("HSET", (4, 0), EVERY),
     ("LPUSHX", (4, 0), EVERY),
     ("RPUSHX", (4, 0), EVERY),
@@ -13,6 +13,7 @@ const NEW_WORDS: [(&str, Since, Since); 15] = [
     ("PEXPIREAT", (7, 0), EVERY),
     ("XADD", (8, 6), NEVER),
     ("XTRIM", (8, 2), NEVER),
+    ("XCLAIM", (7, 0), EVERY),
     ("XGROUP", (7, 0), EVERY),
     ("XSETID", (7, 0), EVERY),
     ("ZADD", (6, 2), EVERY),
@@ -41,7 +42,7 @@ pub(super) fn has_new_words(spec: &Spec, command: &resp::Command<'_>, destinatio
 pub(super) fn for_destination<'a>(
     spec: &Spec,
     words: &Words<'a>,
-    destination: &Destination,
+    (destination, source): (&Destination, Option<ServerVersion>),
     known: bool,
 ) -> Change<'a> {
     let old = |since| !destination.version.has_redis(since);
@@ -58,6 +59,7 @@ pub(super) fn for_destination<'a>(
         // It is sent only when it took effect.
         "PEXPIREAT" if old((7, 0)) => becomes(Words::new("PEXPIREAT", words.from(1).take(2))),
         "XADD" | "XTRIM" => trimming(spec, words, destination),
+        "XCLAIM" if old((7, 0)) && source.is_some_and(|source| source.has_redis((7, 0))) => Ok(Some(claimed(words))),
         "XGROUP" if old((7, 0)) => xgroup(words, old((6, 2))),
         "XSETID" if old((7, 0)) => becomes(Words::new("XSETID", words.from(1).take(2))),
         "ZADD" | "GEOADD" if old((6, 2)) && (words.position(2, "GT").or(words.position(2, "LT"))).is_some() => {
@@ -156,10 +158,23 @@ fn trimming<'a>(spec: &Spec, words: &Words<'a>, destination: &Destination) -> Ch
     becomes(Words::new(spec.name, kept))
 }
 
+/// From 7.0 on, whoever claims an entry that is deleted removes it from what is pending; before, it stays there.
+fn claimed<'a>(words: &Words<'a>) -> Vec<Words<'a>> {
+    let ids = words.from(5).take_while(|word| word.first().is_some_and(u8::is_ascii_digit));
+    let names = [fixed(DROP_DELETED), fixed("1"), words.word(1), words.word(2)];
+    vec![words.clone(), Words::new("EVAL", names.into_iter().chain(ids))]
+}
+
+/// Removes those of the ids from what is pending whose entries are deleted.
+const DROP_DELETED: &str = "for index = 2, #ARGV do \
+                            if #redis.call('XRANGE', KEYS[1], ARGV[index], ARGV[index]) == 0 then \
+                            redis.call('XACK', KEYS[1], ARGV[1], ARGV[index]) end end";
+
 fn xgroup<'a>(words: &Words<'a>, no_consumers: bool) -> Change<'a> {
     if words.is(1, "CREATECONSUMER") && no_consumers {
-        // A consumer that has read nothing is made again when it reads.
-        return Ok(Some(vec![]));
+        // Whoever looks through what is pending for it is made by that, and nothing else changes.
+        let looking = [fixed("GROUP"), words.word(3), words.word(4), fixed("COUNT"), fixed("1"), fixed("STREAMS")];
+        return becomes(Words::new("XREADGROUP", looking.into_iter().chain([words.word(2), fixed("0")])));
     }
     match words.position(3, "ENTRIESREAD") {
         Some(index) => {

@@ -102,11 +102,19 @@ fn what_nothing_touches_goes_out_as_it_came_in() {
             ("SET redis-plan:{x}:run v", "FILTERED 1"),
             ("SET k about-redis-plan:{x}", "SET k about-redis-plan:{x}"),
             ("MOVE k 1", "MOVE k 1"),
+            ("CLUSTER SYNCSLOTS FINISH", ""),
+            ("CLUSTER FLUSHSLOT 7", LEFT_SLOTS),
+            ("TRIMSLOTS RANGES 1 7 9", LEFT_SLOTS_8),
             ("COPY a b DB 1 REPLACE", "COPY a b DB 1 REPLACE"),
             ("FUNCTION LOAD code", "FUNCTION LOAD code"),
         ],
     );
 }
+
+const LEFT_SLOTS: &str = "LEFT CLUSTER was not applied: it deletes the keys of whole cluster slots, which this run does \
+                          not follow.";
+const LEFT_SLOTS_8: &str = "LEFT TRIMSLOTS was not applied: it deletes the keys of whole cluster slots, which this run does \
+                            not follow.";
 
 #[test]
 fn expiries_count_from_the_time_of_receipt() {

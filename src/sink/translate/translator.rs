@@ -50,6 +50,14 @@ pub enum Taken {
     Damaged(String),
 }
 
+/// Why keys are not deleted by their slot.
+const SLOTS: &str = "it deletes the keys of whole cluster slots, which this run does not follow";
+
+/// Whether a command of a cluster's book-keeping deletes keys (Valkey 9).
+fn flushes_slot(command: &resp::Command<'_>) -> bool {
+    command.arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"FLUSHSLOT"))
+}
+
 /// Turns commands of the stream into commands for the destination.
 pub struct Translator {
     pub(super) setup: TranslatorSetup,
@@ -99,6 +107,10 @@ impl Translator {
         }
         let spec = command::find(command.name());
         match spec.map(|spec| spec.class) {
+            Some(Class::Housekeeping) if flushes_slot(command) => {
+                out.data = true;
+                self.leave(&Words::of(command.args()), self.db.unwrap_or(Db(0)), SLOTS, out);
+            }
             Some(Class::Housekeeping) => {}
             Some(Class::Select) => return self.select(command),
             Some(Class::Multi) => self.in_transaction = true,
@@ -183,10 +195,7 @@ impl Translator {
         match spec.map(|spec| spec.class) {
             Some(Class::Flush) => return self.flush(&words, db, out),
             Some(Class::Swap) => self.swap(&words, db, out),
-            Some(Class::Slots) => {
-                let reason = "it deletes the keys of whole cluster slots, which this run does not follow".to_owned();
-                self.leave(&words, db, &reason, out);
-            }
+            Some(Class::Slots) => self.leave(&words, db, SLOTS, out),
             Some(Class::Script) => self.script(words, db, out),
             None => self.unknown(words, db, out),
             Some(_) => self.changed(&words, spec, (db, received_at), out),
@@ -258,7 +267,10 @@ impl Translator {
         for words in commands {
             let spec = command::find(words.get(0).unwrap_or_default());
             let change: Change<'a> = match spec {
-                Some(spec) => older::for_destination(spec, &words, &self.setup.destination, self.knows(Some(spec))),
+                Some(spec) => {
+                    let servers = (&self.setup.destination, self.setup.source);
+                    older::for_destination(spec, &words, servers, self.knows(Some(spec)))
+                }
                 None => Ok(None),
             };
             known.extend(change?.unwrap_or_else(|| vec![words]));

@@ -55,6 +55,11 @@ pub struct Untold {
 }
 
 impl Untold {
+    /// Whether a difference is of it.
+    pub fn is_all_of(&self, line: &str) -> bool {
+        line.starts_with("differs") && line.contains(self.differs)
+    }
+
     /// Whether a source does not tell it.
     pub fn is_of(&self, source: ServerVersion) -> bool {
         source.has(self.sources.0, NEVER) && !source.has(self.sources.1, NEVER)

@@ -12,7 +12,6 @@ use crate::{
 /// A command as `COMMAND` tells it.
 #[derive(Clone, Debug)]
 pub struct Told {
-    pub arity: i64,
     pub flags: Vec<String>,
     /// First key, last key, step.
     pub keys: (i64, i64, i64),
@@ -57,7 +56,7 @@ fn note(row: &Reply, commands: &mut BTreeMap<String, Told>) {
     let row = row.items();
     let name = row[0].text().to_ascii_uppercase().replace('|', " ");
     let flags = row[2].items().iter().map(|flag| flag.text().to_owned()).collect();
-    let told = Told { arity: row[1].int(), flags, keys: (row[3].int(), row[4].int(), row[5].int()) };
+    let told = Told { flags, keys: (row[3].int(), row[4].int(), row[5].int()) };
     commands.insert(name, told);
     // Redis 7.0 tells subcommands too.
     for inner in row.get(9).map(Reply::items).unwrap_or_default() {

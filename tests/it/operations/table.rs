@@ -36,7 +36,7 @@ const READ_STREAM: &[&str] = &[
 ];
 const VECTORS: &[&str] = &["VADD @v VALUES 3 1.5 2.5 3.5 a", "VADD @v VALUES 3 -1 0 1 b"];
 
-const ENTRIES_READ: &str = "a group's count of entries read, a statistic, is not sent by 7.0 and 7.2";
+const ENTRIES_READ: &str = "A group's count of entries read, a statistic, is not sent by 7.0 and 7.2: their replicas do not have it, nor has the destination.";
 
 /// Every form of every operation but those of [`WIPING`].
 pub const CASES: &[Case] = &[
@@ -76,7 +76,7 @@ pub const CASES: &[Case] = &[
     case("INCRBYFLOAT", &["SETEX @a 100 10.5"], &["INCRBYFLOAT @a 0.1"]).form("expiring").untold(
         ((0, 0), (6, 0)),
         "ends Some",
-        "up to 5.0 a source sends INCRBYFLOAT as SET, which takes a key's expiry away",
+        "Up to 5.0 a source sends INCRBYFLOAT as SET, which takes a key's expiry away from its replicas, and here.",
     ),
     case("MSET", &["SETEX @a 100 old"], &["MSET @a 1 @b 2 \"@\\x00\" 3"]),
     case("MSETEX", &["SET @a old"], &["MSETEX 2 @a 1 @b 2 EX 100", "MSETEX 1 @c 1", "MSETEX 1 @b 3 XX KEEPTTL"]),
@@ -308,7 +308,7 @@ pub const CASES: &[Case] = &[
     case("XAUTOCLAIM", READ_STREAM, &["XDEL @x 2-1", "XAUTOCLAIM @x g two 0 0 COUNT 3"]).form("deleted").untold(
         ((6, 2), R7),
         "pending",
-        "a pending entry whose stream entry is deleted can be claimed up to 6.2 and is dropped by servers since 7.0",
+        "A pending entry whose stream entry is deleted can be claimed up to 6.2; servers since 7.0 drop it when it is claimed.",
     ),
     case(
         "XGROUP CREATE",
@@ -330,7 +330,7 @@ pub const CASES: &[Case] = &[
     case("XREADGROUP", STREAM, &["XREADGROUP GROUP g one COUNT 3 NOACK STREAMS @x >"]).form("NOACK").untold(
         ((5, 0), R62),
         "missing 1 consumers",
-        "a consumer that has nothing pending is made without being told by XREADGROUP … NOACK up to 6.0",
+        "Up to 6.0 a source does not send that XREADGROUP … NOACK made a consumer: its replicas do not have it, nor has the destination.",
     ),
     case("XREADGROUP", &["XGROUP CREATE @x g $ MKSTREAM"], &["XADD @x 1-1 a b"])
         .blocked("XREADGROUP GROUP g one BLOCK 0 STREAMS @x >")
@@ -460,7 +460,7 @@ pub const WIPING: &[Case] = &[
     case(
         "SWAPDB",
         &["SELECT 13", "SET @a 13"],
-        &["SET @b 0", "SWAPDB 0 13", "APPEND @a x", "SELECT 13", "APPEND @b x"],
+        &["SET @b 0", "SWAPDB 0 13", "APPEND @a x", "SELECT 13", "APPEND @b x", "SWAPDB 0 13"],
     )
     .form("record"),
     case(
@@ -499,4 +499,7 @@ pub const LAST: &[Case] = &[case(
 )];
 
 /// Write commands without a case, and why.
-pub const WITHOUT: &[(&str, &str)] = &[("MIGRATE", "a source does not send it: what it takes away comes as DEL")];
+pub const WITHOUT: &[(&str, &str)] = &[
+    ("CLUSTER FLUSHSLOT", "only a node of a cluster has slots"),
+    ("MIGRATE", "a source does not send it: what it takes away comes as DEL"),
+];

@@ -1,13 +1,12 @@
 //! Dealing the entries of a dump out to the lanes: which key goes where, in which form, in which batch.
 
-use sha1::{Digest, Sha1};
-
 use super::{
     Batch, Destination, Form, Job, Mark,
     batch::{BigEntry, Probe},
     encode::restore,
     native::{Caps, NativeWriter},
     record::PREFIX,
+    translate::name_of,
 };
 use crate::{
     rdb::{Body, ElementReader, Entry, Item, RdbError},
@@ -301,7 +300,7 @@ impl Dealer {
     /// A script of the source's cache. The stream may name it by its SHA-1 alone, so a run that follows keeps its body.
     fn script(&mut self, body: &[u8], at: u64, dealt: &mut impl Dealt) {
         if let Some(key) = self.scripts.take() {
-            let sha: String = Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha = name_of(body);
             if let Some(building) = self.lanes.first_mut() {
                 building.select(Db(0));
             }

@@ -24,6 +24,7 @@ mod moved;
 mod operations;
 mod rdb_goldens;
 mod resume;
+mod routes;
 mod selection;
 mod steering;
 mod values;

@@ -120,7 +120,7 @@ fn popped<'a>(spec: &Spec, words: &Words<'a>) -> Change<'a> {
 /// XADD and XTRIM: their options stand before the id, or are all there is.
 ///
 /// A source has done what LIMIT asks for and sends how far it came, with `=`; from anyone but its master a server refuses
-/// the two together (t_stream.c, `streamParseAddOrTrimArgsOrReply`). NOMKSTREAM is sent only when the stream existed.
+/// the two together (`t_stream.c`, `streamParseAddOrTrimArgsOrReply`). NOMKSTREAM is sent only when the stream existed.
 fn trimming<'a>(spec: &Spec, words: &Words<'a>, destination: &Destination) -> Change<'a> {
     let has = |redis, valkey| destination.version.has(redis, valkey);
     let mut kept = vec![words.word(1)];

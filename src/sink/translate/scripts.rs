@@ -73,7 +73,7 @@ impl Translator {
     }
 
     /// FUNCTION: what RESTORE brings gets a version that every server with functions takes.
-    pub(super) fn function(&self, mut words: Words<'_>, out: &mut Outgoing) {
+    pub(super) fn function(mut words: Words<'_>, out: &mut Outgoing) {
         if words.is(1, "RESTORE")
             && let Some(payload) = words.0.get_mut(2)
             && rdb::verify(payload).is_some()
@@ -117,15 +117,24 @@ impl Translator {
     }
 
     fn note(&self, sha: &[u8; 20], body: &[u8], out: &mut Outgoing) {
-        let mut digits = String::with_capacity(40);
-        for byte in sha {
-            let _ = write!(digits, "{byte:02x}");
-        }
         let key = Cow::Borrowed(self.setup.keys.scripts.as_bytes());
-        let args = [key, Cow::Owned(digits.into_bytes()), Cow::Borrowed(body)];
+        let args = [key, Cow::Owned(digits(sha).into_bytes()), Cow::Borrowed(body)];
         let words = Words::new("HSET", args);
         out.send(&[words], Db(0));
     }
+}
+
+/// The SHA-1 that names a script.
+pub(in crate::sink) fn name_of(body: &[u8]) -> String {
+    digits(&Sha1::digest(body).into())
+}
+
+fn digits(sha: &[u8; 20]) -> String {
+    let mut digits = String::with_capacity(40);
+    for byte in sha {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// Whether a script names the command that selects a database.

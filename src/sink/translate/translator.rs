@@ -148,7 +148,7 @@ impl Translator {
             // What subscribers miss is gone either way.
             Some(Class::Publish) if !self.knows(spec) => out.send(&[older::publish(&words)], Db(0)),
             Some(Class::ScriptCache) => self.script_cache(&words, out),
-            Some(Class::Function) if self.knows(spec) => self.function(words, out),
+            Some(Class::Function) if self.knows(spec) => Self::function(words, out),
             _ if self.knows(spec) => out.send(&[words], Db(0)),
             _ => {
                 let version = self.setup.destination.version;

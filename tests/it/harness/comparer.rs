@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Client, Command, Comparison, Difference, Flavour, Reply, Server,
-    value::{self, Group, Pending, Stream, Value},
+    value::{self, Group, Pending, Stream, Value, Vector},
 };
 use crate::cmd;
 
@@ -251,10 +251,10 @@ impl Side {
         Stream { facts: facts(&body[0], &names), entries, groups }
     }
 
-    fn vector(&mut self, key: &[u8], element: &[u8]) -> (Vec<u8>, (Vec<Vec<u8>>, Vec<u8>)) {
+    fn vector(&mut self, key: &[u8], element: &[u8]) -> (Vec<u8>, Vector) {
         let replies = self.client.pipeline_ok(&[cmd!["VEMB", key, element], cmd!["VGETATTR", key, element]]);
         let attributes = if replies[1] == Reply::Nil { vec![] } else { replies[1].bytes().to_vec() };
-        (element.to_vec(), (words(&replies[0]), attributes))
+        (element.to_vec(), Vector { components: words(&replies[0]), attributes })
     }
 
     fn group(&mut self, key: &[u8], info: &Reply) -> (Vec<u8>, Group) {

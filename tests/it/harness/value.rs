@@ -15,10 +15,16 @@ pub enum Value {
     /// Member and the bits of its score, in the server's order.
     Sorted(Vec<(Vec<u8>, u64)>),
     Stream(Stream),
-    /// Element, the components of its vector, its attributes.
-    Vectors(BTreeMap<Vec<u8>, (Vec<Vec<u8>>, Vec<u8>)>),
+    /// By element.
+    Vectors(BTreeMap<Vec<u8>, Vector>),
     /// A type without a comparison here.
     Unknown(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vector {
+    pub components: Vec<Vec<u8>>,
+    pub attributes: Vec<u8>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,7 +85,7 @@ pub fn apart(one: Option<i64>, two: Option<i64>) -> bool {
     }
 }
 
-/// The 16384 registers of a HyperLogLog in either form (hyperloglog.c); `None` for another string.
+/// The 16384 registers of a HyperLogLog in either form (`hyperloglog.c`); `None` for another string.
 fn registers(text: &[u8]) -> Option<Vec<u8>> {
     let (head, body) = text.split_at_checked(16).filter(|(head, _)| head.starts_with(b"HYLL"))?;
     let mut registers = vec![];

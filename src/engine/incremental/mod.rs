@@ -6,6 +6,7 @@
 //! after a crash the stream goes on exactly behind it.
 
 mod beside;
+mod deadlines;
 mod feed;
 mod figures;
 mod follow;

@@ -65,6 +65,7 @@ impl There {
             scripts: self.scripts.clone(),
             db: self.checkpoint.db,
             source: self.source,
+            deadlines: None,
         }
     }
 

@@ -24,4 +24,4 @@ mod tests;
 pub use flush::Erase;
 pub use outgoing::Outgoing;
 pub(super) use scripts::name_of;
-pub use translator::{Taken, Translator, TranslatorSetup};
+pub use translator::{Deadlines, Taken, Translator, TranslatorSetup};

@@ -26,6 +26,7 @@ fn setup(version: ServerVersion, selection: Selection) -> TranslatorSetup {
         scripts: [].into(),
         db: Some(Db(0)),
         source: None,
+        deadlines: None,
     }
 }
 

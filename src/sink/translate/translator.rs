@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use memchr::memmem::Finder;
 
 use super::{
-    Erase, Outgoing, blocking, expiry, older,
+    Erase, Outgoing, blocking,
+    expiry::{self, Receipt},
+    older,
     route::Route,
     words::{Change, Words},
 };
@@ -14,7 +16,7 @@ use crate::{
     resp,
     sink::{Destination, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
-    unit::{Db, KeyText, ServerVersion, UnixMillis},
+    unit::{Db, KeyText, Offset, ServerVersion, UnixMillis},
 };
 
 /// What translating needs to know.
@@ -37,6 +39,15 @@ pub struct TranslatorSetup {
     pub db: Option<Db>,
     /// The source, if it told.
     pub source: Option<ServerVersion>,
+    /// Who knows when keys end at the source; without it the time of receipt alone tells.
+    pub deadlines: Option<Box<dyn Deadlines + Send>>,
+}
+
+/// Knows when keys end at the source.
+pub trait Deadlines {
+    /// When a key ends there, where that can be told better than from the receipt of a command: the offset of its end and
+    /// the time on the source's clock.
+    fn at_source(&mut self, db: Db, key: &[u8], receipt: (Offset, UnixMillis)) -> Option<UnixMillis>;
 }
 
 /// What taking a command came to.
@@ -123,7 +134,8 @@ impl Translator {
                 }
                 Some(db) => {
                     out.data = true;
-                    return self.data(command, spec, (db, received_at), out);
+                    let receipt = Receipt { end: Offset(command.end()), at: received_at, ends: None };
+                    return self.data(command, spec, (db, receipt), out);
                 }
             },
         }
@@ -163,7 +175,7 @@ impl Translator {
         &mut self,
         command: &resp::Command<'_>,
         spec: Option<&'static Spec>,
-        (db, received_at): (Db, UnixMillis),
+        (db, receipt): (Db, Receipt),
         out: &mut Outgoing,
     ) -> Taken {
         if self.route == Route::Nothing && !matches!(spec.map(|spec| spec.class), Some(Class::Flush | Class::Swap)) {
@@ -198,7 +210,7 @@ impl Translator {
             Some(Class::Slots) => self.leave(&words, db, SLOTS, out),
             Some(Class::Script) => self.script(words, db, out),
             None => self.unknown(words, db, out),
-            Some(_) => self.changed(&words, spec, (db, received_at), out),
+            Some(_) => self.changed(&words, spec, (db, receipt), out),
         }
         Taken::Done
     }
@@ -232,13 +244,14 @@ impl Translator {
         &mut self,
         words: &Words<'_>,
         spec: Option<&'static Spec>,
-        (db, received_at): (Db, UnixMillis),
+        (db, receipt): (Db, Receipt),
         out: &mut Outgoing,
     ) {
         let Some(spec) = spec else { return };
+        let receipt = self.asked(spec, words, (db, receipt));
         let destination = &self.setup.destination;
         let changed = match spec.class {
-            Class::Expiry => expiry::absolute(spec, words, received_at, destination, self.knows(Some(spec))),
+            Class::Expiry => expiry::absolute(spec, words, receipt, destination, self.knows(Some(spec))),
             Class::Blocking => blocking::at_once(spec, words),
             _ => Ok(None),
         };
@@ -259,6 +272,15 @@ impl Translator {
             }
             Err(reason) => self.leave(words, db, &reason, out),
         }
+    }
+
+    /// The receipt of a command, with when its key ends at the source if that is needed and known better.
+    fn asked(&mut self, spec: &Spec, words: &Words<'_>, (db, receipt): (Db, Receipt)) -> Receipt {
+        let Some(deadlines) = self.setup.deadlines.as_mut().filter(|_| expiry::counts_from_now(spec, words)) else {
+            return receipt;
+        };
+        let ends = deadlines.at_source(db, words.get(1).unwrap_or_default(), (receipt.end, receipt.at));
+        Receipt { ends, ..receipt }
     }
 
     /// Commands in a form that the destination knows.

@@ -187,7 +187,7 @@ fn filled(word: Vec<u8>, client: &mut Client) -> Vec<u8> {
         "s" => (now() / 1000 + rest.parse::<u128>().unwrap()).to_string().into_bytes(),
         "dump" => client.command(&cmd!["DUMP", rest]).bytes().to_vec(),
         "functions" => client.command(&cmd!["FUNCTION", "DUMP"]).bytes().to_vec(),
-        "sha" => Sha1::digest(rest).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes(),
+        "sha" => sha(rest),
         _ => word,
     }
 }
@@ -195,4 +195,9 @@ fn filled(word: Vec<u8>, client: &mut Client) -> Vec<u8> {
 /// Unix milliseconds.
 fn now() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()
+}
+
+/// The name of a script.
+pub fn sha(body: &str) -> Vec<u8> {
+    Sha1::digest(body).iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
 }

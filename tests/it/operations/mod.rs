@@ -3,7 +3,9 @@
 mod case;
 mod coverage;
 mod known;
+mod lives;
 mod page;
+mod scripts;
 mod table;
 mod trial;
 

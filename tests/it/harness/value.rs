@@ -85,7 +85,7 @@ pub fn apart(one: Option<i64>, two: Option<i64>) -> bool {
     }
 }
 
-/// The 16384 registers of a HyperLogLog in either form (`hyperloglog.c`); `None` for another string.
+/// The 16384 registers of a counter (`HyperLogLog`) in either form (`hyperloglog.c`); `None` for another string.
 fn registers(text: &[u8]) -> Option<Vec<u8>> {
     let (head, body) = text.split_at_checked(16).filter(|(head, _)| head.starts_with(b"HYLL"))?;
     let mut registers = vec![];

@@ -41,7 +41,7 @@ fn every_command_that_writes_is_tried() {
         let is_tried = |name: &str| {
             let inside =
                 |tried: &&str| tried.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-            tried.iter().any(|tried| inside(tried))
+            tried.iter().any(inside)
         };
         let required = REQUIRED.split_whitespace().filter(|name| known.has(name));
         let named = |name: &&str| WITHOUT.iter().any(|(without, _)| without == name);

@@ -62,8 +62,8 @@ fn lives_end_as_at_the_source(source: &str, behind: &Behind) {
         until("the dump is there", || !told(&tool, "dump_received").is_empty());
         proxy.throttle(0);
         run.wait().expect(0);
-        let took = told(&tool, "dump_received")[0]["seconds"].as_f64().unwrap();
-        assert!(took > BEHIND.as_secs_f64(), "{took}");
+        let seconds = told(&tool, "dump_received")[0]["seconds"].as_f64().unwrap();
+        assert!(seconds > BEHIND.as_secs_f64(), "{seconds}");
         Comparer::of(&source, &destination).run().assert_equal();
         return;
     }

@@ -26,6 +26,9 @@ compared key by key. *equal*: all forms end equal at every destination named und
 subscriber at the destination hears the message. A number: equal but for what is said under it. An empty cell: the source
 does not have it.
 
+Expiries that count from now are sent as moments; however far a run is behind, no key lives longer for it. One case is
+left: scripts that a source up to 4.0 sends as they were said count from when they are carried out at the destination.
+
 ";
 
 const DOWN: &str = "

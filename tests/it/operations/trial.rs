@@ -51,7 +51,7 @@ pub fn trial(source: &str, destination: &str) -> (Vec<Case>, Faults) {
     let mut trial = Trial { source, destination, known, tool, run, markers: 0, faults: Faults::new() };
     let mut hears = trial.subscriber();
     trial.round(&cases);
-    trial.heard(&mut hears);
+    Trial::heard(&mut hears);
     trial.round(&wiping);
     trial.round(&last);
     trial.run.wait().expect(0);
@@ -130,7 +130,7 @@ impl Trial {
     }
 
     /// What was published must have been heard.
-    fn heard(&self, subscribers: &mut [(&'static str, Client)]) {
+    fn heard(subscribers: &mut [(&'static str, Client)]) {
         for (operation, client) in subscribers {
             let message = client.receive();
             assert_eq!(message.items()[2].text(), "message", "{operation}");

@@ -28,7 +28,7 @@ const fn row(name: &'static str, keys: Keys, class: Class, redis: Since, valkey:
 }
 
 /// Sorted by name.
-const TABLE: [Spec; 132] = [
+const TABLE: [Spec; 133] = [
     row("APPEND", ONE, Class::Write, Some((2, 8)), Some((7, 2))),
     row("BITFIELD", ONE, Class::Write, Some((3, 2)), Some((7, 2))),
     row("BITOP", range(2, -1, 1), Class::Store, Some((2, 8)), Some((7, 2))),
@@ -99,6 +99,7 @@ const TABLE: [Spec; 132] = [
     row("PEXPIREAT", ONE, Class::Expiry, Some((2, 8)), Some((7, 2))),
     row("PFADD", ONE, Class::Write, Some((2, 8)), Some((7, 2))),
     row("PFCOUNT", ALL, Class::Each, Some((2, 8)), Some((7, 2))),
+    row("PFDEBUG", range(2, 2, 1), Class::Write, Some((2, 8)), Some((7, 2))),
     row("PFMERGE", ALL, Class::Store, Some((2, 8)), Some((7, 2))),
     row("PING", NONE, Class::Housekeeping, Some((2, 8)), Some((7, 2))),
     row("PSETEX", ONE, Class::Expiry, Some((2, 8)), Some((7, 2))),

@@ -6,6 +6,7 @@ use super::{
     encode::restore,
     native::{Caps, NativeWriter},
     record::PREFIX,
+    translate::name_of,
 };
 use crate::{
     rdb::{Body, ElementReader, Entry, Item, RdbError},
@@ -64,6 +65,8 @@ pub struct Dealer {
     on_conflict: OnConflict,
     on_unsupported: OnUnsupported,
     replace_libraries: bool,
+    /// Where scripts are kept, by the run that needs them.
+    scripts: Option<String>,
     lanes: Vec<Building>,
     counts: DealCounts,
 }
@@ -110,10 +113,17 @@ impl Dealer {
             selection: work.selection.clone(),
             on_conflict: work.on_conflict,
             on_unsupported: work.on_unsupported,
+            scripts: None,
             replace_libraries: replace_libraries || work.on_conflict == OnConflict::Replace,
             lanes: marks.iter().map(building).collect(),
             counts: DealCounts::default(),
         }
+    }
+
+    /// Keeps the scripts that the dump brings in this hash of the run record, for the stream behind it.
+    #[must_use]
+    pub fn keeping_scripts(self, key: Option<String>) -> Self {
+        Self { scripts: key, ..self }
     }
 
     /// What was dealt so far.
@@ -128,7 +138,7 @@ impl Dealer {
             Item::Entry(entry) => self.entry(entry, now, dealt),
             Item::Function { code } => self.library(code, at, dealt),
             Item::Aux { key, value } if key.as_ref() == b"lua" => {
-                self.control(&[b"SCRIPT", b"LOAD", value], at, dealt);
+                self.script(value, at, dealt);
                 Ok(())
             }
             _ => Ok(()),
@@ -285,6 +295,19 @@ impl Dealer {
             reason: format!("{} has no functions; the library was left out", self.destination.version),
         };
         self.unsupported_as(failure, dealt)
+    }
+
+    /// A script of the source's cache. The stream may name it by its SHA-1 alone, so a run that follows keeps its body.
+    fn script(&mut self, body: &[u8], at: u64, dealt: &mut impl Dealt) {
+        if let Some(key) = self.scripts.take() {
+            let sha = name_of(body);
+            if let Some(building) = self.lanes.first_mut() {
+                building.select(Db(0));
+            }
+            self.control(&[b"HSET", key.as_bytes(), sha.as_bytes(), body], at, dealt);
+            self.scripts = Some(key);
+        }
+        self.control(&[b"SCRIPT", b"LOAD", body], at, dealt);
     }
 
     /// A command that belongs to no key goes over the first lane.

@@ -230,7 +230,7 @@ fn a_library_that_cannot_be_held_fails_too() {
 }
 
 /// `Redis 7.0.15` for `redis-7.0.15`.
-fn title(name: &str) -> String {
+pub fn title(name: &str) -> String {
     let (family, version) = name.split_once('-').unwrap();
     let family = if family == "valkey" { "Valkey" } else { "Redis" };
     format!("{family} {version}")

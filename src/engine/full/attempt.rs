@@ -188,7 +188,8 @@ impl Copy {
         let dealing = Deal {
             reader: SpoolReader::new(&folder, tag, decoder.at(), level.clone()),
             decoder,
-            dealer: Dealer::new(started.destination, work, &started.marks, started.generation > 1),
+            dealer: Dealer::new(started.destination, work, &started.marks, started.generation > 1)
+                .keeping_scripts(run.follows().then(|| run.keys.scripts.clone())),
             hands: Hands {
                 lanes,
                 signals: signals_in.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, bounded};
 
 use super::{
+    deadlines::{Asking, Told},
     feed::{Feed, Outlet, OutletParts, feed},
     follow::Signal,
     gauge::Gauge,
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     engine::{background, intake::StreamState, run::Run, servers},
     resp::{CommandReader, Limits},
-    sink::{Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, Turns, Window},
+    sink::{Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, TranslatorSetup, Turns, Window},
     step::{IncrementalWork, OnConflict},
     store::spool::{Level, SpoolReader},
 };
@@ -94,10 +95,22 @@ impl Beside {
             state: state.clone(),
             on_unsupported: work.on_unsupported,
         };
+        let told = Told::default();
+        let asking = Asking {
+            endpoint: run.request.graph.source.clone(),
+            secret: run.request.passwords.source.clone(),
+            told: told.clone(),
+            source_ahead,
+            open: None,
+            failed: None,
+        };
         let feeding = Feed {
             reader: SpoolReader::new(&place.folder, place.tag, at.offset.0, level.clone()),
             commands: CommandReader::starting_at(at.offset.0, Limits::default()),
-            translator: Translator::new(there.translator(work, &run.keys)),
+            translator: Translator::new(TranslatorSetup {
+                deadlines: Some(Box::new(asking)),
+                ..there.translator(work, &run.keys)
+            }),
             outlet: Outlet::new(at, there.restore(lease), to),
             source_ahead,
         };
@@ -105,7 +118,7 @@ impl Beside {
         background.push(background::ticks(signals_in.clone(), TICK, || Signal::Tick));
         background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
         background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
-        background.push(poll(run, signals_in.clone()));
+        background.push(poll(run, signals_in.clone(), told));
         Self { signals, reports, level, window, tell: signals_in, asked_where: false, background }
     }
 

@@ -159,7 +159,7 @@ async fn with_lease(
 
 /// Learns where the stream goes on, and the source's clock minus ours.
 async fn prepare(run: &mut Run, lease: &Lease, control: &mut Control) -> Result<(There, i64), Ending> {
-    let there = There::ask(control, lease).await?;
+    let mut there = There::ask(control, lease).await?;
     if run.journal.state().follow_began.is_none() {
         run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
     }
@@ -168,6 +168,7 @@ async fn prepare(run: &mut Run, lease: &Lease, control: &mut Control) -> Result<
     let graph = &run.request.graph;
     let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
     let source_ahead = servers::clock_ahead(&mut source).await?;
+    there.source = crate::source::survey(&mut source).await?.version;
     Ok((there, source_ahead))
 }
 

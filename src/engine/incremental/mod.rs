@@ -7,6 +7,7 @@
 
 mod beside;
 mod cutting;
+mod deadlines;
 mod feed;
 mod figures;
 mod follow;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use async_channel::Sender;
 use async_std::task::{JoinHandle, sleep, spawn};
 
-use super::follow::Signal;
+use super::{deadlines::Told, follow::Signal};
 use crate::{
     engine::{run::Run, servers},
     net::Control,
     source::SourceFacts,
+    unit::UnixMillis,
 };
 
 /// How often.
@@ -33,7 +34,7 @@ pub(super) fn stands(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {
 }
 
 /// Asks for as long as somebody listens.
-pub(super) fn poll(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {
+pub(super) fn poll(run: &Run, signals: Sender<Signal>, told: Told) -> JoinHandle<()> {
     let (endpoint, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
     spawn(async move {
         let mut control: Option<Control> = None;
@@ -42,9 +43,13 @@ pub(super) fn poll(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {
                 control = servers::connect(&endpoint, secret.as_ref()).await.ok();
             }
             if let Some(open) = &mut control {
+                let asked = UnixMillis::now();
                 match open.info(Some("replication")).await {
                     Ok(info) => {
                         let facts = SourceFacts::of(crate::command::Info::parse(&info));
+                        if let Some(offset) = facts.repl_offset {
+                            told.note(asked, offset);
+                        }
                         let _ = signals.send(Signal::Source(Box::new(facts))).await;
                     }
                     Err(_) => control = None,

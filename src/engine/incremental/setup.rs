@@ -10,7 +10,7 @@ use crate::{
     net::{Control, ControlError},
     sink::{Checkpoint, Destination, Lease, RecordKeys, RunRecord, TranslatorSetup},
     step::IncrementalWork,
-    unit::Db,
+    unit::{Db, ServerVersion},
 };
 
 /// What the destination says.
@@ -24,6 +24,8 @@ pub(super) struct There {
     known_commands: Option<HashSet<String>>,
     scripts: HashMap<[u8; 20], Vec<u8>>,
     occupied: Vec<Db>,
+    /// The source, if it told.
+    pub(super) source: Option<ServerVersion>,
 }
 
 impl There {
@@ -47,6 +49,7 @@ impl There {
             checkpoint,
             left_alone,
             occupied,
+            source: None,
         })
     }
 
@@ -61,6 +64,8 @@ impl There {
             known_commands: self.known_commands.clone(),
             scripts: self.scripts.clone(),
             db: self.checkpoint.db,
+            source: self.source,
+            deadlines: None,
         }
     }
 

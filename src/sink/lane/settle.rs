@@ -287,6 +287,8 @@ fn key_of<'a>(command: &resp::Command<'a>) -> Option<&'a [u8]> {
     match command.name() {
         b"SCRIPT" | b"FUNCTION" => None,
         b"XGROUP" => command.arg(2),
+        // The first of the keys that it names.
+        name if is_script(name) => command.arg(3).filter(|_| command.arg(2) != Some(b"0")),
         _ => command.arg(1),
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     command::{Class, Cross, Keys, Spec},
-    unit::Db,
+    unit::{Db, Dialect, ServerVersion},
 };
 
 /// Why a value that the run does not have cannot be written.
@@ -66,12 +66,21 @@ impl Translator {
             }
             _ => (self.target(db, &from), self.target(db, &to)),
         };
+        if here.is_some_and(|here| self.is_beyond(here)) {
+            return Err("it brings a key to a database that the destination does not have".to_owned());
+        }
         match (there, here) {
             (None, None) => {
                 out.filtered += 1;
                 Ok(())
             }
-            (Some(there), Some(here)) => both(cross, words, (there, here), out),
+            (Some(there), Some(here)) => {
+                both(cross, words, (there, here), out)?;
+                if cross == Cross::Move && self.moves_without_expiry() {
+                    out.send(&[Words::new("PERSIST", [from])], here);
+                }
+                Ok(())
+            }
             (Some(there), None) => {
                 match taking(cross, words) {
                     Some(taking) => out.send(&[taking], there),
@@ -85,6 +94,17 @@ impl Translator {
                 Ok(())
             }
         }
+    }
+}
+
+impl Translator {
+    /// MOVE keeps a key's expiry from 2.8.23 and 3.0.5 on (db.c, `moveCommand`).
+    fn moves_without_expiry(&self) -> bool {
+        let since = |source: ServerVersion| match source.number {
+            (2, _, _) => (2, 8, 23),
+            _ => (3, 0, 5),
+        };
+        self.setup.source.is_some_and(|source| source.dialect == Dialect::Redis && source.number < since(source))
     }
 }
 

@@ -6,17 +6,43 @@ use std::borrow::Cow;
 use super::words::{Change, SAME, Words, becomes, fixed, number};
 use crate::{
     command::Spec,
-    rdb,
+    rdb::{self, ModuleId},
     sink::{Destination, Form},
-    unit::UnixMillis,
+    unit::{Offset, UnixMillis},
 };
 
-/// The same command with absolute expiries, in milliseconds since the epoch. `received_at` is on the source's clock;
-/// `known` says whether the destination has the command.
+/// When a command was received, and what is known better.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receipt {
+    /// The offset of its end.
+    pub(super) end: Offset,
+    /// On the source's clock.
+    pub(super) at: UnixMillis,
+    /// When its key ends at the source, if that is known: the command's own end is no later than counted from its receipt,
+    /// and may be this.
+    pub(super) ends: Option<UnixMillis>,
+}
+
+/// The moment from which absolute expiries count.
+const EPOCH: Receipt = Receipt { end: Offset(0), at: UnixMillis(0), ends: None };
+
+/// Whether a command brings an expiry of its key that counts from when the source carried it out.
+pub(super) fn counts_from_now(spec: &Spec, words: &Words<'_>) -> bool {
+    let has = |begin| words.position(begin, "EX").or(words.position(begin, "PX")).is_some();
+    match spec.name {
+        "EXPIRE" | "PEXPIRE" | "SETEX" | "PSETEX" => true,
+        "SET" => has(3),
+        "GETEX" => has(2),
+        "RESTORE" | "RESTORE-ASKING" => words.number(2) != Some(0) && words.position(4, "ABSTTL").is_none(),
+        _ => false,
+    }
+}
+
+/// The same command with absolute expiries, in milliseconds since the epoch. `known` says whether the destination has the command.
 pub(super) fn absolute<'a>(
     spec: &Spec,
     words: &Words<'a>,
-    received_at: UnixMillis,
+    received_at: Receipt,
     destination: &Destination,
     known: bool,
 ) -> Change<'a> {
@@ -39,11 +65,12 @@ pub(super) fn absolute<'a>(
 }
 
 /// The moment so many units after `from`.
-fn later(words: &Words<'_>, index: usize, from: UnixMillis, unit: i64) -> Result<i64, String> {
+fn later(words: &Words<'_>, index: usize, from: Receipt, unit: i64) -> Result<i64, String> {
     let count = words.number(index).ok_or("its expiry is no number")?;
     count
         .checked_mul(unit)
-        .and_then(|millis| millis.checked_add(from.0))
+        .and_then(|millis| millis.checked_add(from.at.0))
+        .map(|at| from.ends.map_or(at, |ends| at.min(ends.0)))
         .ok_or_else(|| "its expiry overflows".to_owned())
 }
 
@@ -66,19 +93,19 @@ fn set<'a>(words: &Words<'a>, value: Cow<'a, [u8]>, at: i64, destination: &Desti
 }
 
 /// What the words of an expiry say, if the one at `index` begins one: the moment and how many words.
-fn expiry(words: &Words<'_>, index: usize, received_at: UnixMillis) -> Result<Option<i64>, String> {
+fn expiry(words: &Words<'_>, index: usize, received_at: Receipt) -> Result<Option<i64>, String> {
     let (unit, from) = match () {
         () if words.is(index, "EX") => (1000, received_at),
         () if words.is(index, "PX") => (1, received_at),
-        () if words.is(index, "EXAT") => (1000, UnixMillis(0)),
-        () if words.is(index, "PXAT") => (1, UnixMillis(0)),
+        () if words.is(index, "EXAT") => (1000, EPOCH),
+        () if words.is(index, "PXAT") => (1, EPOCH),
         () => return Ok(None),
     };
     later(words, index.saturating_add(1), from, unit).map(Some)
 }
 
 /// A SET that a source sends took effect: its conditions and its wish for the old value can go.
-fn set_with_words<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &Destination) -> Change<'a> {
+fn set_with_words<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
     let mut at = None;
     let mut keeps = false;
     let mut index = 3;
@@ -98,7 +125,7 @@ fn set_with_words<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &
     match at {
         Some(at) => Ok(Some(set(words, words.word(2), at, destination))),
         None if keeps && !destination.version.has_redis((6, 0)) => {
-            Err(format!("{} cannot keep the expiry of a key that is set", destination.version))
+            becomes(Words::new("EVAL", [fixed(SET_KEEPING), fixed("1"), words.word(1), words.word(2)]))
         }
         None => {
             let keep = keeps.then_some(fixed("KEEPTTL"));
@@ -107,7 +134,13 @@ fn set_with_words<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &
     }
 }
 
-fn getex<'a>(words: &Words<'a>, received_at: UnixMillis) -> Change<'a> {
+/// `SET key value KEEPTTL` (6.0) for older servers. A key whose time is up at this very moment answers 0: it is set and
+/// goes with the next look.
+const SET_KEEPING: &str = "local left = redis.call('PTTL', KEYS[1]) \
+                           redis.call('SET', KEYS[1], ARGV[1]) \
+                           if left >= 0 then redis.call('PEXPIRE', KEYS[1], left) end";
+
+fn getex<'a>(words: &Words<'a>, received_at: Receipt) -> Change<'a> {
     if words.is(2, "PERSIST") {
         return becomes(Words::new("PERSIST", [words.word(1)]));
     }
@@ -117,7 +150,7 @@ fn getex<'a>(words: &Words<'a>, received_at: UnixMillis) -> Change<'a> {
     }
 }
 
-fn restore<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &Destination) -> Change<'a> {
+fn restore<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
     let (key, payload) = (words.word(1), stamped(&words.word(3), destination)?);
     let absolute = words.position(4, "ABSTTL").is_some();
     let at = match words.number(2).ok_or("its expiry is no number")? {
@@ -151,21 +184,22 @@ fn restore<'a>(words: &Words<'a>, received_at: UnixMillis, destination: &Destina
 fn stamped(payload: &[u8], destination: &Destination) -> Result<Vec<u8>, String> {
     let found = rdb::verify(payload).ok_or("its payload is damaged")?;
     let kind = found.kind.ok_or("its payload is of a type that this version does not know")?;
-    // A module's values say which module they are of in their first bytes, which the destination judges itself.
-    let version = match destination.form(kind, None) {
+    let body = payload.get(1..payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1))).unwrap_or_default();
+    // A module's value begins with the name of its type.
+    let module = rdb::Length::plain(&mut rdb::Cursor::new(body, 1), "a module's name").ok().flatten().map(ModuleId);
+    let version = match destination.form(kind, module) {
         Form::Restore { version } => version,
         Form::Native | Form::Unsupported(_) => {
             return Err(format!("{} cannot restore its payload, a {}", destination.version, kind.type_name()));
         }
     };
-    let body = payload.get(1..payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1))).unwrap_or_default();
     let mut out = Vec::with_capacity(payload.len());
     rdb::append_payload(&mut out, kind, body, version);
     Ok(out)
 }
 
 /// `MSETEX n k v … [NX|XX] [EX|PX|EXAT|PXAT|KEEPTTL]`: before it came (8.4, Valkey 9.1), MSET and an expiry for each key.
-fn msetex<'a>(words: &Words<'a>, received_at: UnixMillis, known: bool) -> Change<'a> {
+fn msetex<'a>(words: &Words<'a>, received_at: Receipt, known: bool) -> Change<'a> {
     let pairs = words.number(1).and_then(|count| usize::try_from(count).ok()).ok_or("its count is no number")?;
     let end = pairs.checked_mul(2).and_then(|words| words.checked_add(2)).ok_or("its count is too large")?;
     let mut at = None;
@@ -196,7 +230,7 @@ fn msetex<'a>(words: &Words<'a>, received_at: UnixMillis, known: bool) -> Change
 fn with_fields<'a>(
     spec: &Spec,
     words: &Words<'a>,
-    received_at: UnixMillis,
+    received_at: Receipt,
     known: bool,
     destination: &Destination,
 ) -> Change<'a> {

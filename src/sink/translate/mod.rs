@@ -23,4 +23,5 @@ mod tests;
 
 pub use flush::Erase;
 pub use outgoing::Outgoing;
-pub use translator::{Taken, Translator, TranslatorSetup};
+pub(super) use scripts::name_of;
+pub use translator::{Deadlines, Taken, Translator, TranslatorSetup};

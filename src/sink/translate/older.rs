@@ -1,37 +1,48 @@
 //! Commands and words that the destination does not know yet, in older ones that do exactly the same.
 
-use super::words::{Change, SAME, Words, becomes, number};
-use crate::{command::Spec, sink::Destination};
+use super::words::{Change, SAME, Words, becomes, fixed, number};
+use crate::{command::Spec, resp, sink::Destination, unit::ServerVersion};
 
-/// Commands that got new words or more arguments, and the first Redis whose form is known in full. Valkey has them all.
-const NEW_WORDS: [(&str, (u16, u16)); 15] = [
-    ("HSET", (4, 0)),
-    ("LPUSHX", (4, 0)),
-    ("RPUSHX", (4, 0)),
-    ("LPOP", (6, 2)),
-    ("RPOP", (6, 2)),
-    ("PEXPIREAT", (7, 0)),
-    ("XADD", (6, 2)),
-    ("XTRIM", (6, 2)),
-    ("XGROUP", (7, 0)),
-    ("XSETID", (7, 0)),
-    ("ZADD", (6, 2)),
-    ("BITOP", (8, 2)),
-    ("XACKDEL", (u16::MAX, 0)),
-    ("XDELEX", (u16::MAX, 0)),
-    ("GEOADD", (6, 2)),
+/// Commands that got new words or more arguments, and the first Redis and Valkey whose form is known in full.
+const NEW_WORDS: [(&str, Since, Since); 16] = [
+    ("HSET", (4, 0), EVERY),
+    ("LPUSHX", (4, 0), EVERY),
+    ("RPUSHX", (4, 0), EVERY),
+    ("LPOP", (6, 2), EVERY),
+    ("RPOP", (6, 2), EVERY),
+    ("PEXPIREAT", (7, 0), EVERY),
+    ("XADD", (8, 6), NEVER),
+    ("XTRIM", (8, 2), NEVER),
+    ("XCLAIM", (7, 0), EVERY),
+    ("XGROUP", (7, 0), EVERY),
+    ("XSETID", (7, 0), EVERY),
+    ("ZADD", (6, 2), EVERY),
+    ("BITOP", (8, 2), NEVER),
+    ("XACKDEL", NEVER, NEVER),
+    ("XDELEX", NEVER, NEVER),
+    ("GEOADD", (6, 2), EVERY),
 ];
 
-/// Whether a command may hold words that the destination does not know.
-pub(super) fn has_new_words(spec: &Spec, destination: &Destination) -> bool {
-    NEW_WORDS.iter().any(|(name, since)| *name == spec.name && !destination.version.has_redis(*since))
+/// Major and minor version.
+type Since = (u16, u16);
+const EVERY: Since = (0, 0);
+const NEVER: Since = (u16::MAX, 0);
+
+/// Whether a command may hold words that the destination does not know, or would not take from us.
+pub(super) fn has_new_words(spec: &Spec, command: &resp::Command<'_>, destination: &Destination) -> bool {
+    let Some((name, redis, valkey)) = NEW_WORDS.iter().find(|(name, ..)| *name == spec.name) else { return false };
+    if matches!(*name, "XADD" | "XTRIM") {
+        // Few have options: an XADD then goes on with its id.
+        return command.arg(2).is_some_and(|word| word.first().is_some_and(u8::is_ascii_alphabetic));
+    }
+    !destination.version.has(*redis, *valkey)
 }
 
 /// The same in commands that the destination knows; `known` says whether it has this one.
 pub(super) fn for_destination<'a>(
     spec: &Spec,
     words: &Words<'a>,
-    destination: &Destination,
+    (destination, source): (&Destination, Option<ServerVersion>),
     known: bool,
 ) -> Change<'a> {
     let old = |since| !destination.version.has_redis(since);
@@ -47,7 +58,8 @@ pub(super) fn for_destination<'a>(
         "ZPOPMIN" | "ZPOPMAX" if !known => popped(spec, words),
         // It is sent only when it took effect.
         "PEXPIREAT" if old((7, 0)) => becomes(Words::new("PEXPIREAT", words.from(1).take(2))),
-        "XADD" if old((6, 2)) => xadd(words),
+        "XADD" | "XTRIM" => trimming(spec, words, destination),
+        "XCLAIM" if old((7, 0)) && source.is_some_and(|source| source.has_redis((7, 0))) => Ok(Some(claimed(words))),
         "XGROUP" if old((7, 0)) => xgroup(words, old((6, 2))),
         "XSETID" if old((7, 0)) => becomes(Words::new("XSETID", words.from(1).take(2))),
         "ZADD" | "GEOADD" if old((6, 2)) && (words.position(2, "GT").or(words.position(2, "LT"))).is_some() => {
@@ -55,7 +67,10 @@ pub(super) fn for_destination<'a>(
         }
         "XDELEX" if !known => ids(words, 2).map(|ids| Some(vec![deleting(words, ids)])),
         "XACKDEL" if !known => xackdel(words),
-        "BITOP" if old((8, 2)) && !["AND", "OR", "XOR", "NOT"].iter().any(|word| words.is(1, word)) => {
+        "BITOP"
+            if !destination.version.has((8, 2), NEVER)
+                && !["AND", "OR", "XOR", "NOT"].iter().any(|word| words.is(1, word)) =>
+        {
             Err(format!("{} does not know this operation", destination.version))
         }
         "RESTORE-ASKING" => becomes(Words::new("RESTORE", words.from(1))),
@@ -102,21 +117,64 @@ fn popped<'a>(spec: &Spec, words: &Words<'a>) -> Change<'a> {
     becomes(Words::new("ZREMRANGEBYRANK", [words.word(1), number(from), number(to)]))
 }
 
-/// NOMKSTREAM is sent only when the stream existed; MINID and LIMIT trim what an older server cannot.
-fn xadd<'a>(words: &Words<'a>) -> Change<'a> {
-    if words.is(2, "MINID") || words.is(3, "MINID") {
-        return Err("the destination cannot trim a stream by id".to_owned());
+/// XADD and XTRIM: their options stand before the id, or are all there is.
+///
+/// A source has done what LIMIT asks for and sends how far it came, with `=`; from anyone but its master a server refuses
+/// the two together (`t_stream.c`, `streamParseAddOrTrimArgsOrReply`). NOMKSTREAM is sent only when the stream existed.
+fn trimming<'a>(spec: &Spec, words: &Words<'a>, destination: &Destination) -> Change<'a> {
+    let has = |redis, valkey| destination.version.has(redis, valkey);
+    let mut kept = vec![words.word(1)];
+    let mut at = 2;
+    loop {
+        let is = |word: &str| words.is(at, word);
+        let (len, keeps) = match () {
+            () if is("MAXLEN") || is("MINID") => {
+                if is("MINID") && !has((6, 2), EVERY) {
+                    return Err("the destination cannot trim a stream by id".to_owned());
+                }
+                let exact = words.is(at.saturating_add(1), "=") || words.is(at.saturating_add(1), "~");
+                (if exact { 3 } else { 2 }, true)
+            }
+            () if is("LIMIT") => (2, false),
+            () if is("NOMKSTREAM") => (1, has((6, 2), EVERY)),
+            () if is("KEEPREF") => (1, has((8, 2), NEVER)),
+            () if is("DELREF") || is("ACKED") => {
+                if !has((8, 2), NEVER) {
+                    return Err("the destination cannot remove an entry with the references to it".to_owned());
+                }
+                (1, true)
+            }
+            // The id is given, so what is left out says only how to know the same entry again.
+            () if is("IDMPAUTO") => (2, has((8, 6), NEVER)),
+            () if is("IDMP") => (3, has((8, 6), NEVER)),
+            () => break,
+        };
+        if keeps {
+            kept.extend(words.from(at).take(len));
+        }
+        at = at.saturating_add(len);
     }
-    match words.position(2, "NOMKSTREAM").filter(|index| *index == 2) {
-        Some(_) => becomes(Words::new("XADD", [words.word(1)].into_iter().chain(words.from(3)))),
-        None => SAME,
-    }
+    kept.extend(words.from(at));
+    becomes(Words::new(spec.name, kept))
 }
+
+/// From 7.0 on, whoever claims an entry that is deleted removes it from what is pending; before, it stays there.
+fn claimed<'a>(words: &Words<'a>) -> Vec<Words<'a>> {
+    let ids = words.from(5).take_while(|word| word.first().is_some_and(u8::is_ascii_digit));
+    let names = [fixed(DROP_DELETED), fixed("1"), words.word(1), words.word(2)];
+    vec![words.clone(), Words::new("EVAL", names.into_iter().chain(ids))]
+}
+
+/// Removes those of the ids from what is pending whose entries are deleted.
+const DROP_DELETED: &str = "for index = 2, #ARGV do \
+                            if #redis.call('XRANGE', KEYS[1], ARGV[index], ARGV[index]) == 0 then \
+                            redis.call('XACK', KEYS[1], ARGV[1], ARGV[index]) end end";
 
 fn xgroup<'a>(words: &Words<'a>, no_consumers: bool) -> Change<'a> {
     if words.is(1, "CREATECONSUMER") && no_consumers {
-        // A consumer that has read nothing is made again when it reads.
-        return Ok(Some(vec![]));
+        // Whoever looks through what is pending for it is made by that, and nothing else changes.
+        let looking = [fixed("GROUP"), words.word(3), words.word(4), fixed("COUNT"), fixed("1"), fixed("STREAMS")];
+        return becomes(Words::new("XREADGROUP", looking.into_iter().chain([words.word(2), fixed("0")])));
     }
     match words.position(3, "ENTRIESREAD") {
         Some(index) => {

@@ -16,6 +16,8 @@ pub(super) enum Route {
     Whole(Db),
     /// It depends on the key.
     ByKey,
+    /// To a database that the destination does not have.
+    Beyond,
 }
 
 impl Translator {
@@ -24,10 +26,25 @@ impl Translator {
         if !selection.reads(db) {
             return Route::Nothing;
         }
+        if selection.targets(&[db]).iter().any(|target| self.is_beyond(*target)) {
+            return Route::Beyond;
+        }
         match selection.whole(db) {
             Some(target) if self.setup.left_alone.is_empty() => Route::Whole(target),
             _ => Route::ByKey,
         }
+    }
+
+    /// Whether the destination does not have this database. A SELECT of it would fail, and what is meant for it would be
+    /// written to the database selected before.
+    pub(super) fn is_beyond(&self, target: Db) -> bool {
+        target.0 >= self.setup.destination.databases
+    }
+
+    /// Why nothing of the source's database `db` can be sent.
+    pub(super) fn beyond(&self, db: Db) -> String {
+        let has = self.setup.destination.databases;
+        format!("the destination has {has} databases, and keys of the source's database {db} go to one beyond them")
     }
 
     /// Where a key of the source's database `db` goes; `None` when it does not move.
@@ -61,6 +78,10 @@ impl Translator {
         let Some((_, first)) = keys.first().copied() else {
             return Err("its keys are not known".to_owned());
         };
+        let written = keys.last().and_then(|(_, target)| *target);
+        if spec.name == "SORT" && self.route == Route::ByKey && written.is_some() && reads_by_pattern(words) {
+            return Err("it reads keys by pattern, and some may be left out by the plan or go elsewhere".to_owned());
+        }
         if keys.iter().all(|(_, target)| *target == first) {
             match first {
                 Some(target) => out.send(std::slice::from_ref(words), target),
@@ -70,4 +91,11 @@ impl Translator {
         }
         divided(spec, words, &keys, out)
     }
+}
+
+/// Whether a SORT takes weights or values from other keys.
+fn reads_by_pattern(words: &Words<'_>) -> bool {
+    let names = |index: &usize| words.is(*index, "BY") || words.is(*index, "GET");
+    let pattern = |index: usize| words.get(index).is_some_and(|word| word.contains(&b'*'));
+    (2..words.len()).filter(names).any(|index| pattern(index.saturating_add(1)))
 }

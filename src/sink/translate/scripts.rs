@@ -8,7 +8,14 @@ use std::{borrow::Cow, fmt::Write as _};
 use sha1::{Digest, Sha1};
 
 use super::{Outgoing, Translator, route::Route, words::Words};
-use crate::{command, unit::Db};
+use crate::{
+    command::{self, Spec},
+    rdb, resp,
+    unit::Db,
+};
+
+/// The RDB version that came with functions (7.0).
+const FUNCTIONS: u16 = 10;
 
 impl Translator {
     /// EVAL, EVALSHA, FCALL.
@@ -27,6 +34,10 @@ impl Translator {
             }
             words
         };
+        if self.is_renumbered() && selects(words.get(1).unwrap_or_default()) {
+            let reason = "it may select a database by number, and the plan renumbers databases or leaves some out";
+            return self.leave(&words, db, reason, out);
+        }
         let spec = command::find(words.get(0).unwrap_or_default());
         if !self.knows(spec) {
             let reason = format!("{} does not know it", self.setup.destination.version);
@@ -45,6 +56,12 @@ impl Translator {
         }
     }
 
+    /// Whether some database of the source does not go, as a whole, to the one of its number.
+    fn is_renumbered(&self) -> bool {
+        let selection = &self.setup.selection;
+        (0..self.setup.destination.databases).any(|db| selection.whole(Db(db)) != Some(Db(db)))
+    }
+
     /// SCRIPT LOAD is kept and passed on; what else SCRIPT says concerns the source's cache alone.
     pub(super) fn script_cache(&mut self, words: &Words<'_>, out: &mut Outgoing) {
         if words.is(1, "LOAD") && words.len() == 3 {
@@ -52,6 +69,32 @@ impl Translator {
             if self.knows(command::find(b"SCRIPT")) {
                 out.send(std::slice::from_ref(words), Db(0));
             }
+        }
+    }
+
+    /// FUNCTION: what RESTORE brings gets a version that every server with functions takes.
+    pub(super) fn function(mut words: Words<'_>, out: &mut Outgoing) {
+        if words.is(1, "RESTORE")
+            && let Some(payload) = words.0.get_mut(2)
+            && rdb::verify(payload).is_some()
+        {
+            let content = payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1));
+            let mut stamped = payload.get(..content).unwrap_or_default().to_vec();
+            stamped.extend(rdb::footer(FUNCTIONS, rdb::Crc64::new().with(&stamped)));
+            *payload = Cow::Owned(stamped);
+        }
+        out.send(&[words], Db(0));
+    }
+
+    /// Keeps the script that a command brings which is not sent: one that is sent may name it.
+    pub(super) fn remember_body(
+        &mut self,
+        command: &resp::Command<'_>,
+        spec: Option<&'static Spec>,
+        out: &mut Outgoing,
+    ) {
+        if spec.is_some_and(|spec| spec.name == "EVAL") {
+            self.remember(command.arg(1).unwrap_or_default(), out);
         }
     }
 
@@ -74,15 +117,29 @@ impl Translator {
     }
 
     fn note(&self, sha: &[u8; 20], body: &[u8], out: &mut Outgoing) {
-        let mut digits = String::with_capacity(40);
-        for byte in sha {
-            let _ = write!(digits, "{byte:02x}");
-        }
         let key = Cow::Borrowed(self.setup.keys.scripts.as_bytes());
-        let args = [key, Cow::Owned(digits.into_bytes()), Cow::Borrowed(body)];
+        let args = [key, Cow::Owned(digits(sha).into_bytes()), Cow::Borrowed(body)];
         let words = Words::new("HSET", args);
         out.send(&[words], Db(0));
     }
+}
+
+/// The SHA-1 that names a script.
+pub(in crate::sink) fn name_of(body: &[u8]) -> String {
+    digits(&Sha1::digest(body).into())
+}
+
+fn digits(sha: &[u8; 20]) -> String {
+    let mut digits = String::with_capacity(40);
+    for byte in sha {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// Whether a script names the command that selects a database.
+fn selects(body: &[u8]) -> bool {
+    body.windows(6).any(|word| word.eq_ignore_ascii_case(b"SELECT"))
 }
 
 /// The digest that 40 hexadecimal digits stand for, in any case.

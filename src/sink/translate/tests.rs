@@ -1,11 +1,11 @@
 //! Commands in, commands out.
 
-use super::*;
+use super::{Deadlines, *};
 use crate::{
     resp::{self, CommandReader, Limits},
     sink::{Destination, RecordKeys},
     step::{DbRule, DbSource, KeyPattern, Selection},
-    unit::{Db, ServerVersion, UnixMillis},
+    unit::{Db, Offset, ServerVersion, UnixMillis},
 };
 
 /// When everything is received.
@@ -25,6 +25,8 @@ fn setup(version: ServerVersion, selection: Selection) -> TranslatorSetup {
         known_commands: None,
         scripts: [].into(),
         db: Some(Db(0)),
+        source: None,
+        deadlines: None,
     }
 }
 
@@ -101,11 +103,19 @@ fn what_nothing_touches_goes_out_as_it_came_in() {
             ("SET redis-plan:{x}:run v", "FILTERED 1"),
             ("SET k about-redis-plan:{x}", "SET k about-redis-plan:{x}"),
             ("MOVE k 1", "MOVE k 1"),
+            ("CLUSTER SYNCSLOTS FINISH", ""),
+            ("CLUSTER FLUSHSLOT 7", LEFT_SLOTS),
+            ("TRIMSLOTS RANGES 1 7 9", LEFT_SLOTS_8),
             ("COPY a b DB 1 REPLACE", "COPY a b DB 1 REPLACE"),
             ("FUNCTION LOAD code", "FUNCTION LOAD code"),
         ],
     );
 }
+
+const LEFT_SLOTS: &str = "LEFT CLUSTER was not applied: it deletes the keys of whole cluster slots, which this run does \
+                          not follow.";
+const LEFT_SLOTS_8: &str = "LEFT TRIMSLOTS was not applied: it deletes the keys of whole cluster slots, which this run does \
+                            not follow.";
 
 #[test]
 fn expiries_count_from_the_time_of_receipt() {
@@ -134,9 +144,47 @@ fn expiries_count_from_the_time_of_receipt() {
         &[
             ("SETEX k 2 v", "SET k v ; PEXPIREAT k 1002000"),
             ("PEXPIREAT k 5 GT", "PEXPIREAT k 5"),
-            ("SET k v KEEPTTL", "LEFT SET was not applied: Redis 5.0.10 cannot keep the expiry of a key that is set."),
+            (
+                "SET k v KEEPTTL",
+                "EVAL local left = redis.call('PTTL', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1]) if left >= 0 then \
+                 redis.call('PEXPIRE', KEYS[1], left) end 1 k v",
+            ),
         ],
     );
+}
+
+/// A source where every key of database 0 ends at the same moment.
+struct Ends(i64);
+
+impl Deadlines for Ends {
+    fn at_source(&mut self, db: Db, _: &[u8], (_, received): (Offset, UnixMillis)) -> Option<UnixMillis> {
+        assert_eq!(received, NOW);
+        (db == Db(0)).then_some(UnixMillis(self.0))
+    }
+}
+
+#[test]
+fn what_the_source_says_of_a_keys_end_is_better_than_the_receipt_and_never_later() {
+    check(
+        TranslatorSetup { deadlines: Some(Box::new(Ends(1_005_000))), ..all(NEW) },
+        &[
+            ("EXPIRE k 10", "PEXPIREAT k 1005000"),
+            ("SETEX k 10 v", "SET k v PXAT 1005000"),
+            ("SET k v EX 10", "SET k v PXAT 1005000"),
+            ("SET k v EX 2", "SET k v PXAT 1002000"),
+            ("SET k v PXAT 1999999", "SET k v PXAT 1999999"),
+            ("SELECT 1 ; EXPIRE k 10", "SELECT 1 ; PEXPIREAT k 1010000"),
+        ],
+    );
+}
+
+#[test]
+fn a_move_of_a_source_that_loses_expiries_loses_them_too() {
+    let from = |source| TranslatorSetup { source: Some(source), ..all(NEW) };
+    check(from(ServerVersion::redis(2, 8, 17)), &[("MOVE k 2", "MOVE k 2 ; SELECT 2 ; PERSIST k")]);
+    check(from(ServerVersion::redis(3, 0, 4)), &[("MOVE k 2", "MOVE k 2 ; SELECT 2 ; PERSIST k")]);
+    check(from(ServerVersion::redis(2, 8, 23)), &[("MOVE k 2", "MOVE k 2")]);
+    check(from(ServerVersion::redis(3, 0, 5)), &[("MOVE k 2", "MOVE k 2")]);
 }
 
 #[test]
@@ -205,8 +253,24 @@ fn what_the_destination_does_not_know_becomes_what_it_knows() {
             ("XDELEX s KEEPREF IDS 1 1-1", "XDEL s 1-1"),
             ("XACKDEL s g IDS 2 1-1 2-1", "XACK s g 1-1 2-1 ; XDEL s 1-1 2-1"),
             ("DELIFEQ k v", "DEL k"),
+            ("XADD s MAXLEN = 3 LIMIT 10 1-1 f v", "XADD s MAXLEN = 3 1-1 f v"),
+            ("XADD s KEEPREF NOMKSTREAM MINID 1-1 2-1 MAXLEN 3", "XADD s NOMKSTREAM MINID 1-1 2-1 MAXLEN 3"),
+            ("XADD s IDMP p i 1-1 f v", "XADD s 1-1 f v"),
+            ("XTRIM s MINID = 3-1 LIMIT 5", "XTRIM s MINID = 3-1"),
+            ("XADD s 1-1 LIMIT 5", "XADD s 1-1 LIMIT 5"),
             ("HGETDEL h FIELDS 2 a b", "HDEL h a b"),
             ("BF.ADD k v", "LEFT BF.ADD was not applied: the destination does not know it."),
+        ],
+    );
+    check(
+        TranslatorSetup { source: Some(NEW), ..all(ServerVersion::redis(5, 0, 10)) },
+        &[
+            ("XGROUP CREATECONSUMER s g c", "XREADGROUP GROUP g c COUNT 1 STREAMS s 0"),
+            (
+                "XCLAIM s g c 0 1-1 2-1 TIME 5 FORCE",
+                "XCLAIM s g c 0 1-1 2-1 TIME 5 FORCE ; EVAL for index = 2, #ARGV do if #redis.call('XRANGE', KEYS[1], \
+                 ARGV[index], ARGV[index]) == 0 then redis.call('XACK', KEYS[1], ARGV[1], ARGV[index]) end end 1 s g 1-1 2-1",
+            ),
         ],
     );
     check(

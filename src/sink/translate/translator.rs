@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use memchr::memmem::Finder;
 
 use super::{
-    Erase, Outgoing, blocking, expiry, older,
+    Erase, Outgoing, blocking,
+    expiry::{self, Receipt},
+    older,
     route::Route,
     words::{Change, Words},
 };
@@ -14,7 +16,7 @@ use crate::{
     resp,
     sink::{Destination, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
-    unit::{Db, KeyText, UnixMillis},
+    unit::{Db, KeyText, Offset, ServerVersion, UnixMillis},
 };
 
 /// What translating needs to know.
@@ -35,6 +37,17 @@ pub struct TranslatorSetup {
     pub scripts: HashMap<[u8; 20], Vec<u8>>,
     /// The database selected where the stream begins; `None` when the stream says it first.
     pub db: Option<Db>,
+    /// The source, if it told.
+    pub source: Option<ServerVersion>,
+    /// Who knows when keys end at the source; without it the time of receipt alone tells.
+    pub deadlines: Option<Box<dyn Deadlines + Send>>,
+}
+
+/// Knows when keys end at the source.
+pub trait Deadlines {
+    /// When a key ends there, where that can be told better than from the receipt of a command: the offset of its end and
+    /// the time on the source's clock.
+    fn at_source(&mut self, db: Db, key: &[u8], receipt: (Offset, UnixMillis)) -> Option<UnixMillis>;
 }
 
 /// What taking a command came to.
@@ -46,6 +59,14 @@ pub enum Taken {
     Erase(Erase),
     /// This is not what a source sends.
     Damaged(String),
+}
+
+/// Why keys are not deleted by their slot.
+const SLOTS: &str = "it deletes the keys of whole cluster slots, which this run does not follow";
+
+/// Whether a command of a cluster's book-keeping deletes keys (Valkey 9).
+fn flushes_slot(command: &resp::Command<'_>) -> bool {
+    command.arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"FLUSHSLOT"))
 }
 
 /// Turns commands of the stream into commands for the destination.
@@ -97,6 +118,10 @@ impl Translator {
         }
         let spec = command::find(command.name());
         match spec.map(|spec| spec.class) {
+            Some(Class::Housekeeping) if flushes_slot(command) => {
+                out.data = true;
+                self.leave(&Words::of(command.args()), self.db.unwrap_or(Db(0)), SLOTS, out);
+            }
             Some(Class::Housekeeping) => {}
             Some(Class::Select) => return self.select(command),
             Some(Class::Multi) => self.in_transaction = true,
@@ -109,7 +134,8 @@ impl Translator {
                 }
                 Some(db) => {
                     out.data = true;
-                    return self.data(command, spec, (db, received_at), out);
+                    let receipt = Receipt { end: Offset(command.end()), at: received_at, ends: None };
+                    return self.data(command, spec, (db, receipt), out);
                 }
             },
         }
@@ -134,6 +160,7 @@ impl Translator {
             // What subscribers miss is gone either way.
             Some(Class::Publish) if !self.knows(spec) => out.send(&[older::publish(&words)], Db(0)),
             Some(Class::ScriptCache) => self.script_cache(&words, out),
+            Some(Class::Function) if self.knows(spec) => Self::function(words, out),
             _ if self.knows(spec) => out.send(&[words], Db(0)),
             _ => {
                 let version = self.setup.destination.version;
@@ -148,12 +175,13 @@ impl Translator {
         &mut self,
         command: &resp::Command<'_>,
         spec: Option<&'static Spec>,
-        (db, received_at): (Db, UnixMillis),
+        (db, receipt): (Db, Receipt),
         out: &mut Outgoing,
     ) -> Taken {
         if self.route == Route::Nothing && !matches!(spec.map(|spec| spec.class), Some(Class::Flush | Class::Swap)) {
             // What other databases hold may still come in from here.
             if !matches!(spec.map(|spec| spec.class), Some(Class::Cross(Cross::Move | Cross::Copy))) {
+                self.remember_body(command, spec, out);
                 out.filtered += 1;
                 return Taken::Done;
             }
@@ -167,15 +195,22 @@ impl Translator {
         }
         let words = Words::of(command.args());
         match spec.map(|spec| spec.class) {
+            Some(Class::Flush | Class::Swap) => {}
+            _ if self.route == Route::Beyond => {
+                self.remember_body(command, spec, out);
+                let reason = self.beyond(db);
+                self.leave(&words, db, &reason, out);
+                return Taken::Done;
+            }
+            _ => {}
+        }
+        match spec.map(|spec| spec.class) {
             Some(Class::Flush) => return self.flush(&words, db, out),
             Some(Class::Swap) => self.swap(&words, db, out),
-            Some(Class::Slots) => {
-                let reason = "it deletes the keys of whole cluster slots, which this run does not follow".to_owned();
-                self.leave(&words, db, &reason, out);
-            }
+            Some(Class::Slots) => self.leave(&words, db, SLOTS, out),
             Some(Class::Script) => self.script(words, db, out),
             None => self.unknown(words, db, out),
-            Some(_) => self.changed(&words, spec, (db, received_at), out),
+            Some(_) => self.changed(&words, spec, (db, receipt), out),
         }
         Taken::Done
     }
@@ -192,7 +227,7 @@ impl Translator {
         plain
             && command.raw().first() == Some(&b'*')
             && self.knows(Some(spec))
-            && !older::has_new_words(spec, &self.setup.destination)
+            && !older::has_new_words(spec, command, &self.setup.destination)
             && self.own.find(command.raw()).is_none()
     }
 
@@ -209,13 +244,14 @@ impl Translator {
         &mut self,
         words: &Words<'_>,
         spec: Option<&'static Spec>,
-        (db, received_at): (Db, UnixMillis),
+        (db, receipt): (Db, Receipt),
         out: &mut Outgoing,
     ) {
         let Some(spec) = spec else { return };
+        let receipt = self.asked(spec, words, (db, receipt));
         let destination = &self.setup.destination;
         let changed = match spec.class {
-            Class::Expiry => expiry::absolute(spec, words, received_at, destination, self.knows(Some(spec))),
+            Class::Expiry => expiry::absolute(spec, words, receipt, destination, self.knows(Some(spec))),
             Class::Blocking => blocking::at_once(spec, words),
             _ => Ok(None),
         };
@@ -238,13 +274,25 @@ impl Translator {
         }
     }
 
+    /// The receipt of a command, with when its key ends at the source if that is needed and known better.
+    fn asked(&mut self, spec: &Spec, words: &Words<'_>, (db, receipt): (Db, Receipt)) -> Receipt {
+        let Some(deadlines) = self.setup.deadlines.as_mut().filter(|_| expiry::counts_from_now(spec, words)) else {
+            return receipt;
+        };
+        let ends = deadlines.at_source(db, words.get(1).unwrap_or_default(), (receipt.end, receipt.at));
+        Receipt { ends, ..receipt }
+    }
+
     /// Commands in a form that the destination knows.
     fn as_known<'a>(&self, commands: Vec<Words<'a>>) -> Result<Vec<Words<'a>>, String> {
         let mut known = vec![];
         for words in commands {
             let spec = command::find(words.get(0).unwrap_or_default());
             let change: Change<'a> = match spec {
-                Some(spec) => older::for_destination(spec, &words, &self.setup.destination, self.knows(Some(spec))),
+                Some(spec) => {
+                    let servers = (&self.setup.destination, self.setup.source);
+                    older::for_destination(spec, &words, servers, self.knows(Some(spec)))
+                }
                 None => Ok(None),
             };
             known.extend(change?.unwrap_or_else(|| vec![words]));

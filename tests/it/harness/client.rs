@@ -75,6 +75,18 @@ impl Client {
         Reply::read(&mut self.link)
     }
 
+    /// Sends one command and does not wait for its reply: [`Self::receive`] does.
+    pub fn send(&mut self, command: &[Vec<u8>]) {
+        let mut text = vec![];
+        encode(command, &mut text);
+        self.link.get_mut().write_all(&text).unwrap();
+    }
+
+    /// Waits for the next reply or message.
+    pub fn receive(&mut self) -> Reply {
+        Reply::read(&mut self.link).unwrap()
+    }
+
     /// Sends one command and gives its reply, whichever it is.
     pub fn reply(&mut self, command: &[Vec<u8>]) -> Reply {
         self.exchange(command).unwrap_or_else(|error| panic!("{}: {error}", show(command)))

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Client, Command, Comparison, Difference, Flavour, Reply, Server,
-    value::{self, Group, Pending, Stream, Value},
+    value::{self, Group, Pending, Stream, Value, Vector},
 };
 use crate::cmd;
 
@@ -199,6 +199,9 @@ impl Side {
                 Value::Sorted(flat.chunks(2).map(|pair| (pair[0].clone(), score(&pair[1]))).collect())
             }
             "stream" => Value::Stream(self.stream(key, body)),
+            "vectorset" => {
+                Value::Vectors(body[0].items().iter().map(|element| self.vector(key, element.bytes())).collect())
+            }
             other => Value::Unknown(other.to_owned()),
         }
     }
@@ -248,6 +251,12 @@ impl Side {
         Stream { facts: facts(&body[0], &names), entries, groups }
     }
 
+    fn vector(&mut self, key: &[u8], element: &[u8]) -> (Vec<u8>, Vector) {
+        let replies = self.client.pipeline_ok(&[cmd!["VEMB", key, element], cmd!["VGETATTR", key, element]]);
+        let attributes = if replies[1] == Reply::Nil { vec![] } else { replies[1].bytes().to_vec() };
+        (element.to_vec(), Vector { components: words(&replies[0]), attributes })
+    }
+
     fn group(&mut self, key: &[u8], info: &Reply) -> (Vec<u8>, Group) {
         let name = info.field("name").unwrap().bytes();
         let before = now();
@@ -288,6 +297,8 @@ fn reads(kind: &str, key: &[u8], field_expiry: bool) -> Vec<Command> {
             cmd!["XRANGE", key, "-", "+", "COUNT", PART],
             cmd!["XINFO", "GROUPS", key],
         ],
+        // Asked for so many different ones it gives all.
+        "vectorset" => vec![cmd!["VRANDMEMBER", key, PART]],
         _ => vec![],
     }
 }

@@ -25,4 +25,5 @@ pub use random::Random;
 pub use reply::Reply;
 pub use server::Server;
 pub use tool::{Finished, Running, Tool};
+pub use value::apart;
 pub use workload::Workload;

@@ -15,8 +15,16 @@ pub enum Value {
     /// Member and the bits of its score, in the server's order.
     Sorted(Vec<(Vec<u8>, u64)>),
     Stream(Stream),
+    /// By element.
+    Vectors(BTreeMap<Vec<u8>, Vector>),
     /// A type without a comparison here.
     Unknown(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vector {
+    pub components: Vec<Vec<u8>>,
+    pub attributes: Vec<u8>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,11 +58,18 @@ impl Value {
         let mut found = vec![];
         match (self, other) {
             (Self::Unknown(kind), _) => found.push(format!("no comparison knows the type {kind}")),
-            (Self::Text(one), Self::Text(two)) => in_order("byte", one, two, &mut found),
+            (Self::Text(one), Self::Text(two)) => match (registers(one), registers(two)) {
+                // The same counter may be written in two ways, and a cached count stands in it.
+                (Some(one), Some(two)) => in_order("register", &one, &two, &mut found),
+                _ => in_order("byte", one, two, &mut found),
+            },
             (Self::List(one), Self::List(two)) => in_order("element", one, two, &mut found),
             (Self::Sorted(one), Self::Sorted(two)) => in_order("member", one, two, &mut found),
             (Self::Set(one), Self::Set(two)) => names("member", one, two, &mut found),
             (Self::Hash(one), Self::Hash(two)) => hashes(one, two, &mut found),
+            (Self::Vectors(one), Self::Vectors(two)) => {
+                in_order("element", &one.iter().collect::<Vec<_>>(), &two.iter().collect::<Vec<_>>(), &mut found);
+            }
             (Self::Stream(one), Self::Stream(two)) => streams(one, two, &mut found),
             _ => found.push("the types differ".to_owned()),
         }
@@ -68,6 +83,31 @@ pub fn apart(one: Option<i64>, two: Option<i64>) -> bool {
         (Some(one), Some(two)) => (one - two).abs() > TOLERANCE,
         (one, two) => one.is_some() != two.is_some(),
     }
+}
+
+/// The 16384 registers of a counter (`HyperLogLog`) in either form (`hyperloglog.c`); `None` for another string.
+fn registers(text: &[u8]) -> Option<Vec<u8>> {
+    let (head, body) = text.split_at_checked(16).filter(|(head, _)| head.starts_with(b"HYLL"))?;
+    let mut registers = vec![];
+    if head[4] == 0 {
+        let six = |index: usize| {
+            let (byte, shift) = (index * 6 / 8, index * 6 % 8);
+            let pair = u16::from(body[byte]) | u16::from(*body.get(byte + 1).unwrap_or(&0)) << 8;
+            (pair >> shift & 63) as u8
+        };
+        registers.extend((0..16384).map(six));
+        return Some(registers);
+    }
+    let mut bytes = body.iter();
+    while let Some(&byte) = bytes.next() {
+        let (value, count) = match byte >> 6 {
+            0 => (0, usize::from(byte & 63) + 1),
+            1 => (0, (usize::from(byte & 63) << 8 | usize::from(*bytes.next()?)) + 1),
+            _ => ((byte >> 2 & 31) + 1, usize::from(byte & 3) + 1),
+        };
+        registers.extend(std::iter::repeat_n(value, count));
+    }
+    Some(registers)
 }
 
 fn short(thing: &impl std::fmt::Debug) -> String {

@@ -1,0 +1,119 @@
+//! When keys end at the source, asked of it where the time of receipt does not tell.
+//!
+//! Sources up to 6.2 send expiries that count from when a command was carried out. What arrives at once is as good as
+//! carried out when it was received. What was held back is not: while the dump was on its way, while the connection was
+//! down, while this process or its spool stood still. It is known by the offsets that the source told every second: a
+//! command behind an offset told shortly before its receipt cannot be older than that answer.
+//!
+//! The answer may already be of a later command on the same key, which follows in the stream and decides in the end.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_std::task::block_on;
+use redis::{Value, cmd};
+
+use crate::{
+    engine::servers,
+    net::Control,
+    sink::Deadlines,
+    step::Endpoint,
+    unit::{Db, Offset, Secret, UnixMillis},
+};
+
+/// A receipt that is no later than this behind an older offset tells well enough when a command was carried out.
+const NEAR: i64 = 1500;
+/// Answers that are remembered: a day's.
+const REMEMBERED: usize = 86_400;
+/// How long a source that does not answer is left alone.
+const LEFT_ALONE: Duration = Duration::from_secs(1);
+
+/// Where the source stood, and when it was asked. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told(Arc<Mutex<VecDeque<(UnixMillis, Offset)>>>);
+
+impl Told {
+    /// Notes that the source, asked at `asked`, stood at `offset`.
+    pub(super) fn note(&self, asked: UnixMillis, offset: Offset) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= REMEMBERED {
+            all.pop_front();
+        }
+        all.push_back((asked, offset));
+    }
+
+    /// Whether a command that ends at `end` was carried out shortly before it was received at `received`.
+    fn is_near(&self, end: Offset, received: UnixMillis) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.partition_point(|(asked, _)| *asked <= received);
+        let near = all.range(..before).rev().take_while(|(asked, _)| received.0.saturating_sub(asked.0) <= NEAR);
+        near.into_iter().any(|(_, offset)| *offset < end)
+    }
+}
+
+/// Asks the source.
+pub(super) struct Asking {
+    pub(super) endpoint: Endpoint,
+    pub(super) secret: Option<Secret>,
+    pub(super) told: Told,
+    /// The source's clock minus ours, in milliseconds.
+    pub(super) source_ahead: i64,
+    pub(super) open: Option<(Control, Db)>,
+    pub(super) failed: Option<Instant>,
+}
+
+impl Deadlines for Asking {
+    fn at_source(&mut self, db: Db, key: &[u8], (end, received): (Offset, UnixMillis)) -> Option<UnixMillis> {
+        let ours = UnixMillis(received.0.saturating_sub(self.source_ahead));
+        if self.told.is_near(end, ours) || self.failed.is_some_and(|failed| failed.elapsed() < LEFT_ALONE) {
+            return None;
+        }
+        let left = block_on(self.ask(db, key));
+        self.failed = left.is_none().then(Instant::now);
+        if left.is_none() {
+            self.open = None;
+        }
+        let now = UnixMillis::now().0.saturating_add(self.source_ahead);
+        left.filter(|left| *left >= 0).map(|left| UnixMillis(now.saturating_add(left)))
+    }
+}
+
+impl Asking {
+    /// What PTTL says; `None` when the source does not answer.
+    async fn ask(&mut self, db: Db, key: &[u8]) -> Option<i64> {
+        if self.open.is_none() {
+            let control = servers::connect(&self.endpoint, self.secret.as_ref()).await.ok()?;
+            self.open = Some((control, Db(0)));
+        }
+        let (control, selected) = self.open.as_mut()?;
+        if *selected != db {
+            control.command(cmd("SELECT").arg(db.0)).await.ok()?;
+            *selected = db;
+        }
+        match control.command(cmd("PTTL").arg(key)).await.ok()? {
+            Value::Int(left) => Some(left),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_near_when_the_source_stood_before_it_a_moment_ago() {
+        let told = Told::default();
+        assert!(!told.is_near(Offset(10), UnixMillis(5000)), "nothing was told");
+        told.note(UnixMillis(4000), Offset(9));
+        told.note(UnixMillis(5000), Offset(20));
+        assert!(told.is_near(Offset(10), UnixMillis(5100)));
+        assert!(!told.is_near(Offset(9), UnixMillis(5100)), "it had been carried out by then");
+        assert!(!told.is_near(Offset(10), UnixMillis(5501)), "the answer before it is too old");
+        assert!(told.is_near(Offset(21), UnixMillis(5501)));
+        assert!(!told.is_near(Offset(9), UnixMillis(4500)), "only what was told before counts");
+    }
+}

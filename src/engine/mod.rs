@@ -7,6 +7,7 @@ mod apply;
 mod background;
 mod buffer;
 mod cleanup;
+mod drift;
 mod ending;
 mod full;
 mod gate;
@@ -22,5 +23,6 @@ mod steering;
 mod teller;
 
 pub use apply::{apply, check};
+pub use precheck::check_items;
 pub use request::{ApplyRequest, Passwords};
 pub use steering::{AskError, Steersman};

@@ -190,7 +190,9 @@ pub(super) const fn at(millis: i64) -> UnixMillis {
 
 pub(super) fn checked(item: &str, verdict: Verdict, seen: &str, remedy: &str) -> Event {
     let (item, seen, remedy) = (item.to_owned(), seen.to_owned(), remedy.to_owned());
-    Event::Checked { check: Check { item, verdict, seen, remedy } }
+    Event::Checked {
+        check: Check { item, code: "C100".to_owned(), place: "source.url".to_owned(), verdict, seen, remedy },
+    }
 }
 
 pub(super) fn progress(received: u64, applied: u64, keys: u64, rate: f64, eta: Option<f64>) -> Event {

@@ -61,6 +61,34 @@ pub enum Eviction {
     VolatileTtl,
 }
 
+impl Role {
+    /// The role's name, as in plans.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+impl Eviction {
+    /// The policy's name, as in plans and servers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoEviction => "noeviction",
+            Self::AllkeysLru => "allkeys-lru",
+            Self::AllkeysLfu => "allkeys-lfu",
+            Self::AllkeysRandom => "allkeys-random",
+            Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileRandom => "volatile-random",
+            Self::VolatileTtl => "volatile-ttl",
+        }
+    }
+}
+
 /// A range of server versions, as `>=2.8, <6`: comparisons that must all hold. A comparison looks at no more parts
 /// than it names, so `<=7.2` takes 7.2.4, and `7.2` alone takes every 7.2.x. A server counts with its own number:
 /// `valkey_version` for Valkey.

@@ -11,7 +11,7 @@ mod pattern;
 mod selection;
 
 pub use endpoint::Endpoint;
-pub use event::{Check, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
+pub use event::{Check, Difference, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
 pub use expect::{DestinationExpect, Eviction, Role, SourceExpect, VersionRange};
 pub use following::{
     Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order,

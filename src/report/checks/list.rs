@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::text::Clean;
+use crate::report::text::Clean;
 use crate::step::{Check, Verdict};
 
-/// The items as aligned lines for a terminal, each remedy under its item, the count last.
+/// The items as aligned lines for a terminal, the count last. What to do about one that fails or warns is said at the
+/// plan's own line; about one that could not be found out it is said here.
 pub fn check_list(checks: &[Check], colour: bool) -> String {
     let width = checks.iter().map(|check| check.item.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for check in checks {
         let verdict = painted(check.verdict, colour);
         _ = writeln!(out, "{verdict} {:<width$}  {}", Clean(&check.item).to_string(), Clean(&check.seen));
-        if !check.remedy.is_empty() {
+        if check.verdict == Verdict::Unknown && !check.remedy.is_empty() {
             _ = writeln!(out, "        {:<width$}  → {}", "", Clean(&check.remedy));
         }
     }
@@ -24,7 +25,7 @@ pub fn check_list(checks: &[Check], colour: bool) -> String {
 pub fn check_table(checks: &[Check]) -> String {
     let mut out = "| verdict | item | seen | what to do |\n| --- | --- | --- | --- |\n".to_owned();
     for check in checks {
-        let cells = [word(check.verdict), &check.item, &check.seen, &check.remedy].map(super::run::cell);
+        let cells = [word(check.verdict), &check.item, &check.seen, &check.remedy].map(crate::report::run::cell);
         _ = writeln!(out, "| {} |", cells.join(" | "));
     }
     out
@@ -43,7 +44,7 @@ fn count(checks: &[Check]) -> String {
     parts.join(", ")
 }
 
-pub(super) const fn word(verdict: Verdict) -> &'static str {
+pub(in crate::report) const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Warn => "warn",
@@ -70,10 +71,13 @@ mod tests {
         [
             ("source-version", Verdict::Pass, "Redis 5.0.10", ""),
             ("eviction", Verdict::Warn, "allkeys-lru", "set `maxmemory-policy noeviction`"),
+            ("clocks", Verdict::Unknown, "TIME is not answered", "synchronise the clocks"),
             ("destination-empty", Verdict::Fail, "db0 has 12\nkeys | more", "empty it, or say `on_conflict: replace`"),
         ]
         .map(|(item, verdict, seen, remedy)| Check {
             item: item.to_owned(),
+            code: String::new(),
+            place: String::new(),
             verdict,
             seen: seen.to_owned(),
             remedy: remedy.to_owned(),

@@ -67,7 +67,9 @@ pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<()
     let mut changed = vec![];
     for (side, now) in now {
         let Some(was) = state.print(side) else { continue };
-        let found = differ(side, was, &now, &work);
+        // A source takes a new id when its first replica comes: what the run follows by now is the dump's.
+        let followed = state.dump.as_ref().and_then(|dump| dump.replid).or(was.replid);
+        let found = differ(side, &Fingerprint { replid: followed, ..was.clone() }, &now, &work);
         if !found.is_empty() {
             changed.push((side, Fingerprint { occupied: now.occupied.clone().or(was.occupied.clone()), ..now }));
         }

@@ -7,9 +7,13 @@
 
 mod bad_input;
 mod chaos;
+mod check;
+mod check_destination;
+mod check_source;
 mod comparer_finds;
 mod conflicts;
 mod faults;
+mod fingerprint;
 mod follow;
 mod following;
 mod following_lease;

@@ -144,7 +144,9 @@ pub(super) fn emptiness(_: &Server, scene: &Scene<'_>) -> Finding {
         Some(Err(error)) => return Finding::unknown(error, "Keys there may be in the way."),
         None => return Finding::unknown("it was not asked", "Keys there may be in the way."),
     };
-    let seen: Vec<String> = held.iter().map(|(db, keys)| format!("database {db} holds {keys} keys")).collect();
+    let counted =
+        |(db, keys): &(_, u64)| format!("database {db} holds {keys} key{}", if *keys == 1 { "" } else { "s" });
+    let seen: Vec<String> = held.iter().map(counted).collect();
     let seen = seen.join(", ");
     match (held.is_empty(), scene.work.destination.empty, scene.work.on_conflict) {
         (true, Some(false), _) => {

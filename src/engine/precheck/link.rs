@@ -24,7 +24,8 @@ pub(super) fn reached(side: Side, asked: &Result<Server, ControlError>) -> Findi
 /// The key of the plan that a refusal is about, and what to do.
 fn way_in(side: Side, refusal: Option<RefusalKind>) -> (&'static str, String) {
     match refusal {
-        Some(RefusalKind::WrongPassword | RefusalKind::NoPasswordSet | RefusalKind::NoAuth) => {
+        Some(RefusalKind::NoAuth) => ("url", format!("Give `{side}.password`, a reference to where the password is.")),
+        Some(RefusalKind::WrongPassword | RefusalKind::NoPasswordSet) => {
             ("password", format!("Check the plan's `{side}`: its user and what `password` refers to."))
         }
         Some(RefusalKind::Arity) => ("username", format!("Remove `{side}.username`: the server knows no users.")),

@@ -107,7 +107,7 @@ pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
 
 pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
     let user = server.user();
-    let grant = format!("Grant the user replication: `{}`.", minimal_rule(user, scene.raises_buffer()));
+    let grant = format!("Grant the user replication: `{}`.", minimal_rule(user, scene));
     match &scene.from.replication {
         Some(Permission::Granted(seen)) => Finding::pass(seen),
         Some(Permission::Refused(seen)) => Finding::fail(seen, grant).at(server.user_place()),
@@ -124,9 +124,10 @@ pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// The least a user of the source needs.
-fn minimal_rule(user: &str, raises_buffer: bool) -> String {
-    let settings = if raises_buffer { " +config|get +config|set" } else { "" };
-    format!("ACL SETUSER {user} +ping +info +replconf +psync{settings}")
+fn minimal_rule(user: &str, scene: &Scene<'_>) -> String {
+    let clock = if scene.follows() { " +time" } else { "" };
+    let settings = if scene.raises_buffer() { " +config|get +config|set" } else { "" };
+    format!("ACL SETUSER {user} +ping +info +replconf +psync{clock}{settings}")
 }
 
 /// What a run says to a source.
@@ -146,7 +147,7 @@ pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::warn(seen, remedy);
     }
     if let (Some(refused), true) = (&server.settings.refused, scene.raises_buffer()) {
-        let rule = minimal_rule(server.user(), true);
+        let rule = minimal_rule(server.user(), scene);
         let remedy =
             format!("The output-buffer limit cannot be raised while the run follows: `{rule}`, or set it by hand.");
         return Finding::warn(format!("CONFIG is refused: {refused}"), remedy).at(server.user_place());

@@ -10,7 +10,7 @@ use super::output::Output;
 use super::secrets::passwords;
 use super::signals::StopSignal;
 use crate::plan;
-use crate::report::diagnostics::{Style, human};
+use crate::report::diagnostics::{Style, concise, github, human, sarif};
 use crate::report::{check_json, check_junit, check_list, check_problems};
 use crate::step::{Check, Event, Outcome, Stamped};
 
@@ -43,8 +43,14 @@ pub(super) struct Args {
 enum Format {
     /// A list, and the lines of the plan that something is wrong with
     Human,
+    /// One line for each that fails or warns, as compilers print them
+    Concise,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code hosts and editors: what fails or warns
+    Sarif,
+    /// Workflow commands of GitHub Actions: what fails or warns
+    Github,
     /// `JUnit` XML, for GitLab, Jenkins and others
     Junit,
 }
@@ -69,13 +75,17 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
 
 impl Format {
     fn render(self, outcome: Outcome, checks: &[Check], plan: &plan::Loaded, style: Style) -> String {
+        let problems = check_problems(checks, plan);
         match self {
             Self::Human => {
-                let problems = check_problems(checks, plan);
                 let list = check_list(checks, style.colour);
-                if problems.problems().is_empty() { list } else { format!("{list}\n{}", human(&problems, style)) }
+                let shown = if problems.problems().is_empty() { String::new() } else { human(&problems, style) };
+                if shown.is_empty() { list } else { format!("{list}\n{shown}") }
             }
+            Self::Concise => concise(&[&problems]),
             Self::Json => format!("{:#}\n", check_json(outcome, checks, plan)),
+            Self::Sarif => format!("{:#}\n", sarif(&[&problems])),
+            Self::Github => github(&[&problems]),
             Self::Junit => check_junit(checks, plan),
         }
     }

@@ -124,6 +124,23 @@ fn every_item_of_two_good_servers_passes() {
 }
 
 #[test]
+fn what_fails_is_told_in_the_formats_of_code_hosts_too() {
+    let (source, destination) = (modern(), Server::of("redis-7.0.15").arg("--maxmemory", "1mb").start());
+    let plan = Plan::between(&source, &destination);
+    let tool = tool(&plan);
+    let run = |format: &str| {
+        let ended = tool.run(["check", "plan.yaml", "--format", format, "--only", "destination-memory"]);
+        ended.expect(1).stdout
+    };
+    let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).unwrap();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!((result["ruleId"].as_str(), result["level"].as_str()), (Some("C205"), Some("error")));
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 6);
+    assert!(run("github").starts_with("::error file=plan.yaml,line=6,"));
+    assert!(run("concise").starts_with("plan.yaml:6:"));
+}
+
+#[test]
 fn junit_has_a_case_for_each_item() {
     let (source, destination) = (modern(), Server::of("redis-7.0.15").arg("--maxmemory", "1mb").start());
     let plan = Plan::between(&source, &destination);

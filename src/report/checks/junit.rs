@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::problems::span;
 use crate::{
     plan::Loaded,
+    report::diagnostics::escaped,
     step::{Check, Verdict},
 };
 
@@ -42,21 +43,4 @@ fn case(out: &mut String, check: &Check, plan: &Loaded, file: &str) {
         Verdict::Unknown => write!(out, "<skipped message=\"{seen}\"/>"),
     };
     out.push_str("</testcase>\n");
-}
-
-/// Text for XML: its five characters as entities, and what XML 1.0 cannot hold as `?`.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('?'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -56,7 +56,7 @@ fn case(out: &mut String, problem: &Problem, report: &Report, file: &str) {
 }
 
 /// Text for XML: its five characters as entities, and what XML 1.0 cannot hold as `?`.
-fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -17,6 +17,7 @@ pub use explain::{explain, list};
 pub use github::github;
 pub use human::{Style, human};
 pub use json::json;
+pub(super) use junit::escaped;
 pub use junit::junit;
 pub use sarif::sarif;
 use verdict::verdict;

@@ -139,7 +139,8 @@ fn differ(side: Side, was: &Fingerprint, now: &Fingerprint, work: &PrecheckWork)
         && was_id != now_id
     {
         let note = if side == Side::Source { history(was, now) } else { "" };
-        add("run id", short(was_id), format!("{}{note}", short(now_id)), false);
+        let pinned = side == Side::Source && work.source.run_id.as_ref().is_some_and(|id| id.as_str() != now_id);
+        add("run id", short(was_id), format!("{}{note}", short(now_id)), pinned);
     }
     if let (Some(was), Some(now)) = (was.role, now.role)
         && was != now

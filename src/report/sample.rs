@@ -36,7 +36,8 @@ pub(super) fn rich() -> Graph {
     graph.destination.password = Some(SecretRef::Env("DST".to_owned()));
     for step in &mut graph.steps {
         if let Work::Precheck(precheck) = &mut step.work {
-            precheck.source = SourceExpect { version: ">=2.8, <6".parse().ok(), role: Some(Role::Master) };
+            precheck.source =
+                SourceExpect { version: ">=2.8, <6".parse().ok(), role: Some(Role::Master), run_id: None };
             precheck.destination = DestinationExpect {
                 version: None,
                 eviction: Some(Eviction::NoEviction),

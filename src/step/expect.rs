@@ -12,6 +12,10 @@ pub struct SourceExpect {
     pub version: Option<VersionRange>,
     /// Its role in replication; otherwise both are fine.
     pub role: Option<Role>,
+    /// Its very process: `run_id` of `INFO server`, which changes with every start. Otherwise a restart and a failover
+    /// are fine where the source's history goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
 }
 
 /// What the destination must be.
@@ -86,6 +90,60 @@ impl Eviction {
             Self::VolatileRandom => "volatile-random",
             Self::VolatileTtl => "volatile-ttl",
         }
+    }
+}
+
+/// Identifies a server's process: 40 hexadecimal digits, other ones after every start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunId(String);
+
+impl RunId {
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for RunId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| Self(text.to_ascii_lowercase())).ok_or_else(|| format!("`{text}` is not 40 hexadecimal digits"))
+    }
+}
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for RunId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RunId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "run-id",
+            "description": "A server's `run_id`: 40 hexadecimal digits, other ones after every start.",
+            "examples": ["5a8b1e0f7c6d4e3b2a19f8e7d6c5b4a392817060"],
+        })
     }
 }
 

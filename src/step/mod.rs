@@ -12,7 +12,7 @@ mod selection;
 
 pub use endpoint::Endpoint;
 pub use event::{Check, Difference, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
-pub use expect::{DestinationExpect, Eviction, Role, SourceExpect, VersionRange};
+pub use expect::{DestinationExpect, Eviction, Role, RunId, SourceExpect, VersionRange};
 pub use following::{
     Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order,
     Setting, Status, WhenMet,

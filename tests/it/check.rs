@@ -107,8 +107,8 @@ fn every_item_of_two_good_servers_passes() {
     let (source, destination) = (modern(), modern());
     fill(&source, 100, 100);
     for (plan, items) in [
-        (Plan::between(&source, &destination), 34),
-        (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 37),
+        (Plan::between(&source, &destination), 35),
+        (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 38),
     ] {
         let ended = tool(&plan).run(["check", "plan.yaml", "--format", "json"]).expect(0);
         let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();

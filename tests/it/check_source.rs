@@ -29,6 +29,15 @@ fn another_version_or_role_than_the_plan_expects_fails_where_it_says_so() {
 }
 
 #[test]
+fn another_process_than_the_plan_names_fails() {
+    let (source, destination) = (Server::start("redis-5.0.10"), modern());
+    let id = source.client().command(&cmd!["INFO", "server"]).info("run_id").unwrap().to_owned();
+    let plan = |id: &str| Plan::between(&source, &destination).source(&format!("expect: {{ run_id: \"{id}\" }}"));
+    check(&plan(&id), "source-identity").passes(&id);
+    check(&plan(&"a".repeat(40)), "source-identity").fails("C117", "expect:", &id, "restarted");
+}
+
+#[test]
 fn a_node_of_a_cluster_fails() {
     let source = Server::of("redis-7.0.15").arg("--cluster-enabled", "yes").start();
     check(&Plan::between(&source, &modern()), "source-mode").fails("C105", "url:", "node of a cluster", "other nodes");

@@ -115,6 +115,18 @@ fn a_source_that_was_restarted_is_told_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_process_that_the_plan_names_may_not_be_another() {
+    let (mut source, destination) = (Server::start("redis-7.0.15"), Server::start("redis-7.0.15"));
+    fill(&source, 500, 100);
+    let id = source.client().command(&cmd!["INFO", "server"]).info("run_id").unwrap().to_owned();
+    let plan = following(source.port(), destination.port()).source(&format!("expect: {{ run_id: \"{id}\" }}"));
+    let tool = tool(&plan);
+    until_step(&tool, "full");
+    source.restart_saved();
+    refuses(&tool, "source run id", &id[..12], "history");
+}
+
+#[test]
 fn keys_that_came_into_the_way_refuse_as_long_as_the_run_has_written_nothing() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
     fill(&source, 500, 100);

@@ -136,8 +136,7 @@ async fn judge<'a>(
     .await;
     match tried {
         (Ok(from), Ok(to)) => (scene.from, scene.to) = (from, to),
-        (Err(error), _) => return Err(error.into()),
-        (_, Err(error)) => return Err(error.into()),
+        (Err(error), _) | (_, Err(error)) => return Err(error.into()),
     }
     tell(&scene, wanted, checks, teller)?;
     Ok(scene)

@@ -29,7 +29,12 @@ pub(super) fn distinct(source: &Server, destination: &Server, _: &Scene<'_>) -> 
 
 /// Expiries are absolute, so clocks that differ end lives early or late.
 pub(super) fn clocks(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
-    let (Some(one), Some(other)) = (source.clock_ahead, destination.clock_ahead) else {
+    apart(source.clock_ahead, destination.clock_ahead)
+}
+
+/// How far two clocks are apart that are so far ahead of ours.
+fn apart(source: Option<i64>, destination: Option<i64>) -> Finding {
+    let (Some(one), Some(other)) = (source, destination) else {
         return Finding::unknown("TIME is not answered", "Expiries are judged by each server's own clock.");
     };
     let apart = one.saturating_sub(other).unsigned_abs();
@@ -190,5 +195,21 @@ pub(super) fn commands(source: &Server, destination: &Server, _: &Scene<'_>) -> 
     match unknown.len() {
         0 => Finding::pass("the destination knows every command that the source can write with"),
         count => Finding::pass(format!("{count} are not known there, and the source has used none of them")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Verdict;
+
+    #[test]
+    fn clocks_may_be_a_moment_apart() {
+        let check = |one, other| apart(one, other).check("clocks", "destination.url");
+        assert_eq!(check(Some(-300), Some(400)).verdict, Verdict::Pass);
+        let late = check(Some(90_000), Some(-2_500));
+        assert_eq!((late.verdict, late.seen.as_str(), late.code.as_str()), (Verdict::Warn, "92.5 s apart", "C301"));
+        assert_eq!(check(Some(i64::MIN), Some(i64::MAX)).verdict, Verdict::Warn);
+        assert_eq!(check(None, Some(0)).verdict, Verdict::Unknown);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{finding::Finding, probe::Permission, scene::Scene, server::Server};
 use crate::{
-    command::{Mode, Role},
+    command::{Info, Mode, Role},
     step,
     unit::ServerVersion,
 };
@@ -58,8 +58,29 @@ fn word(role: Role) -> &'static str {
     }
 }
 
+/// The very process, where the plan names it.
+pub(super) fn identity(server: &Server, scene: &Scene<'_>) -> Finding {
+    let pinned = scene.work.source.run_id.as_ref();
+    let Some(id) = server.info.run_id() else {
+        let remedy = "A restart or another server at this address cannot be told from it.";
+        return Finding::unknown("it does not show its run id", remedy);
+    };
+    match pinned.filter(|pinned| pinned.as_str() != id) {
+        Some(pinned) => {
+            let seen = format!("its run id is {id}, the plan expects {pinned}");
+            let remedy =
+                "It was restarted, or another server has its address: review it anew, then write its run id there.";
+            Finding::fail(seen, remedy).at("source.expect.run_id")
+        }
+        None => Finding::pass(format!("its run id is {id}")),
+    }
+}
+
 pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
-    let info = &server.info;
+    mode_of(&server.info)
+}
+
+fn mode_of(info: &Info) -> Finding {
     if info.mode() == Some(Mode::Sentinel) {
         let remedy =
             "Name the master's own address in `source.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` tells it.";
@@ -212,5 +233,29 @@ fn negotiates(version: ServerVersion) -> bool {
         (2, 8) => patch >= 22,
         (3, 0) => patch >= 4,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Verdict;
+
+    #[test]
+    fn a_sentinel_is_no_source() {
+        let verdict = |info: &str| mode_of(&Info::parse(info)).check("source-mode", "source.url").verdict;
+        assert_eq!(verdict("redis_mode:sentinel\r\n"), Verdict::Fail);
+        assert_eq!(verdict("redis_mode:cluster\r\ncluster_enabled:1\r\n"), Verdict::Fail);
+        assert_eq!(verdict("server_mode:standalone\r\n"), Verdict::Pass);
+        assert_eq!(verdict(""), Verdict::Unknown);
+    }
+
+    #[test]
+    fn early_versions_send_a_dump_without_a_disk_to_anybody() {
+        for (patch, negotiated) in [(21, false), (22, true)] {
+            assert_eq!(negotiates(ServerVersion::redis(2, 8, patch)), negotiated);
+        }
+        assert!(!negotiates(ServerVersion::redis(3, 0, 3)) && negotiates(ServerVersion::redis(3, 0, 4)));
+        assert!(negotiates(ServerVersion::valkey(8, 1, 0)));
     }
 }

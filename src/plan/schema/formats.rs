@@ -1,7 +1,7 @@
 //! The formats of text in the schema: one row each.
 
 use crate::plan::raw::{At, Keep, Window};
-use crate::step::VersionRange;
+use crate::step::{RunId, VersionRange};
 use crate::unit::{ByteRate, ByteSize, CountRate, Percent, Period};
 
 /// A format that text may be bound to.
@@ -34,7 +34,7 @@ fn size(number: u64) -> String {
     if bytes(number) { format!("{:#}", ByteSize(number)) } else { format!("{number} MiB") }
 }
 
-pub(super) const FORMATS: [Format; 9] = [
+pub(super) const FORMATS: [Format; 10] = [
     Format {
         name: "period",
         noun: "a duration",
@@ -82,6 +82,14 @@ pub(super) const FORMATS: [Format; 9] = [
         accepts: parses::<Percent>,
         with_unit: Some(|number| format!("{number}%")),
         certain: |_| true,
+    },
+    Format {
+        name: "run-id",
+        noun: "a run id",
+        examples: "the 40 characters behind `run_id:` in the answer to `INFO server`",
+        accepts: parses::<RunId>,
+        with_unit: None,
+        certain: |_| false,
     },
     Format {
         name: "version-range",

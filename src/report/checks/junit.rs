@@ -24,7 +24,9 @@ pub fn check_junit(checks: &[Check], plan: &Loaded) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"plan check\" {counts}>\n  \
          <testsuite name=\"{file}\" {counts}>\n"
     );
-    checks.iter().for_each(|check| case(&mut out, check, plan, &file));
+    for check in checks {
+        case(&mut out, check, plan, &file);
+    }
     out.push_str("  </testsuite>\n</testsuites>\n");
     out
 }

@@ -1,5 +1,7 @@
 //! Events as lines of text.
 
+use std::fmt::Write as _;
+
 use crate::report::checks::word;
 use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spoken};
 use crate::step::{Difference, Event, FollowProgress, FullProgress, Outcome, Stamped, Verdict};
@@ -105,7 +107,7 @@ fn side_by_side(differences: &[Difference]) -> String {
         let name = format!("{} {}", one.side, one.what);
         let word = if one.refused { "refused" } else { "note" };
         let (then, now) = (Clean(&one.was).to_string(), Clean(&one.now).to_string());
-        out.push_str(&format!("\n         drift:  {name:what$}  {then:was$}  {now}  ({word})"));
+        _ = write!(out, "\n         drift:  {name:what$}  {then:was$}  {now}  ({word})");
     }
     out
 }

@@ -56,6 +56,9 @@ rows! {
     SOURCE_ADDRESS = "C116", Item("source-address"), "the source tells who we are to it",
         "The address and user that the source sees, for allow-lists, firewalls and its log. Behind a gateway it is not this host's own address. Where \
          it cannot be asked, nothing is wrong; grant `+client|info` to see it.";
+    SOURCE_IDENTITY = "C117", Item("source-identity"), "the source is the very process that was reviewed",
+        "Every start of a server gives it a new run id. Where `source.expect.run_id` names one, another means a restart, a failover or another server \
+         at this address. Without it a restart is fine wherever the source's history goes on, which its answer to PSYNC says.";
     DESTINATION_REACHABLE = "C201", Item("destination-reachable"), "the destination answers",
         "The destination is connected to, signed in to and asked for its state (`INFO`). Nothing else can be judged without it. Check the plan's \
          `destination`: its address and port from this host, `username`, and what `password` refers to.";

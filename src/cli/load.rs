@@ -13,6 +13,8 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// A plan without faults, expanded.
 pub(super) struct Loaded {
+    /// The plan itself, and where its parts stand in the file.
+    pub(super) plan: plan::Loaded,
     /// What it comes to.
     pub(super) graph: Graph,
     /// The graph's name.
@@ -24,7 +26,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
     let bytes = read(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
     let loaded = plan::load(&name(file), &bytes).map_err(|report| Failure::Faults(Box::new(report)))?;
     let graph = expand(&loaded.plan);
-    Ok(Loaded { digest: digest(&graph), graph })
+    Ok(Loaded { digest: digest(&graph), graph, plan: loaded })
 }
 
 /// What messages call a plan file; `-` is standard input.

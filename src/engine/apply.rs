@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     ApplyRequest, Passwords,
     buffer::buffer,
-    cleanup,
+    cleanup, drift,
     ending::Ending,
     full,
     incremental::incremental,
@@ -33,16 +33,17 @@ pub fn apply(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outco
     finish(&mut teller, ending, begun)
 }
 
-/// Runs the precheck alone, read-only.
+/// Runs the precheck alone, read-only: the items named in `only`, or all when it names none.
 pub fn check(
     graph: &Graph,
     passwords: &Passwords,
+    only: &[String],
     stop: &async_channel::Receiver<()>,
     on_event: &mut dyn FnMut(&Stamped),
 ) -> Outcome {
     let begun = Instant::now();
     let mut teller = Teller::new(on_event);
-    let ending = async_std::task::block_on(precheck::alone(graph, passwords, stop, &mut teller));
+    let ending = async_std::task::block_on(precheck::alone(graph, passwords, only, stop, &mut teller));
     finish(&mut teller, ending.unwrap_or_else(|ending| ending), begun)
 }
 
@@ -70,7 +71,7 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
         digest: run.request.digest.clone(),
         attempt: state.attempts,
     });
-    let ending = match admitted(&mut run, teller).await {
+    let ending = match begin(&mut run, teller).await {
         Ok(()) => steps(&mut run, teller).await,
         Err(ending) => Err(ending),
     };
@@ -102,6 +103,16 @@ async fn failed(run: &mut Run, ending: Ending, teller: &mut Teller<'_>) -> Endin
         let _ = run.hooks(Moment::RunFailed, &facts, teller).await;
     }
     ending
+}
+
+/// Whether this process may go on with the run: it may work on it, and the servers are those it began with.
+async fn begin(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    admitted(run, teller).await?;
+    // What has moved stays moved, whatever the servers have become since.
+    if run.has_moved() {
+        return Ok(());
+    }
+    drift::compare(run, teller).await
 }
 
 /// Whether this process may work on the run at all, as the destination sees it. A destination that does not answer is

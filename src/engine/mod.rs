@@ -8,6 +8,7 @@ mod apply;
 mod background;
 mod buffer;
 mod cleanup;
+mod drift;
 mod ending;
 mod fence;
 mod full;
@@ -27,5 +28,6 @@ mod teller;
 mod windows;
 
 pub use apply::{abort_idle, apply, check, put_back};
+pub use precheck::check_items;
 pub use request::{ApplyRequest, Passwords};
 pub use steering::{AskError, Steersman};

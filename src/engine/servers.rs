@@ -43,18 +43,24 @@ pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Dest
 
 /// The names of loaded modules; none where `MODULE LIST` is not known or not allowed.
 async fn modules(control: &mut Control) -> Vec<String> {
-    let Ok(Value::Array(modules)) = control.command(cmd("MODULE").arg("LIST")).await else { return vec![] };
-    let name = |module: Value| {
-        let Value::Array(fields) = module else { return None };
+    let modules = control.command(cmd("MODULE").arg("LIST")).await;
+    modules.ok().and_then(|modules| names_of(modules, "name")).unwrap_or_default()
+}
+
+/// The values of `field` in an answer that is a list of fields and values, as of `MODULE LIST`.
+pub(super) fn names_of(answer: Value, field: &str) -> Option<Vec<String>> {
+    let Value::Array(rows) = answer else { return None };
+    let name = |row: Value| {
+        let Value::Array(fields) = row else { return None };
         fields.chunks_exact(2).find_map(|pair| match pair {
-            [key, value] if text(key)? == "name" => text(value),
+            [key, value] if text(key)? == field => text(value),
             _ => None,
         })
     };
-    modules.into_iter().filter_map(name).collect()
+    Some(rows.into_iter().filter_map(name).collect())
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) => Some(text.clone()),

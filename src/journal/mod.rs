@@ -7,10 +7,12 @@
 
 mod error;
 mod file;
+mod print;
 mod record;
 mod state;
 
 pub use error::JournalError;
 pub use file::Journal;
+pub use print::Fingerprint;
 pub use record::Record;
 pub use state::{DumpState, RunState};

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Fingerprint;
 use crate::{
     rdb::SafePoint,
-    step::{CutoverResult, Outcome, StepId},
+    step::{CutoverResult, Outcome, Side, StepId},
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
@@ -135,6 +136,13 @@ pub enum Record {
         point: Box<SafePoint>,
         /// Keys confirmed so far.
         keys: u64,
+    },
+    /// What a server is, found fit for the run or changed since in a way that does no harm.
+    Print {
+        /// Which server.
+        side: Side,
+        /// What it is.
+        print: Box<Fingerprint>,
     },
     /// A process ended.
     Ended {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Record;
+use super::{Fingerprint, Record};
 use crate::{
     rdb::SafePoint,
-    step::{CutoverResult, Outcome, StepId},
+    step::{CutoverResult, Outcome, Side, StepId},
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
@@ -34,6 +34,10 @@ pub struct RunState {
     pub dump: Option<DumpState>,
     /// When the source was followed for the first time.
     pub follow_began: Option<UnixMillis>,
+    /// What the source was when it was last found as it should be.
+    pub source: Option<Fingerprint>,
+    /// The same of the destination.
+    pub destination: Option<Fingerprint>,
     /// How the last process ended, if it said so.
     pub ended: Option<Outcome>,
 }
@@ -146,7 +150,24 @@ impl RunState {
                     dump.keys = *keys;
                 }
             }
+            Record::Print { side, print } => *self.print_mut(*side) = Some((**print).clone()),
             Record::Ended { outcome, .. } => self.ended = Some(*outcome),
+        }
+    }
+
+    /// What a server was when it was last found as it should be; `None` before a precheck has passed.
+    #[must_use]
+    pub fn print(&self, side: Side) -> Option<&Fingerprint> {
+        match side {
+            Side::Source => self.source.as_ref(),
+            Side::Destination => self.destination.as_ref(),
+        }
+    }
+
+    fn print_mut(&mut self, side: Side) -> &mut Option<Fingerprint> {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Destination => &mut self.destination,
         }
     }
 

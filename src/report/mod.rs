@@ -11,7 +11,7 @@ mod sample;
 mod status;
 mod text;
 
-pub use checks::{check_list, check_table};
+pub use checks::{check_json, check_junit, check_list, check_problems, check_table};
 pub use graph::{GraphFormat, render_graph};
 pub use progress::{Progress, ProgressStyle};
 pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown, run_result};

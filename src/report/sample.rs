@@ -36,7 +36,8 @@ pub(super) fn rich() -> Graph {
     graph.destination.password = Some(SecretRef::Env("DST".to_owned()));
     for step in &mut graph.steps {
         if let Work::Precheck(precheck) = &mut step.work {
-            precheck.source = SourceExpect { version: ">=2.8, <6".parse().ok(), role: Some(Role::Master) };
+            precheck.source =
+                SourceExpect { version: ">=2.8, <6".parse().ok(), role: Some(Role::Master), run_id: None };
             precheck.destination = DestinationExpect {
                 version: None,
                 eviction: Some(Eviction::NoEviction),
@@ -192,7 +193,9 @@ pub(super) const fn at(millis: i64) -> UnixMillis {
 
 pub(super) fn checked(item: &str, verdict: Verdict, seen: &str, remedy: &str) -> Event {
     let (item, seen, remedy) = (item.to_owned(), seen.to_owned(), remedy.to_owned());
-    Event::Checked { check: Check { item, verdict, seen, remedy } }
+    Event::Checked {
+        check: Check { item, code: "C100".to_owned(), place: "source.url".to_owned(), verdict, seen, remedy },
+    }
 }
 
 pub(super) fn progress(received: u64, applied: u64, keys: u64, rate: f64, eta: Option<f64>) -> Event {

@@ -169,6 +169,11 @@ pub enum Event {
         /// The key and why.
         failure: KeyFailure,
     },
+    /// A server is not what it was when the run began.
+    Drifted {
+        /// What differs.
+        differences: Vec<Difference>,
+    },
     /// Something worth knowing that changes nothing.
     Notice {
         /// In a sentence.
@@ -250,12 +255,40 @@ impl std::fmt::Display for Side {
 pub struct Check {
     /// Stable name, such as `destination-writable`.
     pub item: String,
+    /// The code of its page, such as `C204`; `plan explain` shows it.
+    #[serde(default)]
+    pub code: String,
+    /// The plan's key that it is about, such as `destination.url`.
+    #[serde(default)]
+    pub place: String,
     /// What came out.
     pub verdict: Verdict,
     /// What was seen.
     pub seen: String,
     /// Why it matters and what to do; empty for a pass.
     pub remedy: String,
+}
+
+/// One thing about a server that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Which server.
+    pub side: Side,
+    /// What about it, such as `version`.
+    pub what: String,
+    /// As it was when the run began, or as the plan expects it.
+    pub was: String,
+    /// As it is.
+    pub now: String,
+    /// Whether the run does not go on because of it.
+    pub refused: bool,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { side, what, was, now, .. } = self;
+        write!(f, "the {side}'s {what} was {was} when the run began and is {now}")
+    }
 }
 
 /// What a check came to.

@@ -12,6 +12,10 @@ pub struct SourceExpect {
     pub version: Option<VersionRange>,
     /// Its role in replication; otherwise both are fine.
     pub role: Option<Role>,
+    /// Its very process: `run_id` of `INFO server`, which changes with every start. Otherwise a restart and a failover
+    /// are fine where the source's history goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
 }
 
 /// What the destination must be.
@@ -61,6 +65,88 @@ pub enum Eviction {
     VolatileTtl,
 }
 
+impl Role {
+    /// The role's name, as in plans.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+impl Eviction {
+    /// The policy's name, as in plans and servers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoEviction => "noeviction",
+            Self::AllkeysLru => "allkeys-lru",
+            Self::AllkeysLfu => "allkeys-lfu",
+            Self::AllkeysRandom => "allkeys-random",
+            Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileRandom => "volatile-random",
+            Self::VolatileTtl => "volatile-ttl",
+        }
+    }
+}
+
+/// Identifies a server's process: 40 hexadecimal digits, other ones after every start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunId(String);
+
+impl RunId {
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for RunId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| Self(text.to_ascii_lowercase())).ok_or_else(|| format!("`{text}` is not 40 hexadecimal digits"))
+    }
+}
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for RunId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RunId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "run-id",
+            "description": "A server's `run_id`: 40 hexadecimal digits, other ones after every start.",
+            "examples": ["5a8b1e0f7c6d4e3b2a19f8e7d6c5b4a392817060"],
+        })
+    }
+}
+
 /// A range of server versions, as `>=2.8, <6`: comparisons that must all hold. A comparison looks at no more parts
 /// than it names, so `<=7.2` takes 7.2.4, and `7.2` alone takes every 7.2.x. A server counts with its own number:
 /// `valkey_version` for Valkey.
@@ -103,13 +189,24 @@ impl VersionRange {
     /// Whether any version at all is in the range.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        // A range is a union of intervals, so a version inside it exists next to a bound or at an end.
+        self.ends().any(|number| self.takes_number(number))
+    }
+
+    /// Whether the range takes no version from `bound` on.
+    #[must_use]
+    pub fn is_before(&self, bound: [u16; 3]) -> bool {
+        !self.ends().chain([bound]).any(|number| number >= bound && self.takes_number(number))
+    }
+
+    /// Numbers of which the range takes one if it takes any: it is a union of intervals, so a version inside it exists
+    /// next to a bound or at an end.
+    fn ends(&self) -> impl Iterator<Item = [u16; 3]> {
         let bounds = self.0.iter().flat_map(|comparison| {
             let parts = |fill: u16| std::array::from_fn(|part| comparison.parts.get(part).copied().unwrap_or(fill));
             let (first, last) = (parts(0), parts(u16::MAX));
             [first, last, stepped(first, u16::checked_sub, u16::MAX), stepped(last, u16::checked_add, 0)]
         });
-        bounds.chain([[0; 3], [u16::MAX; 3]]).any(|number| self.takes_number(number))
+        bounds.chain([[0; 3], [u16::MAX; 3]])
     }
 
     fn takes_number(&self, number: [u16; 3]) -> bool {

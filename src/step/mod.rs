@@ -15,8 +15,8 @@ mod window;
 
 pub use cutover::{CutoverMode, CutoverPart, CutoverResult, CutoverWork, Fence, FenceHook};
 pub use endpoint::Endpoint;
-pub use event::{Check, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
-pub use expect::{DestinationExpect, Eviction, Role, SourceExpect, VersionRange};
+pub use event::{Check, Difference, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
+pub use expect::{DestinationExpect, Eviction, Role, RunId, SourceExpect, VersionRange};
 pub use following::{
     Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order,
     Setting, Status, WhenMet,

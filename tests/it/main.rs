@@ -7,10 +7,14 @@
 
 mod bad_input;
 mod chaos;
+mod check;
+mod check_destination;
+mod check_source;
 mod comparer_finds;
 mod conflicts;
 mod cutover;
 mod faults;
+mod fingerprint;
 mod follow;
 mod following;
 mod following_disk;

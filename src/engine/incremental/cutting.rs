@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::follow::{Follow, Phase, Signal};
 use crate::{
     engine::{
+        drift,
         ending::Ending,
         fence::{self, Fenced, NO_REPLICAS, SOME_LAG},
         hooks::{Program, Ran},
@@ -94,6 +95,9 @@ impl Follow {
             busy: false,
             stands: false,
         }));
+        if let Err(ending) = drift::compare(run, teller).await {
+            return self.undo(&ending.summary, run, teller).await;
+        }
         let control = match source_of(run).await {
             Ok(mut control) => match note_replicas(&work.fence, run, &mut control).await? {
                 Ok(()) => control,

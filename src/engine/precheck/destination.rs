@@ -1,245 +1,244 @@
 //! Whether the destination can take the data.
 
-use redis::cmd;
-
-use super::verdicts::{Checks, Where};
+use super::{finding::Finding, probe::Refused, scene::Scene, server::Server};
 use crate::{
-    command::{Info, Role},
-    engine::servers,
-    net::Control,
-    sink::RecordKeys,
-    step::{OnConflict, PrecheckWork},
-    unit::{ByteSize, Db},
+    command::{Mode, Role},
+    resp::RefusalKind,
+    step::OnConflict,
+    unit::ByteSize,
 };
 
-pub(super) async fn judge(
-    control: &mut Control,
-    info: &Info,
-    source: Option<(&mut Control, &Info)>,
-    (work, place): (&PrecheckWork, &Where),
-    checks: &mut Checks,
-) {
-    version(info, work, checks);
-    role(info, checks);
-    writable(control, place, checks).await;
-    let source_info = source.as_ref().map(|(_, info)| *info);
-    if place.source_needed {
-        memory(info, source_info, work, checks);
-    }
-    eviction(info, work, checks);
-    databases(control, info, source_info, work, checks).await;
-    emptiness(control, source_info, (work, place), checks).await;
-    if let Some((source, _)) = source {
-        clocks(source, control, checks).await;
-    }
-}
-
-fn version(info: &Info, work: &PrecheckWork, checks: &mut Checks) {
-    let item = "destination-version";
-    let Some(version) = info.server_version() else {
+pub(super) fn version(server: &Server, scene: &Scene<'_>) -> Finding {
+    let Some(version) = server.info.server_version() else {
         let remedy = "It is taken for an old one: values go as native commands, which is slower.";
-        return checks.unknown(item, "it hides its version", remedy);
+        return Finding::unknown("it hides its version", remedy);
     };
-    match work.destination.version.as_ref().filter(|range| !range.takes(version)) {
+    match scene.work.destination.version.as_ref().filter(|range| !range.takes(version)) {
         Some(range) => {
             let seen = format!("{version} is not in `{range}`, which the plan expects");
-            checks.fail(item, seen, "This may not be the server that was reviewed; check `destination.url`.");
+            let remedy = "This may not be the server that was reviewed; check `destination.url`.";
+            Finding::fail(seen, remedy).at("destination.expect.version")
         }
-        None => checks.pass(item, version.to_string()),
+        None => Finding::pass(version.to_string()),
     }
 }
 
-fn role(info: &Info, checks: &mut Checks) {
-    let item = "destination-role";
-    if info.loading() == Some(true) {
-        return checks.fail(item, "it is loading its dataset", "Wait until it has loaded, then try again.");
+pub(super) fn role(server: &Server, _: &Scene<'_>) -> Finding {
+    if server.info.loading() == Some(true) {
+        return Finding::fail("it is loading its dataset", "Wait until it has loaded, then try again.");
     }
-    match info.role() {
-        Some(Role::Master) => checks.pass(item, "master"),
+    match server.info.role() {
+        Some(Role::Master) => Finding::pass("master"),
         Some(Role::Replica) => {
-            checks.fail(item, "it is a replica and takes no writes", "Point `destination.url` at its master.");
+            let info = &server.info;
+            let (host, port) = (info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
+            let remedy = format!("Point `destination.url` at its master, {host}:{port}.");
+            Finding::fail("it is a replica and takes no writes", remedy)
         }
-        None => checks.unknown(item, "it hides its role", "It must take writes."),
+        None if server.info.mode() == Some(Mode::Sentinel) => Finding::pass("none, it is a Sentinel"),
+        None => Finding::unknown("it hides its role", "It must take writes."),
     }
 }
 
-/// Asks for every command the run needs by queueing it: ACL, role, memory and disk refusals come at that time, and the
-/// transaction is discarded.
-async fn writable(control: &mut Control, place: &Where, checks: &mut Checks) {
-    let item = "destination-writable";
-    let keys = RecordKeys::of(&place.name);
-    let commands = [
-        cmd("SET").arg(&keys.token).arg("").clone(),
-        cmd("GET").arg(&keys.token).clone(),
-        cmd("PSETEX").arg(&keys.heartbeat).arg(1).arg("").clone(),
-        cmd("HMSET").arg(&keys.run).arg("run").arg("").clone(),
-        cmd("HSET").arg(&keys.run).arg("run").arg("").clone(),
-        cmd("HGETALL").arg(&keys.run).clone(),
-        cmd("PERSIST").arg(&keys.run).clone(),
-        cmd("PEXPIRE").arg(&keys.run).arg(1).clone(),
-        cmd("DEL").arg(&keys.run).clone(),
-        cmd("EXISTS").arg(&keys.run).clone(),
-        cmd("DUMP").arg(&keys.run).clone(),
-        cmd("SADD").arg(&keys.skipped).arg("").clone(),
-        cmd("SCARD").arg(&keys.skipped).clone(),
-        cmd("SISMEMBER").arg(&keys.skipped).arg("").clone(),
-        cmd("RESTORE").arg(&keys.run).arg(0).arg("").clone(),
-        cmd("SELECT").arg(0).clone(),
-    ];
-    let mut refusals = vec![];
-    if let Err(error) = control.command(cmd("WATCH").arg(&keys.token)).await {
-        refusals.push(error.to_string());
+pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
+    if server.info.mode() == Some(Mode::Sentinel) {
+        let remedy =
+            "Name the master's own address in `destination.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` tells it.";
+        return Finding::fail("it is a Sentinel, which holds no data", remedy);
     }
-    match control.command(&cmd("MULTI")).await {
-        Ok(_) => {
-            for command in &commands {
-                if let Err(error) = control.command(command).await {
-                    refusals.push(error.to_string());
-                }
-            }
-            let _ = control.command(&cmd("DISCARD")).await;
-        }
-        Err(error) => refusals.push(error.to_string()),
-    }
-    let _ = control.command(&cmd("UNWATCH")).await;
-    let remedy = "The run needs these on every key: `ACL SETUSER <user> ~* +@all -@dangerous +restore +info +dbsize \
-                  +flushdb` is enough.";
-    match refusals.first() {
-        None => checks.pass(item, "it takes the commands of the run"),
-        Some(first) if refusals.len() == 1 => checks.fail(item, first.clone(), remedy),
-        Some(first) => checks.fail(item, format!("{first} (and {} more)", refusals.len() - 1), remedy),
-    }
-}
-
-fn memory(info: &Info, source: Option<&Info>, work: &PrecheckWork, checks: &mut Checks) {
-    let item = "destination-memory";
-    let limit = info.maxmemory().filter(|limit| limit.0 > 0);
-    let (Some(used), Some(needed)) = (info.used_memory(), source.and_then(Info::used_memory)) else {
-        return checks.unknown(item, "memory figures are not shown", "Make sure that the dataset fits.");
-    };
-    let Some(limit) = limit else {
-        let Some(total) = info.total_system_memory().filter(|total| total.0 < needed.0) else {
-            return checks.pass(item, format!("no `maxmemory`; the source uses {needed}"));
-        };
-        let seen = format!("its host has {total} of memory, the source uses {needed}");
-        return checks.warn(item, seen, "The dataset may not fit.");
-    };
-    let free = ByteSize(limit.0.saturating_sub(used.0));
-    let seen = format!("{free} free of {limit}, the source uses {needed}");
-    let share = work.destination.free_memory.map_or(100, |share| u64::from(share.0));
-    if u128::from(free.0) * 100 < u128::from(needed.0) * u128::from(share) {
-        let remedy = format!("At least {share} % of the source's memory must be free: raise `maxmemory` there.");
-        return checks.fail(item, seen, remedy);
-    }
-    checks.pass(item, seen);
-}
-
-fn eviction(info: &Info, work: &PrecheckWork, checks: &mut Checks) {
-    let item = "destination-eviction";
-    let Some(policy) = info.maxmemory_policy() else {
-        return checks.unknown(item, "the policy is not shown", "With any but `noeviction` keys can vanish unseen.");
-    };
-    let expected = work.destination.eviction.and_then(|policy| serde_json::to_value(policy).ok());
-    if let Some(expected) = expected.as_ref().and_then(|expected| expected.as_str()).filter(|word| *word != policy) {
-        let remedy = format!("`CONFIG SET maxmemory-policy {expected}`, or change the plan's expectation.");
-        return checks.fail(item, format!("`{policy}`, the plan expects `{expected}`"), remedy);
-    }
-    let limited = info.maxmemory().is_some_and(|limit| limit.0 > 0);
-    if policy == "noeviction" || !limited {
-        return checks.pass(item, format!("`{policy}`{}", if limited { "" } else { " without `maxmemory`" }));
-    }
-    let remedy = "A full server would drop keys that were copied, without a word: `CONFIG SET maxmemory-policy noeviction` \
-                  until the migration is over.";
-    checks.warn(item, format!("`{policy}` with `maxmemory`"), remedy);
-}
-
-async fn databases(
-    control: &mut Control,
-    info: &Info,
-    source: Option<&Info>,
-    work: &PrecheckWork,
-    checks: &mut Checks,
-) {
-    let item = "destination-databases";
-    let count = match servers::databases(control).await {
-        Ok(count) => count,
-        Err(error) => return checks.unknown(item, error.to_string(), "It must have every database that keys go to."),
-    };
-    let targets = targets(source, work);
-    let Some(highest) = targets.last() else { return checks.pass(item, format!("{count} databases")) };
-    if info.cluster_enabled() == Some(true) {
+    if server.info.cluster_enabled() == Some(true) {
         let remedy = "This version writes to one server; name a server that is no cluster.";
-        return checks.fail(item, "it is a node of a cluster", remedy);
+        return Finding::fail("it is a node of a cluster", remedy);
     }
+    Finding::pass("a server of its own")
+}
+
+/// What was refused because of who we are or how the server is.
+pub(super) fn writable(server: &Server, scene: &Scene<'_>) -> Finding {
+    let refused: Vec<&Refused> = scene.to.taken.refused.iter().filter(|refused| !is_missing(refused)).collect();
+    let Some(first) = refused.first() else {
+        return Finding::pass(format!("it takes the {} commands that were tried", scene.to.taken.tried));
+    };
+    let seen = match refused.len() {
+        1 => first.error.clone(),
+        count => format!("{} (and {} more)", first.error, count.saturating_sub(1)),
+    };
+    let user = server.user();
+    let stream = if scene.follows() { " +flushall +swapdb +sort" } else { "" };
+    let (place, remedy) = match first.kind {
+        Some(RefusalKind::NoPermission) => (
+            server.user_place(),
+            format!(
+                "The run needs these on every key: `ACL SETUSER {user} ~* +@all -@dangerous +restore +info +dbsize \
+                 +flushdb{stream}` is enough."
+            ),
+        ),
+        Some(RefusalKind::OutOfMemory) => {
+            ("destination.url".to_owned(), "Its memory is full already: raise `maxmemory` there.".to_owned())
+        }
+        Some(RefusalKind::Misconf) => (
+            "destination.url".to_owned(),
+            "It refuses writes because its last dump failed; see `destination-persistence`.".to_owned(),
+        ),
+        Some(RefusalKind::NoReplicas) => (
+            "destination.url".to_owned(),
+            "It refuses writes while it has too few replicas: attach them, or `CONFIG SET min-slaves-to-write 0`."
+                .to_owned(),
+        ),
+        Some(RefusalKind::ReadOnly) => {
+            ("destination.url".to_owned(), "It is a read-only replica: point the plan at its master.".to_owned())
+        }
+        _ => ("destination.url".to_owned(), "The run cannot do without it; see the server's words.".to_owned()),
+    };
+    Finding::fail(seen, remedy).at(place)
+}
+
+/// What was refused because the server does not know it, or knows it by another name.
+pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
+    let names = |refused: &[Refused]| -> Vec<String> {
+        refused.iter().filter(|refused| is_missing(refused)).map(|refused| refused.command.clone()).collect()
+    };
+    let missing = names(&scene.to.taken.refused);
+    if !missing.is_empty() {
+        let remedy = "Every run needs them: let `rename-command` (or the service) give them back.";
+        return Finding::fail(format!("disabled or renamed: {}", missing.join(", ")), remedy);
+    }
+    let stream = &scene.to.taken.stream_refused;
+    if !stream.is_empty() {
+        let (mut missing, mut forbidden) = (names(stream), vec![]);
+        forbidden.extend(stream.iter().filter(|refused| !is_missing(refused)).map(|refused| refused.command.clone()));
+        missing.extend(forbidden.iter().cloned());
+        let place = if forbidden.is_empty() { "destination.url".to_owned() } else { server.user_place() };
+        let remedy = "A run that follows stops when the source's stream brings one of these: give them back, or grant them \
+                      to the user, unless nobody uses them at the source.";
+        return Finding::warn(format!("not taken: {}", missing.join(", ")), remedy).at(place);
+    }
+    Finding::pass("none that a run needs is disabled or renamed")
+}
+
+fn is_missing(refused: &Refused) -> bool {
+    refused.kind == Some(RefusalKind::UnknownCommand)
+}
+
+pub(super) fn databases(_: &Server, scene: &Scene<'_>) -> Finding {
+    let count = match &scene.to.databases {
+        Some(Ok(count)) => *count,
+        Some(Err(error)) => return Finding::unknown(error, "It must have every database that keys go to."),
+        None => return Finding::unknown("it was not asked", "It must have every database that keys go to."),
+    };
+    let Some(highest) = scene.targets().pop() else { return Finding::pass(format!("{count} databases")) };
     if highest.0 < count {
-        return checks.pass(item, format!("{count} databases, keys go up to database {highest}"));
+        return Finding::pass(format!("{count} databases, keys go up to database {highest}"));
     }
     let remedy = "Raise `databases` in its configuration, or renumber with rules under the plan's `databases`.";
-    checks.fail(item, format!("it has {count} databases, and keys go to database {highest}"), remedy);
+    Finding::fail(format!("it has {count} databases, and keys go to database {highest}"), remedy).at("databases")
 }
 
-/// Databases that the source's keys go to, ascending.
-fn targets(source: Option<&Info>, work: &PrecheckWork) -> Vec<Db> {
-    let held: Vec<Db> = source.map(|info| info.keyspace().into_keys().collect()).unwrap_or_default();
-    work.selection.targets(&held)
-}
-
-async fn emptiness(
-    control: &mut Control,
-    source: Option<&Info>,
-    (work, place): (&PrecheckWork, &Where),
-    checks: &mut Checks,
-) {
-    let item = "destination-empty";
-    if place.begun {
-        return checks.pass(item, "this run has begun: what it wrote is its own");
+/// Keys that are there already, against what the plan says of them.
+pub(super) fn emptiness(_: &Server, scene: &Scene<'_>) -> Finding {
+    if scene.place.begun {
+        return Finding::pass("this run has begun: what it wrote is its own");
     }
-    let mut held = vec![];
-    for db in targets(source, work) {
-        match servers::foreign_keys(control, db).await {
-            Ok(0) => {}
-            Ok(keys) => held.push(format!("database {db} holds {keys} keys")),
-            Err(error) if error.refusal() == Some(crate::resp::RefusalKind::DbRange) => {}
-            Err(error) => return checks.unknown(item, error.to_string(), "Keys there may be in the way."),
-        }
-    }
-    let seen = held.join(", ");
-    match (held.is_empty(), work.destination.empty, work.on_conflict) {
+    let held = match &scene.to.held {
+        Some(Ok(held)) => held,
+        Some(Err(error)) => return Finding::unknown(error, "Keys there may be in the way."),
+        None => return Finding::unknown("it was not asked", "Keys there may be in the way."),
+    };
+    let counted =
+        |(db, keys): &(_, u64)| format!("database {db} holds {keys} key{}", if *keys == 1 { "" } else { "s" });
+    let seen: Vec<String> = held.iter().map(counted).collect();
+    let seen = seen.join(", ");
+    match (held.is_empty(), scene.work.destination.empty, scene.work.on_conflict) {
         (true, Some(false), _) => {
-            checks.fail(
-                item,
-                "it is empty, the plan expects keys there",
-                "This may not be the server that was reviewed.",
-            );
+            let remedy = "This may not be the server that was reviewed.";
+            Finding::fail("it is empty, the plan expects keys there", remedy).at("destination.expect.empty")
         }
-        (true, _, _) => checks.pass(item, "no keys where keys go"),
+        (true, _, _) => Finding::pass("no keys where keys go"),
         (false, Some(true), _) => {
-            checks.fail(item, seen, "The plan expects it to be empty: `destination.expect.empty`.");
+            let remedy = "The plan expects it to be empty: `destination.expect.empty`.";
+            Finding::fail(seen, remedy).at("destination.expect.empty")
         }
         (false, _, OnConflict::Fail) => {
             let remedy = "With `on_conflict: fail` nothing may be in the way: empty it, or say `skip` or `replace`.";
-            checks.fail(item, seen, remedy);
+            Finding::fail(seen, remedy).at("on_conflict")
         }
-        (false, _, OnConflict::Skip) => checks.warn(item, seen, "Keys of the same name stay as they are there."),
-        (false, _, OnConflict::Replace) => checks.warn(item, seen, "Keys of the same name are replaced."),
+        (false, _, OnConflict::Skip) => {
+            Finding::warn(seen, "Keys of the same name stay as they are there.").at("on_conflict")
+        }
+        (false, _, OnConflict::Replace) => Finding::warn(seen, "Keys of the same name are replaced.").at("on_conflict"),
     }
 }
 
-/// Expiries are absolute, so clocks that differ end lives early or late.
-async fn clocks(source: &mut Control, destination: &mut Control, checks: &mut Checks) {
-    let item = "clocks";
-    let (Ok(source), Ok(destination)) = (servers::clock_ahead(source).await, servers::clock_ahead(destination).await)
-    else {
-        return checks.unknown(item, "TIME is not answered", "Expiries are judged by each server's own clock.");
-    };
-    let apart = (source - destination).abs();
-    if apart < 1000 {
-        return checks.pass(item, format!("{apart} ms apart"));
+/// Whether what is written stays: saves that fail refuse writes, and saves that are not made lose them.
+pub(super) fn persistence(server: &Server, scene: &Scene<'_>) -> Finding {
+    let (info, settings) = (&server.info, &server.settings);
+    let saves = settings.get("save").map(|points| !points.is_empty());
+    if info.get("aof_last_write_status") == Some("err") {
+        let remedy =
+            "It refuses writes until its append-only file can be written: see its log, often the disk is full.";
+        return Finding::fail("its append-only file cannot be written (`aof_last_write_status:err`)", remedy);
     }
-    let remedy = "Keys with a time to live end by the destination's clock: synchronise the clocks.";
-    checks.warn(
-        item,
-        format!("{:.1} s apart", std::time::Duration::from_millis(apart.unsigned_abs()).as_secs_f64()),
-        remedy,
-    );
+    if info.last_save_ok() == Some(false) && saves != Some(false) {
+        let remedy = "It refuses writes (MISCONF) until a dump succeeds: mend the folder of `CONFIG GET dir` and `BGSAVE`, or \
+                      `CONFIG SET stop-writes-on-bgsave-error no` until the migration is over.";
+        let seen = "its last dump failed (`rdb_last_bgsave_status:err`)";
+        let stops = settings.get("stop-writes-on-bgsave-error") != Some("no");
+        return if stops { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) };
+    }
+    let keeps = |server: &Server| {
+        let saves = server.settings.get("save").map(|points| !points.is_empty());
+        Some(saves? || server.info.aof_enabled()?)
+    };
+    match (keeps(server), scene.source.as_ref().and_then(keeps)) {
+        (Some(false), Some(true)) => {
+            let remedy = "The source keeps its data over a restart, the destination does not, and a restart there in the \
+                          middle of a run begins the copy anew: `CONFIG SET appendonly yes`, or `CONFIG SET save \"3600 1\"`.";
+            Finding::warn("neither dumps nor an append-only file", remedy)
+        }
+        (Some(true), _) => Finding::pass(if info.aof_enabled() == Some(true) { "append-only file" } else { "dumps" }),
+        (Some(false), _) => Finding::pass("neither dumps nor an append-only file, as at the source"),
+        (None, _) => {
+            Finding::unknown("it does not show what it keeps", "What is only in memory is gone after a restart.")
+        }
+    }
 }
+
+/// Bounds of the server that the run's own must fit into.
+pub(super) fn limits(server: &Server, scene: &Scene<'_>) -> Finding {
+    let (settings, limits) = (&server.settings, &scene.work.limits);
+    let own = scene.work.limits.chunk_above.0;
+    let bounds = ["proto-max-bulk-len", "client-query-buffer-limit"];
+    let smallest =
+        bounds.iter().filter_map(|name| Some((settings.number(name)?, *name))).filter(|(limit, _)| *limit > 0).min();
+    if let Some((limit, name)) = smallest.filter(|(limit, _)| *limit < own.saturating_add(MARGIN)) {
+        let seen = format!("`{name}` is {}, values up to {} go in one piece", ByteSize(limit), limits.chunk_above);
+        let remedy = format!(
+            "The connection would be closed at the first large value: `CONFIG SET {name} 512mb` there, or a \
+             `limits.chunk_above` below it."
+        );
+        return Finding::fail(seen, remedy).at("limits.chunk_above");
+    }
+    let connected: Option<u64> = server.info.get("connected_clients").and_then(|count| count.parse().ok());
+    let needed = u64::from(limits.connections).saturating_add(OTHERS);
+    if let (Some(most), Some(connected)) = (settings.number("maxclients"), connected)
+        && most.saturating_sub(connected) < needed
+    {
+        let remedy = format!(
+            "The run opens up to {needed} connections: `CONFIG SET maxclients {}` there, or fewer `limits.connections`.",
+            connected.saturating_add(needed).saturating_mul(2)
+        );
+        return Finding::fail(format!("{connected} of {most} connections are taken"), remedy).at("limits.connections");
+    }
+    if settings.refused.is_some() {
+        return Finding::unknown(
+            "it does not show its settings",
+            "Large values need `proto-max-bulk-len` above `limits.chunk_above`.",
+        );
+    }
+    Finding::pass(format!("values of {} and {needed} connections fit", limits.chunk_above))
+}
+
+/// What a command has around its value.
+const MARGIN: u64 = 64 << 10;
+/// Connections of a run beside its lanes.
+const OTHERS: u64 = 3;

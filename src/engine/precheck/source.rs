@@ -1,72 +1,53 @@
 //! Whether the source can be copied.
 
-use redis::{Value, cmd};
-
-use super::verdicts::Checks;
+use super::{finding::Finding, probe::Permission, scene::Scene, server::Server};
 use crate::{
     command::{Info, Mode, Role},
-    net::Control,
-    resp::RefusalKind,
-    step::{self, PrecheckWork},
+    step,
+    unit::ServerVersion,
 };
 
-pub(super) async fn judge(control: &mut Control, info: &Info, work: &PrecheckWork, checks: &mut Checks) {
-    version(info, work, checks);
-    role(info, work, checks);
-    replication(control, checks).await;
-}
+/// A chained source that has not heard from its master for so long is behind.
+const QUIET_SECONDS: u64 = 15;
 
-fn version(info: &Info, work: &PrecheckWork, checks: &mut Checks) {
-    let item = "source-version";
-    let Some(version) = info.server_version() else {
-        return checks.unknown(item, "it hides its version", "Make sure that it is 2.8 or newer.");
+pub(super) fn version(server: &Server, scene: &Scene<'_>) -> Finding {
+    let Some(version) = server.info.server_version() else {
+        return Finding::unknown("it hides its version", "Make sure that it is 2.8 or newer.");
     };
-    if let Some(range) = work.source.version.as_ref().filter(|range| !range.takes(version)) {
+    if let Some(range) = scene.work.source.version.as_ref().filter(|range| !range.takes(version)) {
         let seen = format!("{version} is not in `{range}`, which the plan expects");
-        return checks.fail(item, seen, "This may not be the server that was reviewed; check `source.url`.");
+        let remedy = "This may not be the server that was reviewed; check `source.url`.";
+        return Finding::fail(seen, remedy).at("source.expect.version");
     }
     if !version.has_redis((2, 8)) {
-        return checks.fail(item, format!("{version} has no PSYNC"), "Sources from 2.8 on can be copied.");
+        return Finding::fail(format!("{version} has no PSYNC"), "Sources from 2.8 on can be copied.");
     }
     if version.has((8, 8), (9, 2)) {
         let remedy = "It is newer than this version of redis-plan knows; an unknown value type would stop the copy.";
-        return checks.warn(item, version.to_string(), remedy);
+        return Finding::warn(version.to_string(), remedy);
     }
-    checks.pass(item, version.to_string());
+    Finding::pass(version.to_string())
 }
 
-fn role(info: &Info, work: &PrecheckWork, checks: &mut Checks) {
-    let item = "source-role";
-    let role = info.role();
-    let expected = work.source.role.map(|role| match role {
+pub(super) fn role(server: &Server, scene: &Scene<'_>) -> Finding {
+    let info = &server.info;
+    let expected = scene.work.source.role.map(|role| match role {
         step::Role::Master => Role::Master,
         step::Role::Replica => Role::Replica,
     });
-    if info.mode() == Some(Mode::Sentinel) {
-        return checks.fail(
-            item,
-            "it is a Sentinel, which holds no data",
-            "Name the master's own address in `source.url`.",
-        );
-    }
-    if info.cluster_enabled() == Some(true) {
-        let remedy = "This version copies one server, and a cluster's other nodes would be missing.";
-        return checks.fail(item, "it is a node of a cluster", remedy);
-    }
     if info.loading() == Some(true) {
-        return checks.fail(item, "it is loading its dataset", "Wait until it has loaded, then try again.");
+        return Finding::fail("it is loading its dataset", "Wait until it has loaded, then try again.");
     }
-    match (role, expected) {
+    match (info.role(), expected) {
         (Some(role), Some(expected)) if role != expected => {
             let seen = format!("it is a {}, the plan expects a {}", word(role), word(expected));
-            checks.fail(item, seen, "The roles may have changed in a failover; check `source.url`.");
+            let remedy = "The roles may have changed in a failover; check `source.url`.";
+            Finding::fail(seen, remedy).at("source.expect.role")
         }
-        (Some(Role::Replica), _) if info.master_link_up() == Some(false) => {
-            let remedy = "A replica without its master serves no dump. Mend the link, or copy from the master.";
-            checks.fail(item, "it is a replica whose link to its master is down", remedy);
-        }
-        (Some(role), _) => checks.pass(item, word(role)),
-        (None, _) => checks.unknown(item, "it hides its role", "A read-only user may lack the permission for INFO."),
+        (Some(role), _) => Finding::pass(word(role)),
+        // A Sentinel has no role in replication; `source-mode` says so.
+        (None, _) if info.mode() == Some(Mode::Sentinel) => Finding::pass("none, it is a Sentinel"),
+        (None, _) => Finding::unknown("it hides its role", "A read-only user may lack the permission for INFO."),
     }
 }
 
@@ -77,42 +58,204 @@ fn word(role: Role) -> &'static str {
     }
 }
 
-/// Whether the source lets us replicate. `REPLCONF` is asked for real, it changes nothing but this connection; `PSYNC`
-/// would start a dump, so its presence is read from the command table (2.8.13 on).
-async fn replication(control: &mut Control, checks: &mut Checks) {
-    let item = "source-replication";
-    let grant = "Grant the user replication: `ACL SETUSER <user> +psync +replconf +ping +info`.";
-    if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(0)).await {
-        match error.refusal() {
-            Some(RefusalKind::NoPermission) => return checks.fail(item, error.to_string(), grant),
-            Some(RefusalKind::UnknownCommand) => {
-                let remedy =
-                    "The service does not offer replication (PSYNC), or renamed it; it cannot be copied this way.";
-                return checks.fail(item, error.to_string(), remedy);
-            }
-            _ => {}
+/// The very process, where the plan names it.
+pub(super) fn identity(server: &Server, scene: &Scene<'_>) -> Finding {
+    let pinned = scene.work.source.run_id.as_ref();
+    let Some(id) = server.info.run_id() else {
+        let remedy = "A restart or another server at this address cannot be told from it.";
+        return Finding::unknown("it does not show its run id", remedy);
+    };
+    match pinned.filter(|pinned| pinned.as_str() != id) {
+        Some(pinned) => {
+            let seen = format!("its run id is {id}, the plan expects {pinned}");
+            let remedy =
+                "It was restarted, or another server has its address: review it anew, then write its run id there.";
+            Finding::fail(seen, remedy).at("source.expect.run_id")
         }
-    }
-    let table = control.command(cmd("COMMAND").arg("INFO").arg("psync").arg("sync")).await;
-    if let Ok(Value::Array(rows)) = &table
-        && rows.iter().all(|row| matches!(row, Value::Nil) || matches!(row, Value::Array(fields) if fields.is_empty()))
-    {
-        let remedy = "The service does not offer replication, or renamed PSYNC; it cannot be copied this way.";
-        return checks.fail(item, "it knows neither PSYNC nor SYNC", remedy);
-    }
-    match control.command(cmd("ACL").arg("WHOAMI")).await {
-        Ok(Value::BulkString(user)) => {
-            permission(control, &String::from_utf8_lossy(&user), (item, grant), checks).await;
-        }
-        _ => checks.pass(item, "REPLCONF and PSYNC are offered"),
+        None => Finding::pass(format!("its run id is {id}")),
     }
 }
 
-/// Asks a server with ACLs whether the user may PSYNC (`ACL DRYRUN`, Redis 7.0 on).
-async fn permission(control: &mut Control, user: &str, (item, grant): (&str, &str), checks: &mut Checks) {
-    match control.command(cmd("ACL").arg("DRYRUN").arg(user).arg("PSYNC").arg("?").arg("-1")).await {
-        Ok(Value::BulkString(refusal)) => checks.fail(item, String::from_utf8_lossy(&refusal).into_owned(), grant),
-        Ok(_) => checks.pass(item, format!("the user `{user}` may REPLCONF and PSYNC")),
-        Err(_) => checks.pass(item, format!("the user `{user}` may REPLCONF; PSYNC is offered")),
+pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
+    mode_of(&server.info)
+}
+
+fn mode_of(info: &Info) -> Finding {
+    if info.mode() == Some(Mode::Sentinel) {
+        let remedy =
+            "Name the master's own address in `source.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` tells it.";
+        return Finding::fail("it is a Sentinel, which holds no data", remedy);
+    }
+    if info.cluster_enabled() == Some(true) {
+        let remedy = "This version copies one server, and a cluster's other nodes would be missing.";
+        return Finding::fail("it is a node of a cluster", remedy);
+    }
+    match info.mode() {
+        Some(_) => Finding::pass("a server of its own"),
+        None => Finding::unknown("it hides its mode", "It must be one server: no Sentinel and no node of a cluster."),
+    }
+}
+
+/// A replica as the source: whom it follows, and how closely.
+pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
+    let info = &server.info;
+    if info.role() != Some(Role::Replica) {
+        let replicas = info.connected_replicas().unwrap_or(0);
+        return Finding::pass(format!("it follows nobody; {replicas} follow it"));
+    }
+    let master = format!("{}:{}", info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
+    if info.master_sync_in_progress() == Some(true) {
+        let remedy = "Wait until it has its master's data, or copy from the master.";
+        return Finding::fail(format!("it is a replica that is just loading the data of {master}"), remedy);
+    }
+    if info.master_link_up() == Some(false) {
+        let remedy = "A replica without its master serves no dump. Mend the link, or copy from the master.";
+        return Finding::fail(format!("it is a replica whose link to its master is down ({master})"), remedy);
+    }
+    let quiet: u64 = info.get("master_last_io_seconds_ago").and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+    let seen = format!("it is a replica of {master}, heard from {quiet} s ago");
+    if server.settings.get("slave-read-only") == Some("no") {
+        let remedy = "What is written to a writable replica itself is in its dump and not in its stream: \
+                      `CONFIG SET slave-read-only yes` there, or copy from the master.";
+        return Finding::warn(format!("{seen}; it takes writes of its own"), remedy);
+    }
+    if quiet > QUIET_SECONDS {
+        let remedy = "It may be behind its master, and so will the copy; look at the link between the two.";
+        return Finding::warn(seen, remedy);
+    }
+    Finding::pass(seen)
+}
+
+pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
+    let user = server.user();
+    let grant = format!("Grant the user replication: `{}`.", minimal_rule(user, scene));
+    match &scene.from.replication {
+        Some(Permission::Granted(seen)) => Finding::pass(seen),
+        Some(Permission::Refused(seen)) => Finding::fail(seen, grant).at(server.user_place()),
+        Some(Permission::NotOffered(seen)) => {
+            let remedy = "The service does not offer replication (PSYNC), or renamed it; it cannot be copied this way.";
+            Finding::fail(seen, remedy)
+        }
+        Some(Permission::Unknown(seen)) => {
+            let remedy = format!("An administrator can ask: `ACL DRYRUN {user} PSYNC ? -1`. {grant}");
+            Finding::unknown(seen, remedy).at(server.user_place())
+        }
+        None => Finding::unknown("it was not asked", grant),
+    }
+}
+
+/// The least a user of the source needs.
+fn minimal_rule(user: &str, scene: &Scene<'_>) -> String {
+    let clock = if scene.follows() { " +time" } else { "" };
+    let settings = if scene.raises_buffer() { " +config|get +config|set" } else { "" };
+    format!("ACL SETUSER {user} +ping +info +replconf +psync{clock}{settings}")
+}
+
+/// What a run says to a source.
+const NEEDED: [&str; 6] = ["PSYNC", "REPLCONF", "INFO", "CONFIG", "CLIENT", "TIME"];
+
+/// Commands that services take away.
+pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
+    if server.commands.is_none() {
+        let seen = "it does not list its commands";
+        return Finding::unknown(seen, "`ACL SETUSER <user> +command` lets us ask.").at(server.user_place());
+    }
+    let missing: Vec<&str> = NEEDED.into_iter().filter(|command| server.lacks(&command.to_ascii_lowercase())).collect();
+    if !missing.is_empty() {
+        let seen = format!("disabled or renamed: {}", missing.join(", "));
+        let remedy = "Without CONFIG limits cannot be read and the output buffer cannot be raised: let `rename-command` \
+                      (or the service) give them back, or set the limits there by hand.";
+        return Finding::warn(seen, remedy);
+    }
+    if let (Some(refused), true) = (&server.settings.refused, scene.raises_buffer()) {
+        let rule = minimal_rule(server.user(), scene);
+        let remedy =
+            format!("The output-buffer limit cannot be raised while the run follows: `{rule}`, or set it by hand.");
+        return Finding::warn(format!("CONFIG is refused: {refused}"), remedy).at(server.user_place());
+    }
+    Finding::pass("none that a run needs is disabled or renamed")
+}
+
+/// Whether the source can write a dump now.
+pub(super) fn dump(server: &Server, _: &Scene<'_>) -> Finding {
+    let info = &server.info;
+    if info.last_save_ok() == Some(false) {
+        let remedy = "The dump for this run would fail in the same way. See its log; often the disk is full or the folder \
+                      of `CONFIG GET dir` is not writable. `BGSAVE` shows whether it is mended.";
+        return Finding::fail("its last dump failed (`rdb_last_bgsave_status:err`)", remedy);
+    }
+    if info.saving() == Some(true) {
+        let remedy = "The dump for this run waits until the one at work is done; start when it is quiet.";
+        return Finding::warn("it is writing a dump just now", remedy);
+    }
+    if info.get("aof_rewrite_in_progress") == Some("1") {
+        let remedy = "The dump for this run waits until the rewrite is done; start when it is quiet.";
+        return Finding::warn("it is rewriting its append-only file just now", remedy);
+    }
+    match info.last_save_seconds() {
+        Some(seconds) => Finding::pass(format!("it can; its last dump took {seconds} s")),
+        None => Finding::pass("nothing speaks against it; it has made none yet"),
+    }
+}
+
+/// How the source sends its dump.
+pub(super) fn diskless(server: &Server, _: &Scene<'_>) -> Finding {
+    let settings = &server.settings;
+    let delay = settings.number("repl-diskless-sync-delay").unwrap_or(0);
+    match settings.get("repl-diskless-sync") {
+        Some("yes") if delay > 30 => {
+            let remedy = format!(
+                "The dump starts {delay} s after it was asked for: `CONFIG SET repl-diskless-sync-delay 5` at the source \
+                 until the copy is done."
+            );
+            Finding::warn(format!("without a disk, after a delay of {delay} s"), remedy)
+        }
+        Some("yes") if negotiates(server.version()) => {
+            Finding::pass(format!("without a disk, after a delay of {delay} s"))
+        }
+        Some("yes") => {
+            let remedy = "This version sends a dump without a disk to everybody, old replicas too; it is understood here. \
+                          Its own replicas that are older are not: `CONFIG SET repl-diskless-sync no`.";
+            Finding::warn(format!("without a disk, after a delay of {delay} s, and without asking"), remedy)
+        }
+        Some(_) => Finding::pass("by way of its own disk"),
+        None if !server.version().has_redis((2, 9)) => Finding::pass("by way of its own disk"),
+        None => {
+            Finding::unknown("it does not show how", "Its disk must have room for a dump, or it sends without one.")
+        }
+    }
+}
+
+/// Whether a replica says that it understands a dump without a disk before it gets one.
+fn negotiates(version: ServerVersion) -> bool {
+    let (major, minor, patch) = version.number;
+    match (major, minor) {
+        (2, 8) => patch >= 22,
+        (3, 0) => patch >= 4,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Verdict;
+
+    #[test]
+    fn a_sentinel_is_no_source() {
+        let verdict = |info: &str| mode_of(&Info::parse(info)).check("source-mode", "source.url").verdict;
+        assert_eq!(verdict("redis_mode:sentinel\r\n"), Verdict::Fail);
+        assert_eq!(verdict("redis_mode:cluster\r\ncluster_enabled:1\r\n"), Verdict::Fail);
+        assert_eq!(verdict("server_mode:standalone\r\n"), Verdict::Pass);
+        assert_eq!(verdict(""), Verdict::Unknown);
+    }
+
+    #[test]
+    fn early_versions_send_a_dump_without_a_disk_to_anybody() {
+        for (patch, negotiated) in [(21, false), (22, true)] {
+            assert_eq!(negotiates(ServerVersion::redis(2, 8, patch)), negotiated);
+        }
+        assert!(!negotiates(ServerVersion::redis(3, 0, 3)) && negotiates(ServerVersion::redis(3, 0, 4)));
+        assert!(negotiates(ServerVersion::valkey(8, 1, 0)));
     }
 }

@@ -1,9 +1,11 @@
 //! The JSON schema of the plan file, and what is wrong with a value by it.
 
+mod annotate;
 mod branch;
 mod check;
 mod formats;
 mod generate;
+mod mend;
 mod prune;
 mod suggest;
 mod tree;

@@ -1,8 +1,10 @@
 //! Events as lines of text.
 
+use std::fmt::Write as _;
+
 use crate::report::checks::word;
 use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spoken};
-use crate::step::{Event, FollowProgress, FullProgress, Outcome, Stamped, Verdict};
+use crate::step::{Difference, Event, FollowProgress, FullProgress, Outcome, Stamped, Verdict};
 use crate::unit::{ByteSize, UnixMillis};
 
 /// At most one line of figures, and one about waiting, in this time; milliseconds.
@@ -113,12 +115,30 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
             let (key, kind, reason) = (Clean(&failure.key), Clean(&failure.kind), Clean(&failure.reason));
             format!("key {key} (db {}, {kind}, {size}): {reason}", failure.db)
         }
+        Event::Drifted { differences } => side_by_side(differences),
         Event::Notice { text } => format!("note: {}", Clean(text)),
         Event::RunFinished { outcome, summary, seconds } => {
             format!("{} after {}: {}", ending(*outcome), spoken(*seconds), Clean(summary))
         }
     })
 }
+
+/// What servers were and are, a line each.
+fn side_by_side(differences: &[Difference]) -> String {
+    let was = differences.iter().map(|one| one.was.chars().count()).max().unwrap_or(0).max(FIRST.len());
+    let what = differences.iter().map(|one| one.side.to_string().len() + one.what.len() + 1).max().unwrap_or(0);
+    let mut out = format!("drift:  {:what$}  {FIRST:was$}  now", "");
+    for one in differences {
+        let name = format!("{} {}", one.side, one.what);
+        let word = if one.refused { "refused" } else { "note" };
+        let (then, now) = (Clean(&one.was).to_string(), Clean(&one.now).to_string());
+        _ = write!(out, "\n         drift:  {name:what$}  {then:was$}  {now}  ({word})");
+    }
+    out
+}
+
+/// The heading over what a server was.
+const FIRST: &str = "when the run began";
 
 /// The figures of the full copy in a line.
 pub(super) fn figures(progress: &FullProgress) -> String {

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use crate::report::progress::change;
-use crate::step::{Check, Event, FollowProgress, FullProgress, Graph, KeyFailure, Outcome, Stamped, StepId};
+use crate::step::{
+    Check, Difference, Event, FollowProgress, FullProgress, Graph, KeyFailure, Outcome, Stamped, StepId,
+};
 use crate::unit::{Offset, ReplId, UnixMillis};
 
 /// Version of the JSON report's structure.
@@ -193,6 +195,10 @@ impl RunSummary {
             Event::DumpReceived { bytes, seconds } => self.dump_received(*at, *bytes, *seconds),
             Event::Progress { progress } => self.progress = Some(progress.clone()),
             Event::KeyFailed { failure } => self.failures.push(failure.clone()),
+            Event::Drifted { differences } => {
+                let notice = |difference: &Difference| Notice { at: *at, text: difference.to_string() };
+                self.notices.extend(differences.iter().map(notice));
+            }
             Event::Notice { text } => self.notices.push(Notice { at: *at, text: text.clone() }),
             Event::RunFinished { outcome, summary, seconds } => {
                 if self.attempts.is_empty() {

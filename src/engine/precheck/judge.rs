@@ -1,0 +1,233 @@
+//! Asking both servers at once, and judging what they said.
+
+use std::collections::HashSet;
+
+use futures_util::future::{self, Either};
+
+use super::{
+    finding::Finding,
+    items::{ITEMS, Item, Judge},
+    link, probe, rate, sample,
+    scene::{AtDestination, FromSource, Scene, Where, follows, targets},
+    server::{Server, heard},
+};
+use crate::{
+    engine::{Passwords, drift, ending::Ending, run::Run, servers, teller::Teller},
+    net::{Control, ControlError},
+    step::{Check, Event, Graph, Outcome, PrecheckWork, Side, Verdict, Work},
+    unit::{Db, Secret},
+};
+
+/// Judges for a run; fails if any item fails. Nothing was written then.
+pub(in crate::engine) async fn precheck(
+    run: &mut Run,
+    work: &PrecheckWork,
+    teller: &mut Teller<'_>,
+) -> Result<(), Ending> {
+    // A dump that is whole in the spool needs no source, and what it has written is no conflict.
+    let dump = run.journal.state().dump.clone();
+    let place = Where {
+        state_dir: run.request.state_dir.clone(),
+        source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost || dump.left.is_some()),
+        begun: dump.is_some() || begun_elsewhere(run).await,
+    };
+    let graph = run.request.graph.clone();
+    let scene = judge(&graph, &run.request.passwords, (work, &place), &Wanted::all(), teller).await?;
+    let sides = [&scene.source, &scene.destination].into_iter().flatten();
+    let mut prints: Vec<_> = sides.map(|server| (server.side, drift::print(&server.info, server.eviction()))).collect();
+    if let Some(Ok(held)) = &scene.to.held {
+        let occupied: Vec<Db> = held.iter().map(|(db, _)| *db).collect();
+        let there = prints.iter_mut().filter(|(side, _)| *side == Side::Destination);
+        there.for_each(|(_, print)| print.occupied = Some(occupied.clone()));
+    }
+    drift::record(run, prints)
+}
+
+/// Whether this run has written from another state directory.
+async fn begun_elsewhere(run: &Run) -> bool {
+    let (endpoint, secret) = (&run.request.graph.destination, run.request.passwords.destination.as_ref());
+    let Ok(mut control) = servers::connect(endpoint, secret).await else { return false };
+    crate::sink::has_begun(&mut control, &run.keys).await.unwrap_or(false)
+}
+
+/// Judges without a run. Of all items those in `only`, or all when there are none in it.
+pub(in crate::engine) async fn alone(
+    graph: &Graph,
+    passwords: &Passwords,
+    only: &[String],
+    stop: &async_channel::Receiver<()>,
+    teller: &mut Teller<'_>,
+) -> Result<Ending, Ending> {
+    let Some(work) = graph.steps.iter().find_map(|step| match &step.work {
+        Work::Precheck(work) => Some(work),
+        _ => None,
+    }) else {
+        return Ok(Ending::done("This plan has no precheck."));
+    };
+    let place = Where { state_dir: std::path::Path::new(".").to_owned(), source_needed: true, begun: false };
+    let wanted = Wanted::of(only);
+    let judging = std::pin::pin!(judge(graph, passwords, (work, &place), &wanted, teller));
+    let stopped = std::pin::pin!(stop.recv());
+    match future::select(stopped, judging).await {
+        Either::Left(_) => Err(Ending::stopped("Stopped.")),
+        Either::Right((judged, _)) => judged.map(|_| Ending::done("Both servers are fit for this plan.")),
+    }
+}
+
+/// Which items are judged.
+struct Wanted(Option<HashSet<String>>);
+
+impl Wanted {
+    fn all() -> Self {
+        Self(None)
+    }
+
+    fn of(only: &[String]) -> Self {
+        Self((!only.is_empty()).then(|| only.iter().cloned().collect()))
+    }
+
+    /// Whether a plan that follows its source, or does not, needs this item.
+    fn takes(&self, item: &Item, follows: bool) -> bool {
+        let named = self.0.as_ref().is_none_or(|names| names.contains(item.name));
+        named && (follows || !item.following)
+    }
+
+    fn needs(&self, side: Side, follows: bool) -> bool {
+        ITEMS.iter().any(|item| self.takes(item, follows) && item.needs(side))
+    }
+}
+
+async fn judge<'a>(
+    graph: &'a Graph,
+    passwords: &Passwords,
+    (work, place): (&'a PrecheckWork, &'a Where),
+    wanted: &Wanted,
+    teller: &mut Teller<'_>,
+) -> Result<Scene<'a>, Ending> {
+    let follows = follows(graph);
+    let asked = |side: Side, needed: bool| async move {
+        let (endpoint, secret): (_, Option<&Secret>) = match side {
+            Side::Source => (&graph.source, passwords.source.as_ref()),
+            Side::Destination => (&graph.destination, passwords.destination.as_ref()),
+        };
+        if needed { Some(Server::ask(side, endpoint, secret).await) } else { None }
+    };
+    let (source, destination) = future::join(
+        asked(Side::Source, place.source_needed && wanted.needs(Side::Source, follows)),
+        asked(Side::Destination, wanted.needs(Side::Destination, follows)),
+    )
+    .await;
+    let mut checks = vec![];
+    let mut scene = Scene {
+        graph,
+        work,
+        place,
+        source: None,
+        destination: None,
+        from: FromSource::default(),
+        to: AtDestination::default(),
+    };
+    let mut from = reached(Side::Source, source, &mut scene.source, &mut checks);
+    let mut to = reached(Side::Destination, destination, &mut scene.destination, &mut checks);
+    let tried = future::join(
+        try_source(from.as_mut(), scene.source.as_ref(), &scene, follows),
+        try_destination(to.as_mut(), scene.destination.as_ref(), &scene, follows),
+    )
+    .await;
+    match tried {
+        (Ok(from), Ok(to)) => (scene.from, scene.to) = (from, to),
+        (Err(error), _) | (_, Err(error)) => return Err(error.into()),
+    }
+    tell(&scene, wanted, checks, teller)?;
+    Ok(scene)
+}
+
+/// Notes whether a side was reached.
+fn reached(
+    side: Side,
+    asked: Option<Result<(Control, Server), ControlError>>,
+    server: &mut Option<Server>,
+    checks: &mut Vec<(Side, Finding)>,
+) -> Option<Control> {
+    let (control, asked) = match asked? {
+        Ok((control, asked)) => (Some(control), Ok(asked)),
+        Err(error) => (None, Err(error)),
+    };
+    checks.push((side, link::reached(side, &asked)));
+    *server = asked.ok();
+    control
+}
+
+async fn try_source(
+    control: Option<&mut Control>,
+    server: Option<&Server>,
+    scene: &Scene<'_>,
+    follows: bool,
+) -> Result<FromSource, ControlError> {
+    let (Some(control), Some(server)) = (control, server) else { return Ok(FromSource::default()) };
+    let replication = Some(probe::replication(control, server).await?);
+    let rate = if follows { rate::measure(control).await? } else { rate::WriteRate::Unknown };
+    let smallest = scene.destination.as_ref().and_then(super::pair::longest_string);
+    let could_be = server.info.used_memory().zip(smallest).is_some_and(|(used, limit)| used.0 > limit / 2);
+    let dbs: Vec<Db> = server.info.keyspace().into_keys().filter(|db| scene.work.selection.reads(*db)).collect();
+    let sample = if could_be { sample::look(control, &dbs).await? } else { None };
+    Ok(FromSource { replication, rate, sample })
+}
+
+async fn try_destination(
+    control: Option<&mut Control>,
+    server: Option<&Server>,
+    scene: &Scene<'_>,
+    follows: bool,
+) -> Result<AtDestination, ControlError> {
+    let (Some(control), Some(server)) = (control, server) else { return Ok(AtDestination::default()) };
+    let taken = probe::taken(control, server, (scene.work, &scene.graph.name, follows)).await?;
+    let databases = Some(servers::databases(control).await.map_err(|error| error.to_string()));
+    let mut held = Ok(vec![]);
+    for db in targets(scene.source.as_ref(), scene.work) {
+        match servers::foreign_keys(control, db).await {
+            Ok(0) => {}
+            Ok(keys) => held.iter_mut().for_each(|held| held.push((db, keys))),
+            Err(error) if error.refusal() == Some(crate::resp::RefusalKind::DbRange) => {}
+            Err(error) => {
+                held = Err(error.to_string());
+                heard::<()>(Err(error))?;
+            }
+        }
+    }
+    Ok(AtDestination { taken, databases, held: Some(held) })
+}
+
+/// Tells every item's check in the order of the table; fails if any item failed.
+fn tell(
+    scene: &Scene<'_>,
+    wanted: &Wanted,
+    mut reached: Vec<(Side, Finding)>,
+    teller: &mut Teller<'_>,
+) -> Result<(), Ending> {
+    let follows = scene.follows();
+    let mut failed = 0;
+    for item in &ITEMS {
+        let finding = match item.judge {
+            // Said also when it was not asked for: without it there is nothing else to say.
+            Judge::Reached(side) => {
+                let position = reached.iter().position(|(own, _)| *own == side);
+                position.map(|position| reached.swap_remove(position).1)
+            }
+            _ if wanted.takes(item, follows) => item.judge(scene),
+            _ => None,
+        };
+        let Some(check) = finding.map(|finding| finding.check(item.name, item.place())) else { continue };
+        failed += usize::from(check.verdict == Verdict::Fail);
+        tell_one(check, teller);
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    let items = if failed == 1 { "One item".to_owned() } else { format!("{failed} items") };
+    Err(Ending::new(Outcome::Refused, format!("{items} of the precheck failed; nothing was written.")))
+}
+
+fn tell_one(check: Check, teller: &mut Teller<'_>) {
+    teller.tell(Event::Checked { check });
+}

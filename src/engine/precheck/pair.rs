@@ -1,0 +1,215 @@
+//! What both servers must agree on.
+
+use super::{finding::Finding, scene::Scene, server::Server};
+use crate::{
+    command::{self, Class},
+    step::{OnUnsupported, Work},
+    unit::ByteSize,
+};
+
+/// Two names of one server.
+pub(super) fn distinct(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
+    match (source.info.run_id(), destination.info.run_id()) {
+        (Some(one), Some(other)) if one == other => {
+            let remedy = "The run would read what it writes. Check which of the two urls was copied and not changed.";
+            Finding::fail("both urls lead to the same server", remedy)
+        }
+        (Some(_), Some(_)) => {
+            let of_source = source.info.replid();
+            if destination.info.get("role") == Some("slave") && of_source == destination.info.replid() {
+                let remedy =
+                    "It has the source's data by replication, and takes no writes of ours: it is to stop that first.";
+                return Finding::fail("the destination is a replica in the source's own chain", remedy);
+            }
+            Finding::pass("two servers")
+        }
+        _ => Finding::unknown("one of them does not show its run id", "Make sure that the urls lead to two servers."),
+    }
+}
+
+/// Expiries are absolute, so clocks that differ end lives early or late.
+pub(super) fn clocks(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
+    apart(source.clock_ahead, destination.clock_ahead)
+}
+
+/// How far two clocks are apart that are so far ahead of ours.
+fn apart(source: Option<i64>, destination: Option<i64>) -> Finding {
+    let (Some(one), Some(other)) = (source, destination) else {
+        return Finding::unknown("TIME is not answered", "Expiries are judged by each server's own clock.");
+    };
+    let apart = one.saturating_sub(other).unsigned_abs();
+    if apart < 1000 {
+        return Finding::pass(format!("{apart} ms apart"));
+    }
+    let remedy = "Keys with a time to live end by the destination's clock: synchronise the clocks.";
+    Finding::warn(format!("{:.1} s apart", std::time::Duration::from_millis(apart).as_secs_f64()), remedy)
+}
+
+/// Values of a module need it on both sides.
+pub(super) fn modules(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
+    let Some(here) = &source.modules else {
+        if !source.version().has_redis((4, 0)) {
+            return Finding::pass("the source knows no modules");
+        }
+        let remedy =
+            "Values of modules need the module at the destination: `ACL SETUSER <user> +module|list` lets us ask.";
+        return Finding::unknown("the source does not list its modules", remedy).at(source.user_place());
+    };
+    if here.is_empty() {
+        return Finding::pass("the source has none");
+    }
+    let names = here.join(", ");
+    let Some(there) = &destination.modules else {
+        let seen = format!("the source has {names}; the destination lists none");
+        return Finding::warn(seen, "Values of these modules cannot be held without the module.");
+    };
+    let missing: Vec<&str> = here.iter().filter(|name| !there.contains(name)).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Finding::pass(format!("{names}, on both sides"));
+    }
+    let remedy = format!(
+        "Values of these modules cannot be held there: load them, or say `on_unsupported: report` to leave such keys out \
+         ({} now).",
+        unsupported(scene)
+    );
+    Finding::warn(format!("missing at the destination: {}", missing.join(", ")), remedy).at("on_unsupported")
+}
+
+fn unsupported(scene: &Scene<'_>) -> &'static str {
+    if fails_on_unsupported(scene) { "`fail`" } else { "`report`" }
+}
+
+fn fails_on_unsupported(scene: &Scene<'_>) -> bool {
+    scene
+        .graph
+        .steps
+        .iter()
+        .any(|step| matches!(&step.work, Work::Full(work) if work.on_unsupported == OnUnsupported::Fail))
+}
+
+/// Function libraries are part of the dump.
+pub(super) fn functions(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
+    if !source.version().has_redis((7, 0)) {
+        return Finding::pass("the source knows no functions");
+    }
+    let Some(here) = &source.functions else {
+        let remedy = "Libraries of functions move too: `ACL SETUSER <user> +function|list` lets us ask.";
+        return Finding::unknown("the source does not list its functions", remedy).at(source.user_place());
+    };
+    if here.is_empty() {
+        return Finding::pass("the source has none");
+    }
+    let names = here.join(", ");
+    if !destination.version().has_redis((7, 0)) {
+        let seen = format!("{} knows no functions; the source has {names}", destination.version());
+        let remedy = "They cannot be held there. Without them the rest moves with `on_unsupported: report`.";
+        let finding =
+            if fails_on_unsupported(scene) { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) };
+        return finding.at("on_unsupported");
+    }
+    let there = destination.functions.as_deref().unwrap_or_default();
+    let same: Vec<&str> = here.iter().filter(|name| there.contains(name)).map(String::as_str).collect();
+    if !same.is_empty() && !scene.place.begun {
+        let seen = format!("the destination has libraries of the same name: {}", same.join(", "));
+        return Finding::warn(seen, "`on_conflict` decides about them as about keys of the same name.")
+            .at("on_conflict");
+    }
+    Finding::pass(names)
+}
+
+/// The longest string that the server takes.
+pub(super) fn longest_string(server: &Server) -> Option<u64> {
+    let known = server.settings.refused.is_none();
+    server.settings.number("proto-max-bulk-len").filter(|limit| *limit > 0).or(known.then_some(512 << 20))
+}
+
+/// Strings that are longer than the destination lets any be.
+pub(super) fn large_values(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
+    let Some(limit) = longest_string(destination) else {
+        return Finding::unknown("the destination does not show its limit", "Strings up to 512 MiB usually fit.");
+    };
+    let limit = ByteSize(limit);
+    let remedy = "Longer strings are refused there, whoever sends them: `CONFIG SET proto-max-bulk-len` at the destination to \
+                  what the source has, before the run starts.";
+    if let Some(theirs) = longest_string(source).filter(|theirs| scene.follows() && *theirs > limit.0) {
+        let seen = format!("the source takes strings up to {}, the destination up to {limit}", ByteSize(theirs));
+        return Finding::warn(seen, remedy);
+    }
+    let Some(sample) = &scene.from.sample else {
+        return Finding::pass(format!("none can be near the destination's {limit}"));
+    };
+    let looked = if sample.all { "all" } else { "some" };
+    match &sample.largest {
+        Some(large) if large.size > limit => {
+            let seen = format!("`{}` in database {} has {}, more than {limit}", large.key, large.db, large.size);
+            Finding::fail(seen, remedy)
+        }
+        Some(large) if large.size.0 > limit.0 / 2 => {
+            let seen = format!("`{}` in database {} has {}, near to {limit}", large.key, large.db, large.size);
+            Finding::warn(seen, remedy)
+        }
+        _ => Finding::pass(format!("none near {limit} among {looked} keys ({} looked at)", sample.keys)),
+    }
+}
+
+/// What is rewritten by every source before it is sent, or by us for a destination that does not know it.
+const REWRITTEN: [&str; 16] = [
+    "UNLINK",
+    "GETDEL",
+    "DELEX",
+    "DELIFEQ",
+    "HGETDEL",
+    "LMOVE",
+    "ZPOPMIN",
+    "ZPOPMAX",
+    "XDELEX",
+    "XACKDEL",
+    "GETEX",
+    "HGETEX",
+    "LMPOP",
+    "ZMPOP",
+    "XREADGROUP",
+    "XAUTOCLAIM",
+];
+
+/// Commands that the source's stream may bring and the destination does not know.
+pub(super) fn commands(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
+    let (Some(here), Some(there)) = (&source.commands, &destination.commands) else {
+        let remedy = "A command of the stream that the destination does not know ends the run, or is left out.";
+        return Finding::unknown("one of them does not list its commands", remedy).at(destination.user_place());
+    };
+    let rewritten = |name: &str| {
+        let spec = command::find(name.as_bytes());
+        REWRITTEN.contains(&name)
+            || spec.is_some_and(|spec| matches!(spec.class, Class::Blocking | Class::Housekeeping))
+    };
+    let unknown = here.iter().filter(|(name, writes)| **writes && !there.contains_key(*name)).map(|(name, _)| name);
+    let unknown: Vec<&String> = unknown.filter(|name| !rewritten(&name.to_ascii_uppercase())).collect();
+    let used: Vec<String> =
+        unknown.iter().filter(|name| source.called(name) > 0).map(|name| name.to_ascii_uppercase()).collect();
+    if !used.is_empty() {
+        let remedy = "The source has been asked for these since its start, and the destination does not know them: with \
+                      `on_unsupported: fail` the run ends at the first one, with `report` it is left out and listed.";
+        return Finding::warn(format!("unknown there: {}", used.join(", ")), remedy).at("on_unsupported");
+    }
+    match unknown.len() {
+        0 => Finding::pass("the destination knows every command that the source can write with"),
+        count => Finding::pass(format!("{count} are not known there, and the source has used none of them")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Verdict;
+
+    #[test]
+    fn clocks_may_be_a_moment_apart() {
+        let check = |one, other| apart(one, other).check("clocks", "destination.url");
+        assert_eq!(check(Some(-300), Some(400)).verdict, Verdict::Pass);
+        let late = check(Some(90_000), Some(-2_500));
+        assert_eq!((late.verdict, late.seen.as_str(), late.code.as_str()), (Verdict::Warn, "92.5 s apart", "C301"));
+        assert_eq!(check(Some(i64::MIN), Some(i64::MAX)).verdict, Verdict::Warn);
+        assert_eq!(check(None, Some(0)).verdict, Verdict::Unknown);
+    }
+}

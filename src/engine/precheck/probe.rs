@@ -1,0 +1,183 @@
+//! What we may do, tried without doing it.
+
+use redis::{Cmd, Value, cmd};
+
+use super::server::{Server, heard};
+use crate::{
+    net::{Control, ControlError},
+    resp::RefusalKind,
+    sink::RecordKeys,
+    step::PrecheckWork,
+};
+
+/// Whether the source lets us replicate.
+pub(super) enum Permission {
+    Granted(String),
+    Refused(String),
+    NotOffered(String),
+    Unknown(String),
+}
+
+/// The commands of a run that the destination did not take when they were queued.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Those that every run needs.
+    pub(super) refused: Vec<Refused>,
+    /// Those that the source's stream may hold.
+    pub(super) stream_refused: Vec<Refused>,
+    /// How many were tried.
+    pub(super) tried: usize,
+}
+
+/// A command that was not taken.
+pub(super) struct Refused {
+    pub(super) command: String,
+    pub(super) kind: Option<RefusalKind>,
+    pub(super) error: String,
+}
+
+/// Whether the source lets us replicate. `REPLCONF` is asked for real, it changes nothing but this connection; `PSYNC`
+/// would start a dump, so its presence is read from the command table (2.8.13 on), and its permission asked for.
+pub(super) async fn replication(control: &mut Control, server: &Server) -> Result<Permission, ControlError> {
+    if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(0)).await {
+        match error.refusal() {
+            Some(RefusalKind::NoPermission) => return Ok(Permission::Refused(error.to_string())),
+            Some(RefusalKind::UnknownCommand) => return Ok(Permission::NotOffered(error.to_string())),
+            Some(_) => {}
+            None => return Err(error),
+        }
+    }
+    if server.lacks("psync") && server.lacks("sync") {
+        return Ok(Permission::NotOffered("it knows neither PSYNC nor SYNC".to_owned()));
+    }
+    if !server.version().has_redis((6, 0)) {
+        return Ok(Permission::Granted("REPLCONF and PSYNC are offered".to_owned()));
+    }
+    permission(control, server).await
+}
+
+/// A server with users: `ACL DRYRUN` (Redis 7.0), or queueing PSYNC in a transaction, which Redis 6 lets us.
+async fn permission(control: &mut Control, server: &Server) -> Result<Permission, ControlError> {
+    let user = server.user();
+    let granted = || Permission::Granted(format!("the user `{user}` may REPLCONF and PSYNC"));
+    let dry = cmd("ACL").arg("DRYRUN").arg(user).arg("PSYNC").arg("?").arg("-1").clone();
+    match heard(control.command(&dry).await)? {
+        Some(Value::BulkString(refusal)) => {
+            return Ok(Permission::Refused(String::from_utf8_lossy(&refusal).into_owned()));
+        }
+        Some(_) => return Ok(granted()),
+        None => {}
+    }
+    // From 7.0 on PSYNC is never queued, and outside of a transaction it would be carried out.
+    if !server.version().has_redis((7, 0)) && heard(control.command(&cmd("MULTI")).await)?.is_some() {
+        let queued = control.command(cmd("PSYNC").arg("?").arg("-1")).await;
+        heard(control.command(&cmd("DISCARD")).await)?;
+        match queued {
+            Ok(_) => return Ok(granted()),
+            Err(error) if error.refusal() == Some(RefusalKind::NoPermission) => {
+                return Ok(Permission::Refused(error.to_string()));
+            }
+            Err(error) => drop(heard::<()>(Err(error))?),
+        }
+    }
+    Ok(Permission::Unknown(format!("the user `{user}` may REPLCONF; whether it may PSYNC it cannot ask")))
+}
+
+/// Asks the destination for every command the run needs by queueing it: ACL, role, memory and disk refusals come at that
+/// time, and the transaction is discarded.
+pub(super) async fn taken(
+    control: &mut Control,
+    server: &Server,
+    (work, name, follows): (&PrecheckWork, &str, bool),
+) -> Result<Taken, ControlError> {
+    let keys = RecordKeys::of(name);
+    let mut taken = Taken::default();
+    if let Some(refused) = refused(control, cmd("WATCH").arg(&keys.token)).await? {
+        taken.refused.push(refused);
+    }
+    if let Some(refused) = refused(control, &cmd("MULTI")).await? {
+        // Without a transaction everything below would be carried out.
+        taken.refused.push(refused);
+        heard(control.command(&cmd("UNWATCH")).await)?;
+        return Ok(taken);
+    }
+    for command in needed(&keys, server, work) {
+        taken.tried += 1;
+        taken.refused.extend(refused(control, &command).await?);
+    }
+    if follows {
+        for command in of_the_stream(&keys, server) {
+            taken.tried += 1;
+            taken.stream_refused.extend(refused(control, &command).await?);
+        }
+    }
+    heard(control.command(&cmd("DISCARD")).await)?;
+    heard(control.command(&cmd("UNWATCH")).await)?;
+    Ok(taken)
+}
+
+async fn refused(control: &mut Control, command: &Cmd) -> Result<Option<Refused>, ControlError> {
+    match control.command(command).await {
+        Ok(_) => Ok(None),
+        Err(ControlError::Net(error)) => Err(error.into()),
+        Err(error) => {
+            let command = match command.args_iter().next() {
+                Some(redis::Arg::Simple(name)) => String::from_utf8_lossy(name).into_owned(),
+                _ => String::new(),
+            };
+            Ok(Some(Refused { command, kind: error.refusal(), error: error.to_string() }))
+        }
+    }
+}
+
+/// What every run needs: the record's own commands, and those that write values.
+fn needed(keys: &RecordKeys, server: &Server, work: &PrecheckWork) -> Vec<Cmd> {
+    let value = value_key(keys, work);
+    let mut commands = vec![
+        cmd("SET").arg(&keys.token).arg("").clone(),
+        cmd("GET").arg(&keys.token).clone(),
+        cmd("PSETEX").arg(&keys.heartbeat).arg(1).arg("").clone(),
+        cmd("HMSET").arg(&keys.run).arg("run").arg("").clone(),
+        cmd("HSET").arg(&keys.run).arg("run").arg("").clone(),
+        cmd("HGETALL").arg(&keys.run).clone(),
+        cmd("PERSIST").arg(&keys.run).clone(),
+        cmd("PEXPIRE").arg(&keys.run).arg(1).clone(),
+        cmd("DEL").arg(&keys.run).clone(),
+        cmd("EXISTS").arg(&keys.run).clone(),
+        cmd("DUMP").arg(&keys.run).clone(),
+        cmd("SADD").arg(&keys.skipped).arg("").clone(),
+        cmd("SCARD").arg(&keys.skipped).clone(),
+        cmd("SISMEMBER").arg(&keys.skipped).arg("").clone(),
+        cmd("RESTORE").arg(&value).arg(0).arg("").clone(),
+        cmd("APPEND").arg(&value).arg("").clone(),
+        cmd("RPUSH").arg(&value).arg("").clone(),
+        cmd("ZADD").arg(&value).arg(0).arg("").clone(),
+        cmd("PEXPIREAT").arg(&value).arg(1).clone(),
+        cmd("SELECT").arg(0).clone(),
+    ];
+    if server.version().has_redis((5, 0)) {
+        commands.push(cmd("XADD").arg(&value).arg("*").arg("").arg("").clone());
+    }
+    commands
+}
+
+/// What a source's stream may hold at any time, of what services and operators like to take away.
+fn of_the_stream(keys: &RecordKeys, server: &Server) -> Vec<Cmd> {
+    let mut commands = vec![
+        cmd("FLUSHDB"),
+        cmd("FLUSHALL"),
+        cmd("RENAME").arg(&keys.run).arg(&keys.run).clone(),
+        cmd("EVAL").arg("return 1").arg(0).clone(),
+        cmd("PUBLISH").arg(&keys.run).arg("").clone(),
+    ];
+    if server.version().has_redis((4, 0)) && server.info.cluster_enabled() != Some(true) {
+        commands.push(cmd("SWAPDB").arg(0).arg(0).clone());
+    }
+    commands
+}
+
+/// A key as the plan's may be: rules that take only some names may go with a user that may touch only those.
+fn value_key(keys: &RecordKeys, work: &PrecheckWork) -> String {
+    let named = work.selection.rules.iter().all(|rule| !rule.include.is_empty());
+    if named { keys.run.clone() } else { "redis plan asks, and writes nothing".to_owned() }
+}

@@ -1,0 +1,77 @@
+//! A look at some of the source's keys, for values that are too large to move.
+
+use redis::{Value, cmd, pipe};
+
+use super::server::heard;
+use crate::{
+    net::{Control, ControlError},
+    unit::{ByteSize, Db, KeyText},
+};
+
+/// Keys that are looked at in all.
+const LOOKED_AT: usize = 2_000;
+/// Keys asked for at once.
+const AT_ONCE: u32 = 200;
+
+/// What the look found.
+pub(super) struct Sample {
+    /// Keys looked at.
+    pub(super) keys: usize,
+    /// Whether these were all.
+    pub(super) all: bool,
+    /// The largest string or value found.
+    pub(super) largest: Option<Large>,
+}
+
+/// A large value.
+pub(super) struct Large {
+    pub(super) db: Db,
+    pub(super) key: String,
+    pub(super) size: ByteSize,
+}
+
+/// Looks at some keys of these databases: the length of a string. Other values go in pieces.
+pub(super) async fn look(control: &mut Control, dbs: &[Db]) -> Result<Option<Sample>, ControlError> {
+    let mut sample = Sample { keys: 0, all: true, largest: None };
+    for db in dbs {
+        if heard(control.command(cmd("SELECT").arg(db.0)).await)?.is_none() {
+            return Ok(None);
+        }
+        let mut cursor = 0u64;
+        loop {
+            let scan = cmd("SCAN").arg(cursor).arg("COUNT").arg(AT_ONCE).clone();
+            let Some((next, keys)) = heard(control.query::<(u64, Vec<Vec<u8>>)>(&scan).await)? else {
+                return Ok(None);
+            };
+            lengths(control, *db, &keys, &mut sample).await?;
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+            if sample.keys >= LOOKED_AT {
+                sample.all = false;
+                return Ok(Some(sample));
+            }
+        }
+    }
+    Ok(Some(sample))
+}
+
+async fn lengths(control: &mut Control, db: Db, keys: &[Vec<u8>], sample: &mut Sample) -> Result<(), ControlError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut questions = pipe();
+    for key in keys {
+        questions.cmd("STRLEN").arg(key.as_slice());
+    }
+    for (key, answer) in keys.iter().zip(control.pipeline(&questions).await?) {
+        sample.keys += 1;
+        let Value::Int(length) = answer else { continue };
+        let size = ByteSize(u64::try_from(length).unwrap_or(0));
+        if sample.largest.as_ref().is_none_or(|largest| largest.size < size) {
+            sample.largest = Some(Large { db, key: KeyText(key).to_string(), size });
+        }
+    }
+    Ok(())
+}

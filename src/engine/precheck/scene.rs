@@ -1,0 +1,96 @@
+//! What the items are judged by.
+
+use std::path::PathBuf;
+
+use super::{
+    probe::{Permission, Taken},
+    rate::WriteRate,
+    sample::Sample,
+    server::Server,
+};
+use crate::{
+    step::{Graph, PrecheckWork, StepId, Work},
+    unit::Db,
+};
+
+/// What the verdicts depend on beside the servers.
+pub(super) struct Where {
+    /// Where the spool will be.
+    pub(super) state_dir: PathBuf,
+    /// Whether the source is still needed.
+    pub(super) source_needed: bool,
+    /// Whether this run has written to the destination before.
+    pub(super) begun: bool,
+}
+
+/// Everything that is known when the items are judged.
+pub(super) struct Scene<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) work: &'a PrecheckWork,
+    pub(super) place: &'a Where,
+    pub(super) source: Option<Server>,
+    pub(super) destination: Option<Server>,
+    /// What was tried at the source.
+    pub(super) from: FromSource,
+    /// What was tried at the destination.
+    pub(super) to: AtDestination,
+}
+
+/// What was tried at the source.
+#[derive(Default)]
+pub(super) struct FromSource {
+    pub(super) replication: Option<Permission>,
+    pub(super) rate: WriteRate,
+    pub(super) sample: Option<Sample>,
+}
+
+/// What was tried at the destination.
+#[derive(Default)]
+pub(super) struct AtDestination {
+    pub(super) taken: Taken,
+    /// How many databases it has, or why that is not known.
+    pub(super) databases: Option<Result<u32, String>>,
+    /// Keys of others in the databases that keys go to, or why that is not known.
+    pub(super) held: Option<Result<Vec<(Db, u64)>, String>>,
+}
+
+impl Scene<'_> {
+    /// Whether the source is followed after the copy.
+    pub(super) fn follows(&self) -> bool {
+        follows(self.graph)
+    }
+
+    /// Whether the run raises the source's output-buffer limit.
+    pub(super) fn raises_buffer(&self) -> bool {
+        self.graph.steps.iter().any(|step| matches!(&step.work, Work::Buffer(work) if work.unlimited))
+    }
+
+    /// Databases at the destination that the source's keys go to, ascending.
+    pub(super) fn targets(&self) -> Vec<Db> {
+        targets(self.source.as_ref(), self.work)
+    }
+
+    /// How long the source's dump may take, in seconds: as long as its last one, or as long as its memory takes at this
+    /// rate or at the plan's bandwidth; at least one.
+    pub(super) fn dump_seconds(&self) -> Option<u64> {
+        let source = self.source.as_ref()?;
+        let used = source.info.used_memory()?.0;
+        let rate = self.work.limits.bandwidth.map_or(DUMPED, |limit| limit.0.min(DUMPED)).max(1);
+        let last = source.info.last_save_seconds().unwrap_or(0);
+        Some((used / rate).max(last).max(1))
+    }
+}
+
+/// Bytes of memory that a source turns into a dump and sends in a second, cautiously.
+const DUMPED: u64 = 40 << 20;
+
+/// Whether the graph follows the source after the copy.
+pub(super) fn follows(graph: &Graph) -> bool {
+    graph.steps.iter().any(|step| step.id == StepId::Incremental)
+}
+
+/// Databases at the destination that keys of this source go to, ascending.
+pub(super) fn targets(source: Option<&Server>, work: &PrecheckWork) -> Vec<Db> {
+    let held: Vec<Db> = source.map(|source| source.info.keyspace().into_keys().collect()).unwrap_or_default();
+    work.selection.targets(&held)
+}

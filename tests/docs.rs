@@ -180,12 +180,11 @@ mod codes {
     #[test]
     fn the_page_of_codes_is_the_catalogue() {
         let mut page = format!(
-            "# Codes of faults\n\n{GENERATED}\n`plan explain CODE` shows the same. A code keeps its meaning; one that is no \
+            "# Codes\n\n{GENERATED}\n`plan explain CODE` shows the same. A code keeps its meaning; one that is no \
              longer found is not given to another fault.\n\n"
         );
         for fault in plan::fault::catalogue::all() {
-            write!(page, "## {}: {}\n\n*{}*. {}\n\n", fault.code, fault.title, fault.severity, fault.explanation)
-                .unwrap();
+            write!(page, "## {}: {}\n\n*{}*. {}\n\n", fault.code, fault.title, fault.about, fault.explanation).unwrap();
         }
         expect_file("book/src/reference/codes.md", &format!("{}\n", page.trim_end()));
     }

@@ -171,8 +171,33 @@ fn every_code_has_a_case() {
     for path in files("tests/data/plans/invalid") {
         met.extend(codes(&report("case.yaml", &fs::read(&path).unwrap())));
     }
-    let missing: Vec<&str> = catalogue::all().map(|fault| fault.code).filter(|code| !met.contains(code)).collect();
+    let missing: Vec<&str> = catalogue::plan().map(|fault| fault.code).filter(|code| !met.contains(code)).collect();
     assert!(missing.is_empty(), "no case in tests/data/plans/invalid for {missing:?}");
+}
+
+/// Items of the precheck as its source names them: literals behind `item`, and the two that name a side.
+fn precheck_items() -> BTreeSet<String> {
+    let mut items = BTreeSet::new();
+    for path in files("src/engine/precheck") {
+        let text = fs::read_to_string(path).unwrap();
+        for rest in text.split("item = ").skip(1) {
+            if let Some((name, _)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+                items.insert(name.to_owned());
+            } else if let Some((kind, _)) = rest.strip_prefix("format!(\"{side}-").and_then(|rest| rest.split_once('"'))
+            {
+                items.extend(["source", "destination"].map(|side| format!("{side}-{kind}")));
+            }
+        }
+    }
+    items
+}
+
+#[test]
+fn every_item_of_the_precheck_has_a_code() {
+    let items = precheck_items();
+    assert!(items.len() >= 14, "only {items:?}: are they named otherwise now?");
+    let missing: Vec<&String> = items.iter().filter(|item| catalogue::checks::of_item(item).is_none()).collect();
+    assert!(missing.is_empty(), "no row in src/plan/fault/catalogue/checks.rs for {missing:?}");
 }
 
 /// Every secret in the cases starts with this word, or with a piece of it.

@@ -20,7 +20,7 @@ pub(super) struct ExplainArgs {
 pub(super) fn explain(args: &ExplainArgs, width: usize, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Some(code) = &args.code else {
         for fault in catalogue::all() {
-            writeln!(out, "{}  {:7}  {}", fault.code, fault.severity.to_string(), fault.title)?;
+            writeln!(out, "{}  {:27}  {}", fault.code, fault.about.to_string(), fault.title)?;
         }
         out.flush()?;
         return Ok(0);

@@ -12,7 +12,7 @@ mod yaml;
 pub use checked::{
     Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_CONNECTIONS, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan,
 };
-pub use fault::{Fault, Label, Problem, Report, Severity};
+pub use fault::{About, Fault, Label, Problem, Report, Severity};
 pub use load::{Loaded, load};
 pub use schema::{schema_json, schema_text};
 pub use text::{Path, Position, Segment, Source, Span};

@@ -4,6 +4,6 @@ pub mod catalogue;
 mod problem;
 mod report;
 
-pub use catalogue::{Fault, Severity};
+pub use catalogue::{About, Fault, Severity};
 pub use problem::{Label, Problem};
 pub use report::Report;

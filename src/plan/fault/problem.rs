@@ -16,6 +16,7 @@ pub struct Problem {
     pub labels: Vec<Label>,
     /// The way out.
     pub help: Option<String>,
+    severity: Severity,
 }
 
 /// A range of the text and what to say about it.
@@ -31,7 +32,7 @@ impl Problem {
     /// A problem without a place.
     #[must_use]
     pub fn new(fault: &'static Fault, path: Path, message: impl Into<String>) -> Self {
-        Self { fault, path, message: message.into(), labels: vec![], help: None }
+        Self { fault, path, message: message.into(), labels: vec![], help: None, severity: fault.severity() }
     }
 
     /// Adds a place; the first is the place of the fault.
@@ -55,10 +56,17 @@ impl Problem {
         self
     }
 
+    /// Takes it for a risk only, whatever the fault is at its worst: an item of the precheck may only warn.
+    #[must_use]
+    pub const fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
     /// How bad it is.
     #[must_use]
     pub const fn severity(&self) -> Severity {
-        self.fault.severity
+        self.severity
     }
 
     /// The place of the fault.

@@ -6,7 +6,7 @@ use crate::plan::Fault;
 #[must_use]
 pub fn explain(fault: &Fault, width: usize) -> String {
     let width = width.max(40);
-    let mut out = format!("{} ({}): {}\n\n", fault.code, fault.severity, fault.title);
+    let mut out = format!("{} ({}): {}\n\n", fault.code, fault.about, fault.title);
     let mut column = 0;
     for word in fault.explanation.split_whitespace() {
         let length = word.chars().count();

@@ -1,0 +1,143 @@
+//! How a run can end. `R0NN` stands for every run with exit code NN; the others name the cause: `R1..` somebody asked for it,
+//! `R2..` the source, `R3..` the destination, `R4..` this host's disk, `R5..` something is not what the run began with,
+//! `R6..` another runner.
+
+use super::{About, Fault, rows};
+use crate::step::Outcome;
+
+rows! {
+    DONE = "R000", Ending(Done), "everything the plan asks for is done",
+        "The run is complete: what the plan selects is at the destination, and nothing was left out but what `plan report` lists. The same \
+         command again changes nothing. Keep the report; the state directory may be deleted.";
+    REFUSED = "R001", Ending(Refused), "a check said no",
+        "An item of the precheck failed, so nothing was written and neither server was changed. Every item says what was seen and what to do; \
+         `plan check` judges again without starting a run. Then run the same command again.";
+    FAILED = "R003", Ending(Failed), "the run failed, and a human must look",
+        "Something stands in the way that waiting does not mend. The summary names it and what to do; `plan report` has the history. What the \
+         destination has confirmed is kept: after mending, the same command goes on or says that it begins a new copy.";
+    LOCKED = "R005", Ending(Locked), "another runner has this run",
+        "Exactly one process writes for a run. Another one holds the lease at the destination or the lock of the state directory, so this \
+         one did nothing or stopped. Leave the work to the other one; if it is dead, its lease ends by itself within seconds.";
+    STALE = "R006", Ending(Stale), "something is not what this run began with",
+        "The plan, its graph or a server has changed since the run began or since it was reviewed, and going on would mix two migrations. Nothing \
+         more was written. Go back to what the run began with, or give the changed plan a name of its own.";
+    SEALED = "R007", Ending(Sealed), "the run is sealed",
+        "The run was ended for good: no process, on any host, writes to the destination through it again, because writers may have \
+         moved there. This cannot be undone. To migrate again, use a plan with another name.";
+    STOPPED = "R075", Ending(Stopped), "the run stopped with a durable checkpoint",
+        "The process ended before the run did: a signal, a lost connection, `--until`. Everything that was confirmed is noted at the destination, \
+         so nothing is lost and nothing is applied twice. Run the same command again, by hand or by a supervisor.";
+
+    FINISHED_BEFORE = "R101", Ending(Done), "the run was finished before",
+        "A run of this name with the same graph has come to its end already, so this command did nothing. To copy again, use a \
+         plan with another name; the finished run's record stays at the destination as long as `cleanup.run_record` says.";
+    STOPPED_BY_SIGNAL = "R102", Ending(Stopped), "somebody stopped the process",
+        "Ctrl-C, `kill`, a scheduler or a shutdown asked the process to stop, and it did so at a safe point. When it stopped while the dump \
+         was being received, the next start begins a new copy, because a dump cannot be resumed; otherwise it goes on where it was.";
+    STOPPED_AT_STEP = "R103", Ending(Stopped), "the run stopped at a step, as asked",
+        "`--until` names the last step to run. What comes behind it is not done yet. Run the same command without `--until`, or with a later \
+         step, to go on; the plan must be the same.";
+    ABORTED = "R104", Ending(Sealed), "an operator aborted the run",
+        "`plan abort` stops the run and seals it: nothing writes to the destination through it again. What was copied stays there as it is, \
+         incomplete. Empty the destination before another attempt, under another name.";
+    DEADLINE = "R105", Ending(Failed), "the deadline passed before the stop condition was met",
+        "`stop.deadline` bounds how long the source is followed, and a deadline never counts as success. `plan status` shows which condition \
+         did not hold. Mend the cause (lag, a source that is never idle), or end the run by `plan cutover` when the plan allows it.";
+
+    SOURCE_UNREACHABLE = "R201", Ending(Stopped), "the connection to the source was lost",
+        "The network was cut, or the source was restarted, hangs or closed the connection. What is confirmed is kept. Run the same \
+         command again; when it was lost while the dump was received, a new copy begins. See the source's log when it happens again.";
+    SOURCE_REFUSED = "R202", Ending(Failed), "the source refused replication",
+        "The source answered `AUTH`, `REPLCONF` or `PSYNC` with a refusal that stays. Check what `source.password` refers to and grant the user \
+         `+psync +replconf +ping +info`; a service that renamed or hides these commands cannot be copied this way.";
+    SOURCE_SYNC_ONLY = "R203", Ending(Failed), "the source knows only SYNC",
+        "Without `PSYNC` a stream cannot be resumed after a break, so following it would lose writes at the first one. Give this host \
+         `PSYNC`, which may be renamed there, or migrate with `migration: [full]` while nobody writes.";
+    STREAM_UNREADABLE = "R204", Ending(Failed), "the source's stream cannot be read on",
+        "The stream holds something that is no command, or one that this version does not know. Nothing from there on was applied. Find out what \
+         sent it (a proxy in between, a source newer than this version), and apply again.";
+    DUMP_DAMAGED = "R205", Ending(Failed), "the source's dump is damaged",
+        "The dump does not follow its format, or its checksum is wrong; the message names the byte. A value may be damaged in the source's \
+         memory, or the source is newer than this version. Try `redis-check-rdb` on a dump of the source's own.";
+    STREAM_LOST = "R206", Ending(Stopped), "the source cannot send what is missing",
+        "The source no longer has the part of its stream that the destination lacks: its backlog is too small, it was restarted, or its dataset \
+         was replaced. A new full copy begins, and says so. Raise `repl-backlog-size` at the source if breaks are long.";
+
+    DESTINATION_UNREACHABLE = "R301", Ending(Stopped), "the connection to the destination was lost",
+        "The network was cut, or the destination was restarted or hangs. Every batch carries its checkpoint, so what was confirmed is \
+         known and nothing is applied twice. Run the same command again.";
+    DESTINATION_REFUSES = "R302", Ending(Failed), "the destination refuses writes",
+        "The destination answered a write with a refusal that stays: memory is full, the disk failed, it became a replica, or a permission is \
+         missing. The message repeats its words. Mend that, then run the same command again.";
+    RECORD_GONE = "R303", Ending(Failed), "the run record at the destination is gone",
+        "Somebody flushed the destination or deleted the run's keys while the run was writing, so it cannot be told what is there. Find out \
+         who writes there. Applied again, the run begins with a new copy.";
+    DESTINATION_FORGOT = "R304", Ending(Failed), "the destination lost writes that it had confirmed",
+        "It was restarted without its newest data, or a replica that lacked them became master. The checkpoint went back with the data, or \
+         the values cannot be trusted. The message says whether the same command goes on or begins a new copy.";
+    FOREIGN_KEY = "R305", Ending(Failed), "a key is in the way that this run did not write",
+        "With `on_conflict: fail` a key of somebody else is never overwritten, so the run stopped at it and left it as it is. Find out who \
+         writes to the destination; `on_conflict: skip` or `replace` say what to do with such keys.";
+    UNSUPPORTED = "R306", Ending(Failed), "the destination cannot hold a value or a command",
+        "The source uses something that the destination's version does not know, such as a module's value or a newer command. With \
+         `on_unsupported: report` such keys are listed and left out; without loss it needs a destination of a fitting version.";
+    DIVERGED = "R307", Ending(Failed), "the destination refused what the source had carried out",
+        "A command that worked at the source failed at the destination, so both sides differ there; usually somebody else writes to \
+         the destination. Find out who. Applied again, the run begins with a new copy.";
+
+    DISK_FULL = "R401", Ending(Failed), "the disk of the state directory is full",
+        "The spool keeps what the source sent until the destination has confirmed it, and no space is left for it. Free some, or move the state \
+         directory to a larger disk (`--state`), then run the same command again.";
+    SPOOL_LIMIT = "R402", Ending(Failed), "the spool has reached its limit",
+        "The plan's `limits.spool` bounds the spool, and the source sends more than the destination takes. Raise the limit if the disk \
+         allows it, or make the destination faster: more `connections`, no `limits` on bandwidth and writes.";
+    SPOOL_DAMAGED = "R403", Ending(Failed), "the spool is damaged",
+        "A segment does not have the checksum that was written with it, or is missing: a failed disk, or somebody changed the files. The \
+         same command begins a new full copy. Check the disk before.";
+    JOURNAL_DAMAGED = "R404", Ending(Failed), "the journal is damaged",
+        "The journal says what the run has done, and it cannot be read. Move the state directory away and apply again: a new copy begins, and the \
+         run record at the destination says what has to be taken back. Check the disk before.";
+    STATE_UNUSABLE = "R405", Ending(Failed), "the state directory cannot be used",
+        "A file in the state directory cannot be opened, written or synced; the message holds the system's words. Make it writable for \
+         this user, or point `--state` elsewhere, then run the same command again.";
+
+    OTHER_GRAPH = "R501", Ending(Stale), "the destination holds another plan's run of this name",
+        "A run of the same name began with another graph. Going on would mix both. Apply the plan that began it, give this one another \
+         name, or delete the run's hash at the destination and the state directory when that run is to be forgotten.";
+    PLAN_CHANGED = "R502", Ending(Stale), "the plan has changed since the run began",
+        "A run goes on only with the plan that it began with, or what ran would not be what was reviewed. Apply that one again (`git log` finds \
+         it), or give the changed plan a name of its own, with an empty destination.";
+    OTHER_PLANS_STATE = "R503", Ending(Stale), "the state directory belongs to another plan",
+        "The journal in the state directory is that of a plan with another name. Using it would mix two runs. Point `--state` to this \
+         plan's own directory; without the option it is `.plan/<name>/`.";
+
+    LEASE_HELD = "R601", Ending(Locked), "another process holds the lease of this run",
+        "The destination says that another process works on the run, and names it. If it is alive, leave the work to it. If it is dead, its \
+         lease ends within the seconds that the message names; then run the same command again.";
+    TAKEN_OVER = "R602", Ending(Locked), "another process has taken the run over",
+        "This process was silent for longer than its lease, so another one took the run and this one stopped; none of its batches \
+         can land any more. Leave the work to the other one. If this comes often, look at pauses of this host and at the network.";
+    STATE_IN_USE = "R603", Ending(Locked), "another process uses the state directory",
+        "A process on this host has the state directory locked. It may be an apply in another terminal or one that a supervisor \
+         started. Leave the work to it, or stop it first; the lock ends with the process.";
+}
+
+/// The row that stands for every run of this outcome.
+#[must_use]
+pub fn of_outcome(outcome: Outcome) -> Option<&'static Fault> {
+    ROWS.iter().copied().find(|fault| fault.about == About::Ending(outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_row_of_an_outcome_is_named_after_its_exit_code() {
+        for fault in ROWS {
+            let About::Ending(outcome) = fault.about else { panic!("{} is no ending", fault.code) };
+            let general = of_outcome(outcome).map(|fault| fault.code);
+            assert_eq!(general, Some(format!("R0{:02}", outcome.exit_code()).as_str()), "{}", fault.code);
+        }
+    }
+}

@@ -137,7 +137,7 @@ fn hostile_documents_have_a_clear_fault() {
 fn at_most_fifty_problems_are_shown_and_the_rest_is_counted() {
     let (_, bytes, _) = hostile().pop().unwrap();
     let shown = human(&report("many.yaml", &bytes), STYLE);
-    assert_eq!(shown.matches("P101\n").count(), 50);
+    assert_eq!(shown.matches("P101 (").count(), 50);
     assert!(shown.contains("… and 19950 more"), "{}", &shown[shown.len() - 200..]);
 }
 

@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use crate::plan::fault::catalogue;
 use crate::report::diagnostics;
 
-/// Say why a fault matters and what to do
+/// Say why a fault, a check or an ending matters and what to do
+///
+/// Codes that begin with P are faults of a plan file, with C items of `plan check`, with R ways in which a run ends.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
-    /// The code of a message, such as `P101`; without one, all codes are listed
+    /// The code of a message, such as `P101`, or the name of a check, such as `clocks`; without one, all codes are listed
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
@@ -19,13 +21,11 @@ pub(super) struct ExplainArgs {
 /// When `out` or `err` cannot be written.
 pub(super) fn explain(args: &ExplainArgs, width: usize, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Some(code) = &args.code else {
-        for fault in catalogue::all() {
-            writeln!(out, "{}  {:27}  {}", fault.code, fault.about.to_string(), fault.title)?;
-        }
+        out.write_all(diagnostics::list().as_bytes())?;
         out.flush()?;
         return Ok(0);
     };
-    let Some(fault) = catalogue::find(code) else {
+    let Some(fault) = catalogue::find(code).or_else(|| catalogue::checks::of_item(code)) else {
         writeln!(err, "error: there is no code `{}`; `plan explain` lists them all", code.escape_debug())?;
         return Ok(2);
     };
@@ -50,6 +50,9 @@ mod tests {
         let (exit, page, _) = run(Some("p201"));
         assert_eq!(exit, 0);
         assert!(page.starts_with("P201 (error): a secret stands in the plan\n\n"), "{page}");
+        assert!(run(Some("C301")).1.starts_with("C301 (check clocks): "));
+        assert_eq!(run(Some("clocks")).1, run(Some("C301")).1);
+        assert!(run(Some("r005")).1.starts_with("R005 (exit code 5): "));
         let (exit, list, _) = run(None);
         assert_eq!((exit, list.lines().count()), (0, catalogue::all().count()));
         let (exit, out, err) = run(Some("P000\u{1b}"));

@@ -2,15 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use super::load::{name, read};
 use crate::plan::{self, Report};
-use crate::report::diagnostics::{Style, human, json};
+use crate::report::diagnostics::{self, Style};
 
 /// Judge plan files without touching any server
 ///
 /// Checks the YAML, the schema and what the values mean together, and shows everything that is wrong at once. Exits with 0
-/// when every plan is valid, 1 when one is not, and 2 when a file cannot be read.
+/// when every plan is valid, 1 when one is not, and 2 when a file cannot be read or written.
 #[derive(Debug, clap::Args)]
 pub(super) struct ValidateArgs {
     /// Plan files; `-` reads standard input
@@ -21,17 +22,66 @@ pub(super) struct ValidateArgs {
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 
+    /// Write it to a file as well, such as `sarif=plan.sarif`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE")]
+    output: Vec<Target>,
+
     /// Take warnings for errors
     #[arg(long)]
     deny_warnings: bool,
+
+    /// Mend what can be mended for certain (units, quotes, misspelt keys) in the files; the rest of a file stays as it is
+    #[arg(long)]
+    fix: bool,
+
+    /// Show what `--fix` would change, and change nothing
+    #[arg(long)]
+    diff: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people, with the lines of the file
     Human,
+    /// One line a problem, as compilers print them
+    Concise,
     /// One JSON object for all files
     Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
+    /// `JUnit` XML, for GitLab, Jenkins and others
+    Junit,
+}
+
+/// A file to write, and how.
+#[derive(Clone, Debug)]
+struct Target {
+    format: Format,
+    file: PathBuf,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or("write FORMAT=FILE")?;
+        Ok(Self { format: clap::ValueEnum::from_str(format, false)?, file: file.into() })
+    }
+}
+
+impl Format {
+    fn render(self, reports: &[&Report], style: Style) -> String {
+        match self {
+            Self::Human => reports.iter().map(|report| diagnostics::human(report, style)).collect(),
+            Self::Concise => diagnostics::concise(reports),
+            Self::Json => format!("{:#}\n", diagnostics::json(reports)),
+            Self::Sarif => format!("{:#}\n", diagnostics::sarif(reports)),
+            Self::Github => diagnostics::github(reports),
+            Self::Junit => diagnostics::junit(reports),
+        }
+    }
 }
 
 /// Runs `plan validate`; answers the exit code. Results go to `out`, unreadable files to `err`.
@@ -40,37 +90,72 @@ enum Format {
 /// When `out` or `err` cannot be written.
 pub(super) fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let mut reports = vec![];
-    let mut code = 0;
+    let mut trouble = false;
     for file in &args.files {
-        match read(file) {
-            Ok(bytes) => reports.push(judge(file, &bytes)),
-            Err(error) => {
-                code = 2;
-                writeln!(err, "error: cannot read {}: {error}", file.display())?;
+        match judge(args, file, out, err) {
+            Ok(report) => reports.push(report),
+            Err(what) => {
+                trouble = true;
+                writeln!(err, "error: {what}")?;
             }
+        }
+    }
+    let shown: Vec<&Report> = reports.iter().collect();
+    if !args.diff {
+        out.write_all(args.format.render(&shown, style).as_bytes())?;
+    }
+    out.flush()?;
+    for target in &args.output {
+        let plain = Style { width: style.width.max(100), colour: false };
+        if let Err(error) = std::fs::write(&target.file, target.format.render(&shown, plain)) {
+            trouble = true;
+            writeln!(err, "error: cannot write {}: {error}", target.file.display())?;
         }
     }
     let refused = |report: &Report| report.errors() > 0 || (args.deny_warnings && report.warnings() > 0);
-    if code == 0 && reports.iter().any(refused) {
-        code = 1;
-    }
-    match args.format {
-        Format::Human => {
-            for report in &reports {
-                out.write_all(human(report, style).as_bytes())?;
-            }
-        }
-        Format::Json => writeln!(out, "{:#}", json(&reports.iter().collect::<Vec<_>>()))?,
-    }
-    out.flush()?;
-    Ok(code)
+    Ok(match (trouble, reports.iter().any(refused)) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
+    })
 }
 
-fn judge(file: &Path, bytes: &[u8]) -> Report {
-    match plan::load(&name(file), bytes) {
-        Ok(loaded) => loaded.warnings,
-        Err(report) => report,
+/// Judges a file as it is, or as it is after mending.
+fn judge(args: &ValidateArgs, file: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Result<Report, String> {
+    let bytes = read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    if !args.fix && !args.diff {
+        return Ok(plan::judge(&name(file), &bytes));
     }
+    let fixed = plan::fix(&name(file), &bytes);
+    let say = |error: io::Error| format!("cannot write the result: {error}");
+    if args.diff {
+        out.write_all(diagnostics::changes(&fixed.before, &fixed.after).as_bytes()).map_err(say)?;
+        return Ok(fixed.before);
+    }
+    if fixed.mended > 0 {
+        write_in_place(file, &fixed.bytes).map_err(|error| format!("cannot mend {}: {error}", file.display()))?;
+        let problems = if fixed.mended == 1 { "problem" } else { "problems" };
+        writeln!(err, "{}: mended {} {problems}", file.display(), fixed.mended).map_err(say)?;
+    }
+    Ok(fixed.after)
+}
+
+/// Replaces a file's content: written aside with the file's own permissions, then renamed, through links.
+fn write_in_place(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    if file == Path::new("-") {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "standard input is no file; `--diff` shows the changes",
+        ));
+    }
+    let file = file.canonicalize()?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+    aside.write_all(bytes)?;
+    aside.as_file().set_permissions(std::fs::metadata(&file)?.permissions())?;
+    aside.as_file().sync_all()?;
+    aside.persist(&file)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -88,20 +173,43 @@ mod tests {
         args: ValidateArgs,
     }
 
-    /// Code, standard output and standard error of `plan validate` on files of these texts and the arguments behind.
-    fn run(texts: &[&str], arguments: &[&str]) -> (u8, String, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut line = vec!["validate".to_owned()];
-        for (number, text) in texts.iter().enumerate() {
-            let file = folder.path().join(format!("{number}.yaml"));
-            std::fs::write(&file, text).unwrap();
-            line.push(file.display().to_string());
+    /// A folder of plans: code, standard output and standard error of `plan validate` on them.
+    struct Plans(tempfile::TempDir);
+
+    impl Plans {
+        fn of(texts: &[&str]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for (number, text) in texts.iter().enumerate() {
+                std::fs::write(folder.path().join(format!("{number}.yaml")), text).unwrap();
+            }
+            Self(folder)
         }
-        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let app = App::try_parse_from(line).unwrap_or_else(|error| panic!("{error}"));
-        let (mut out, mut err) = (vec![], vec![]);
-        let code = validate(&app.args, Style { width: 80, colour: false }, &mut out, &mut err).unwrap();
-        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+
+        fn path(&self, name: &str) -> String {
+            self.0.path().join(name).display().to_string()
+        }
+
+        fn text(&self, name: &str) -> String {
+            std::fs::read_to_string(self.path(name)).unwrap()
+        }
+
+        fn validate(&self, arguments: &[&str]) -> (u8, String, String) {
+            let mut files: Vec<_> =
+                std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+            files.sort();
+            let files = files.into_iter().map(|file| file.display().to_string());
+            let line = std::iter::once("validate".to_owned()).chain(files);
+            let app = App::try_parse_from(line.chain(arguments.iter().map(|argument| (*argument).to_owned())))
+                .unwrap_or_else(|error| panic!("{error}"));
+            let (mut out, mut err) = (vec![], vec![]);
+            let code = validate(&app.args, Style { width: 80, colour: false }, &mut out, &mut err).unwrap();
+            (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+        }
+    }
+
+    fn run(texts: &[&str], arguments: &[&str]) -> (u8, String, String) {
+        Plans::of(texts).validate(arguments)
     }
 
     #[test]
@@ -125,5 +233,58 @@ mod tests {
         assert_eq!((code, err.as_str()), (1, ""));
         assert_eq!(value["files"][0]["valid"], true);
         assert_eq!(value["files"][1]["problems"][0]["code"], "P004");
+    }
+
+    #[test]
+    fn one_run_writes_several_formats() {
+        let plans = Plans::of(&[VALID, &VALID.replace("name", "nam")]);
+        let outputs = ["human", "concise", "json", "sarif", "github", "junit"];
+        let outputs = outputs.map(|format| format!("--output={format}={}", plans.path(&format!("out.{format}"))));
+        let (code, out, err) = plans.validate(&outputs.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((code, err.as_str()), (1, ""));
+        assert!(out.contains("─ nothing") || out.contains("P101"), "{out}");
+        assert!(plans.text("out.human").contains("did you mean `name`?"));
+        assert!(plans.text("out.concise").contains("1.yaml:2:1: error[P101] a plan has no key `nam`"));
+        assert!(plans.text("out.github").starts_with("::error file="));
+        assert!(plans.text("out.junit").contains("<failure type=\"P101\""));
+        for format in ["json", "sarif"] {
+            let value: serde_json::Value = serde_json::from_str(&plans.text(&format!("out.{format}"))).unwrap();
+            assert!(value.is_object());
+        }
+        assert_eq!(plans.validate(&["--output=json=/no/such/folder/x"]).0, 2);
+        for wrong in ["xml=a", "json", "json="] {
+            assert!(App::try_parse_from(["validate", "a.yaml", "--output", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn mending_writes_the_file_and_a_diff_does_not() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let wrong = format!("{}change: 42 # the ticket\n", VALID.replace("migration: [full]", "migration: full"));
+        let right = wrong.replace("migration: full", "migration: [full]").replace("42", "\"42\"");
+        let plans = Plans::of(&[&wrong]);
+        let file = plans.path("0.yaml");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+
+        let (code, out, _) = plans.validate(&["--diff"]);
+        assert_eq!((code, plans.text("0.yaml")), (1, wrong.clone()));
+        assert!(
+            out.contains("-migration: full\n-change: 42 # the ticket\n+migration: [full]\n+change: \"42\" # the"),
+            "{out}"
+        );
+
+        let (code, out, err) = plans.validate(&["--fix"]);
+        assert_eq!((code, plans.text("0.yaml")), (0, right));
+        assert!(out.contains("0.yaml: valid") && err.contains("mended 2 problems"), "{out}{err}");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(plans.validate(&["--fix", "--diff"]).1, "");
+    }
+
+    #[test]
+    fn a_diff_shows_no_secret() {
+        let wrong = VALID.replace("url: redis://a", "url: redis://a, passwrd: hunter2");
+        let (_, out, _) = run(&[&wrong], &["--diff"]);
+        assert!(out.contains("+source: { url: redis://a, password: *******"), "{out}");
+        assert!(!out.contains("hunter2"), "{out}");
     }
 }

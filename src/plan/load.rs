@@ -8,7 +8,7 @@ use super::checked::{self, Plan};
 use super::fault::catalogue::shape;
 use super::fault::{Problem, Report};
 use super::raw::PlanFile;
-use super::rules::{Url, judge};
+use super::rules::{self, Url};
 use super::schema::{Checker, Finding, prune};
 use super::text::{Path, Source, Span, read, shown};
 use super::yaml::{Tree, build, value};
@@ -52,13 +52,19 @@ pub fn load(name: &str, bytes: &[u8]) -> Result<Loaded, Report> {
     }
 }
 
+/// Everything that is wrong with the bytes of a plan file, warnings too.
+#[must_use]
+pub fn judge(name: &str, bytes: &[u8]) -> Report {
+    load(name, bytes).map_or_else(|report| report, |loaded| loaded.warnings)
+}
+
 /// Everything that is wrong with a document, and the plan when it has no error.
 fn check(source: &Source, tree: &Tree) -> (Vec<Problem>, Option<Plan>) {
     let value = match value(source.text(), tree) {
         Ok(value) => value,
         Err(problems) => return (problems, None),
     };
-    let Some(checker) = Checker::new() else {
+    let Some(checker) = Checker::get() else {
         let message = "the schema of this program is broken";
         return (vec![Problem::new(&shape::WRONG_TYPE, Path::default(), message)], None);
     };
@@ -73,10 +79,10 @@ fn check(source: &Source, tree: &Tree) -> (Vec<Problem>, Option<Plan>) {
             }
         }
     } else {
-        rest(&checker, &value, findings, tree)
+        rest(checker, &value, findings, tree)
     };
     let Some(raw) = raw else { return (problems, None) };
-    problems.extend(judge(&raw, tree, source.text(), &unknown));
+    problems.extend(rules::judge(&raw, tree, source.text(), &unknown));
     let plan = if unknown.is_empty() { plan(&raw) } else { None };
     (problems, plan)
 }

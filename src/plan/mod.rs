@@ -2,6 +2,7 @@
 
 mod checked;
 pub mod fault;
+mod fix;
 mod load;
 pub mod raw;
 mod rules;
@@ -12,7 +13,8 @@ mod yaml;
 pub use checked::{
     Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_CONNECTIONS, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan,
 };
-pub use fault::{About, Fault, Label, Problem, Report, Severity};
-pub use load::{Loaded, load};
+pub use fault::{About, Edit, Fault, Label, Problem, Report, Severity};
+pub use fix::{Fixed, fix};
+pub use load::{Loaded, judge, load};
 pub use schema::{schema_json, schema_text};
 pub use text::{Path, Position, Segment, Source, Span};

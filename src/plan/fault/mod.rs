@@ -5,5 +5,5 @@ mod problem;
 mod report;
 
 pub use catalogue::{About, Fault, Severity};
-pub use problem::{Label, Problem};
+pub use problem::{Edit, Label, Problem};
 pub use report::Report;

@@ -16,6 +16,8 @@ pub struct Problem {
     pub labels: Vec<Label>,
     /// The way out.
     pub help: Option<String>,
+    /// A change of the text that is certain to say what was meant.
+    pub edit: Option<Box<Edit>>,
     severity: Severity,
 }
 
@@ -28,11 +30,28 @@ pub struct Label {
     pub text: String,
 }
 
+/// A range of the text and what is to stand there instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edit {
+    /// The range.
+    pub span: Span,
+    /// The new text.
+    pub text: String,
+}
+
 impl Problem {
     /// A problem without a place.
     #[must_use]
     pub fn new(fault: &'static Fault, path: Path, message: impl Into<String>) -> Self {
-        Self { fault, path, message: message.into(), labels: vec![], help: None, severity: fault.severity() }
+        Self {
+            fault,
+            path,
+            message: message.into(),
+            labels: vec![],
+            help: None,
+            edit: None,
+            severity: fault.severity(),
+        }
     }
 
     /// Adds a place; the first is the place of the fault.
@@ -53,6 +72,13 @@ impl Problem {
     #[must_use]
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
+        self
+    }
+
+    /// Offers a change that mends it. Only one that nobody would have to think about.
+    #[must_use]
+    pub fn edit(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.edit = Some(Box::new(Edit { span, text: text.into() }));
         self
     }
 

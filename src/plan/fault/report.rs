@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Problem;
 use super::catalogue::Severity;
+use super::{Edit, Problem};
 use crate::plan::text::Source;
+
+/// The most problems that are kept; the rest is counted. Nobody reads more, and a hostile file would fill the memory of
+/// whoever renders them.
+const MAX_KEPT: usize = 1000;
 
 /// Everything that is wrong with one plan file, in the order of the text.
 #[derive(Clone, Debug)]
@@ -15,6 +19,8 @@ struct Inner {
     source: Arc<Source>,
     shown: Arc<str>,
     problems: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Report {
@@ -25,12 +31,20 @@ impl Report {
         for label in problems.iter_mut().flat_map(|problem| &mut problem.labels) {
             label.span = label.span.clamped(&shown);
         }
+        // A change over several lines would move what the others point at.
+        let fits = |edit: &Edit| edit.span.clamped(&shown) == edit.span && !edit.span.of(&shown).contains('\n');
+        for problem in &mut problems {
+            problem.edit.take_if(|edit| !fits(edit));
+        }
         let order = |problem: &Problem| (problem.span().unwrap_or_default(), problem.fault.code);
         problems.sort_by(|a, b| (order(a), &a.path, &a.message).cmp(&(order(b), &b.path, &b.message)));
         problems.dedup_by(|a, b| {
             (a.fault.code, a.span(), &a.path, &a.message) == (b.fault.code, b.span(), &b.path, &b.message)
         });
-        Self(Box::new(Inner { source, shown, problems }))
+        let errors = problems.iter().filter(|problem| problem.severity() == Severity::Error).count();
+        let warnings = problems.len() - errors;
+        problems.truncate(MAX_KEPT);
+        Self(Box::new(Inner { source, shown, problems, errors, warnings }))
     }
 
     /// The file.
@@ -45,7 +59,7 @@ impl Report {
         &self.0.shown
     }
 
-    /// The problems, in the order of the text.
+    /// The problems, in the order of the text; of very many the first thousand.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.0.problems
@@ -54,13 +68,19 @@ impl Report {
     /// How many problems make the plan invalid.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.0.problems.iter().filter(|problem| problem.severity() == Severity::Error).count()
+        self.0.errors
     }
 
     /// How many problems are risks only.
     #[must_use]
     pub fn warnings(&self) -> usize {
-        self.0.problems.len() - self.errors()
+        self.0.warnings
+    }
+
+    /// How many problems were counted and not kept.
+    #[must_use]
+    pub fn omitted(&self) -> usize {
+        self.errors() + self.warnings() - self.0.problems.len()
     }
 
     /// A report on the same file with other problems, for what is found out later, such as by the precheck.

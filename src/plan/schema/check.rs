@@ -1,11 +1,14 @@
 //! What is wrong with a value by the schema, in words and places of the plan.
 
+use std::sync::LazyLock;
+
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
 use super::formats::{self, FORMATS, Format, NUMBERS};
+use super::mend::{self, conversion};
 use super::suggest::closest;
 use super::tree::{self, alternatives};
 use super::words::{kind_of, quoted, subject};
@@ -34,9 +37,16 @@ pub(in crate::plan) enum Wrong {
 /// A validator of plans.
 pub(in crate::plan) struct Checker(Validator);
 
+/// Building the validator takes some milliseconds.
+static CHECKER: LazyLock<Option<Checker>> = LazyLock::new(Checker::new);
+
 impl Checker {
-    /// Builds the validator: some milliseconds. `None` when the schema is not valid itself, which a test excludes.
-    pub(in crate::plan) fn new() -> Option<Self> {
+    /// The validator of this schema; `None` when the schema is not valid itself, which a test excludes.
+    pub(in crate::plan) fn get() -> Option<&'static Self> {
+        CHECKER.as_ref()
+    }
+
+    fn new() -> Option<Self> {
         let mut options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
         for format in &FORMATS {
             options = options.with_format(format.name, format.accepts);
@@ -137,7 +147,13 @@ impl Faults<'_> {
             format!("{} has no key {}", subject(path), quoted(key))
         };
         let problem = Problem::new(&shape::UNKNOWN_KEY, inner.clone(), message).label(span, "unknown key");
-        let problem = problem.help(key_help(path, key, &known));
+        let mut problem = problem.help(key_help(path, key, &known));
+        // Beside the key that was meant it would become a second one.
+        if let Some(meant) = mend::misspelt(key, &known).filter(|meant| self.places.locate(&path.key(meant)).is_none())
+            && self.places.locate(&inner).is_some()
+        {
+            problem = problem.edit(span, meant);
+        }
         self.found.push(Finding { problem, wrong: Wrong::Value(inner) });
     }
 
@@ -154,7 +170,7 @@ impl Faults<'_> {
 
     fn plan_version(&mut self, path: &Path, value: &Value) {
         let newer = value.as_u64().is_some_and(|version| version > 1);
-        let help = if newer { "a later version of this program may read it" } else { "write `version: 1`" };
+        let help = if newer { "use a version of this program that reads it" } else { "write `version: 1`" };
         let message = "this program reads plans of version 1 only".to_owned();
         self.value(&shape::PLAN_VERSION, path, message, "not 1", Some(help.to_owned()));
     }
@@ -162,11 +178,8 @@ impl Faults<'_> {
     pub(super) fn wrong_type(&mut self, path: &Path, value: &Value, schema: &'static Value) {
         let schema = tree::resolved(schema);
         let format = schema.get("format").and_then(Value::as_str).and_then(formats::find);
-        if let (Value::Number(number), Some(Format { with_unit: Some(with_unit), noun, examples, .. })) =
-            (value, format)
-        {
-            let fixed = number.as_u64().map(with_unit);
-            return self.missing_unit(path, noun, examples, fixed);
+        if let (Value::Number(number), Some(format @ Format { with_unit: Some(_), .. })) = (value, format) {
+            return self.missing_unit(path, format, number.as_u64());
         }
         let name = subject(path);
         let wants = tree::wants(schema);
@@ -181,25 +194,46 @@ impl Faults<'_> {
             );
         }
         let message = format!("{name} takes {wants}, not {}", kind_of(value));
-        let help = if is_secret(path) { None } else { conversion(path, value, tree::kind(schema)) };
-        self.value(&shape::WRONG_TYPE, path, message, kind_of(value), help);
+        let written = self.places.locate(path).and_then(|place| self.places.scalar(place.node));
+        let fixed = if is_secret(path) { None } else { conversion(value, written, tree::kind(schema)) };
+        let help = match &fixed {
+            Some(fixed) => format!("write `{}{}`", key_of(path), quoted(&fixed.text).trim_matches('`')),
+            None => format!("write {}", tree::example(schema).unwrap_or(wants)),
+        };
+        self.value(&shape::WRONG_TYPE, path, message, kind_of(value), Some(help));
+        if let Some(fixed) = fixed.filter(|fixed| fixed.certain) {
+            self.mend(path, fixed.text);
+        }
     }
 
-    fn missing_unit(&mut self, path: &Path, noun: &str, examples: &str, fixed: Option<String>) {
-        let help = match (fixed, path.last_key()) {
+    fn missing_unit(&mut self, path: &Path, format: &Format, number: Option<u64>) {
+        let fixed = number.zip(format.with_unit).map(|(number, with_unit)| with_unit(number));
+        let help = match (&fixed, path.last_key()) {
             (Some(fixed), Some(key)) => format!("write for example `{key}: {fixed}`"),
-            _ => format!("write for example {examples}"),
+            _ => format!("write for example {}", format.examples),
         };
-        let message = format!("{} is {noun} and needs a unit", subject(path));
+        let message = format!("{} is {} and needs a unit", subject(path), format.noun);
         self.value(&shape::MISSING_UNIT, path, message, "no unit", Some(help));
+        if let Some(fixed) = fixed.filter(|_| number.is_some_and(format.certain)) {
+            self.mend(path, fixed);
+        }
+    }
+
+    /// Adds to the problem found last that writing `text` for the scalar at `path` mends it.
+    pub(super) fn mend(&mut self, path: &Path, text: String) {
+        let place = self.places.locate(path).filter(|place| !place.is_block);
+        if let (Some(place), Some(last)) = (place, self.found.pop()) {
+            let problem = last.problem.edit(place.value, text);
+            self.found.push(Finding { problem, ..last });
+        }
     }
 
     fn wrong_format(&mut self, path: &Path, value: &Value, format: Option<&Format>) {
         let text = value.as_str().unwrap_or_default();
         let (noun, examples) = format.map_or(("well-formed", ""), |format| (format.noun, format.examples));
         let number = text.trim().parse::<u64>().ok();
-        if let (Some(number), Some(with_unit)) = (number, format.and_then(|format| format.with_unit)) {
-            return self.missing_unit(path, noun, examples, Some(with_unit(number)));
+        if let (Some(number), Some(format)) = (number, format.filter(|format| format.with_unit.is_some())) {
+            return self.missing_unit(path, format, Some(number));
         }
         let message = format!("{} is not {noun}", quoted(text));
         self.value(
@@ -268,23 +302,9 @@ fn key_help(path: &Path, key: &str, known: &[&str]) -> String {
     format!("known here: {}", known.join(", "))
 }
 
-/// How a value of the wrong kind would be written in the right one.
-fn conversion(path: &Path, value: &Value, kind: Option<&str>) -> Option<String> {
-    let key = path.last_key().map_or(String::new(), |key| format!("{key}: "));
-    let fixed = match (value, kind) {
-        (Value::String(text), Some("integer")) if text.trim().parse::<u64>().is_ok() => text.trim().to_owned(),
-        (Value::String(text), Some("boolean")) => match text.to_lowercase().as_str() {
-            "yes" | "on" | "y" => "true".to_owned(),
-            "no" | "off" | "n" => "false".to_owned(),
-            _ => return None,
-        },
-        (Value::Number(_) | Value::Bool(_), Some("string")) => format!("\"{value}\""),
-        (Value::String(text), Some("array")) if text.len() <= 60 && !text.contains(['\n', ':', '#']) => {
-            format!("[{}]", text.split_whitespace().collect::<Vec<_>>().join(", "))
-        }
-        _ => return None,
-    };
-    Some(format!("write `{key}{}`", quoted(&fixed).trim_matches('`')))
+/// `key: ` of the value at `path`; nothing for an item of a list.
+fn key_of(path: &Path) -> String {
+    path.last_key().map_or(String::new(), |key| format!("{key}: "))
 }
 
 /// A name made of what can be kept of another.
@@ -309,6 +329,6 @@ mod tests {
 
     #[test]
     fn the_schema_builds_a_validator() {
-        assert!(Checker::new().is_some());
+        assert!(Checker::get().is_some());
     }
 }

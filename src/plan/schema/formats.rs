@@ -16,6 +16,13 @@ pub(super) struct Format {
     pub(super) accepts: fn(&str) -> bool,
     /// A bare number with the unit that was probably meant; `None` for formats without units.
     pub(super) with_unit: Option<fn(u64) -> String>,
+    /// Whether that unit is what everybody would have meant by the number.
+    pub(super) certain: fn(u64) -> bool,
+}
+
+/// Of sizes any unit may have been left out, unless the number can only be one of bytes.
+fn bytes(number: u64) -> bool {
+    number >= 1 << 20
 }
 
 fn parses<T: std::str::FromStr>(text: &str) -> bool {
@@ -24,7 +31,7 @@ fn parses<T: std::str::FromStr>(text: &str) -> bool {
 
 /// A small number was meant in MiB, a large one in bytes.
 fn size(number: u64) -> String {
-    if number < 1 << 20 { format!("{number} MiB") } else { ByteSize(number).to_string() }
+    if bytes(number) { format!("{:#}", ByteSize(number)) } else { format!("{number} MiB") }
 }
 
 pub(super) const FORMATS: [Format; 9] = [
@@ -34,6 +41,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`30s`, `5m`, `1h30m` or `3d`",
         accepts: parses::<Period>,
         with_unit: Some(|number| format!("{number}s")),
+        certain: |_| true,
     },
     Format {
         name: "keep",
@@ -41,6 +49,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`30d` or `forever`",
         accepts: parses::<Keep>,
         with_unit: Some(|number| format!("{number}d")),
+        certain: |_| false,
     },
     Format {
         name: "byte-size",
@@ -48,6 +57,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`64 MiB`, `512kb` or `10gb`",
         accepts: parses::<ByteSize>,
         with_unit: Some(size),
+        certain: bytes,
     },
     Format {
         name: "byte-rate",
@@ -55,6 +65,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`40 MiB/s`",
         accepts: parses::<ByteRate>,
         with_unit: Some(|number| format!("{}/s", size(number))),
+        certain: bytes,
     },
     Format {
         name: "count-rate",
@@ -62,6 +73,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`20000/s` or `20k/s`",
         accepts: parses::<CountRate>,
         with_unit: Some(|number| format!("{number}/s")),
+        certain: |_| true,
     },
     Format {
         name: "percent",
@@ -69,6 +81,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`120%`",
         accepts: parses::<Percent>,
         with_unit: Some(|number| format!("{number}%")),
+        certain: |_| true,
     },
     Format {
         name: "version-range",
@@ -76,6 +89,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`>=2.8, <6` or `7.2`",
         accepts: parses::<VersionRange>,
         with_unit: None,
+        certain: |_| false,
     },
     Format {
         name: "moment",
@@ -83,6 +97,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`2026-12-01T02:00:00+01:00`",
         accepts: parses::<At>,
         with_unit: None,
+        certain: |_| false,
     },
     Format {
         name: "window",
@@ -90,6 +105,7 @@ pub(super) const FORMATS: [Format; 9] = [
         examples: "`Mon-Fri 20:00-06:00`, `Sat,Sun 00:00-24:00` or `01:00-05:00`",
         accepts: parses::<Window>,
         with_unit: None,
+        certain: |_| false,
     },
 ];
 

@@ -4,6 +4,7 @@ mod branch;
 mod check;
 mod formats;
 mod generate;
+mod mend;
 mod prune;
 mod suggest;
 mod tree;

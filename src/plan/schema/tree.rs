@@ -94,6 +94,26 @@ pub(super) fn wants(schema: &'static Value) -> String {
     }
 }
 
+/// The first example of a schema, as it is written in a plan.
+pub(super) fn example(schema: &'static Value) -> Option<String> {
+    let example = schema.get("examples").or_else(|| resolved(schema).get("examples"))?.get(0)?;
+    Some(format!("for example `{}`", flow(example)))
+}
+
+/// A value in YAML's flow style.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains(['*', '{', '[', ':', ',', '#', '"', '%', '&', '>']) => format!("{text:?}"),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// `a, b or c`.
 pub(super) fn alternatives(words: &[String]) -> String {
     match words {

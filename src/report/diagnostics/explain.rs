@@ -1,8 +1,11 @@
-//! The page of one code.
+//! The page of one code, and the list of all.
+
+use std::fmt::Write as _;
 
 use crate::plan::Fault;
+use crate::plan::fault::catalogue;
 
-/// The page of a fault: code, title, and the explanation wrapped to `width` columns (at least 40).
+/// The page of a code: what it is about, its title, and the explanation wrapped to `width` columns (at least 40).
 #[must_use]
 pub fn explain(fault: &Fault, width: usize) -> String {
     let width = width.max(40);
@@ -24,10 +27,20 @@ pub fn explain(fault: &Fault, width: usize) -> String {
     out
 }
 
+/// Every code with its title, one a line.
+#[must_use]
+pub fn list() -> String {
+    let width = catalogue::all().map(|fault| fault.about.to_string().len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for fault in catalogue::all() {
+        _ = writeln!(out, "{}  {:width$}  {}", fault.code, fault.about.to_string(), fault.title);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::fault::catalogue;
 
     #[test]
     fn every_page_keeps_to_its_width_and_loses_no_word() {

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use super::excerpt::Excerpt;
+use super::verdict;
 use crate::plan::{Label, Problem, Report, Severity};
 use crate::unit::KeyText;
 
@@ -35,26 +36,11 @@ pub fn human(report: &Report, style: Style) -> String {
         }
         out.push('\n');
     }
-    if let Some(hidden) = report.problems().len().checked_sub(MAX_SHOWN).filter(|hidden| *hidden > 0) {
+    if let Some(hidden) = (report.errors() + report.warnings()).checked_sub(MAX_SHOWN).filter(|hidden| *hidden > 0) {
         _ = writeln!(out, "… and {hidden} more\n");
     }
     _ = writeln!(out, "{name}: {}", verdict(report));
     out
-}
-
-fn verdict(report: &Report) -> String {
-    let (errors, warnings) = (counted(report.errors(), "error"), counted(report.warnings(), "warning"));
-    let Some(first) = report.problems().first() else { return "valid".to_owned() };
-    let counts = match (report.errors(), report.warnings()) {
-        (0, _) => format!("valid, with {warnings}"),
-        (_, 0) => errors,
-        _ => format!("{errors}, {warnings}"),
-    };
-    format!("{counts} (`plan explain {}` says more)", first.fault.code)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A problem as miette sees it.
@@ -84,6 +70,10 @@ impl std::error::Error for Shown<'_> {}
 impl Diagnostic for Shown<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
         Some(Box::new(self.problem.fault.code))
+    }
+
+    fn url<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(self.problem.fault.url()))
     }
 
     fn severity(&self) -> Option<miette::Severity> {

@@ -1,7 +1,8 @@
 //! Problems for programs. The structure is stable: `format` counts up when it changes otherwise than by new keys.
 //!
 //! Lines and columns start at 1, columns count characters; `start` and `end` count the bytes of the file. A problem
-//! without a place has none of these keys.
+//! without a place has none of these keys. `fix` is the change of the text that mends a problem, when there is one; of very
+//! many problems only the first are listed, and `omitted` counts the others.
 
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,7 @@ fn file(report: &Report) -> Value {
         "valid": report.errors() == 0,
         "errors": report.errors(),
         "warnings": report.warnings(),
+        "omitted": report.omitted(),
         "problems": report.problems().iter().map(|one| problem(one, report.source())).collect::<Vec<_>>(),
     })
 }
@@ -33,6 +35,7 @@ fn problem(problem: &Problem, source: &Source) -> Value {
     }
     entry.insert("message".to_owned(), problem.message.clone().into());
     entry.insert("help".to_owned(), problem.help.clone().into());
+    entry.insert("url".to_owned(), problem.fault.url().into());
     let labels = problem.labels.iter().map(|label| {
         let mut entry = Map::new();
         place(&mut entry, label.span, source);
@@ -40,6 +43,10 @@ fn problem(problem: &Problem, source: &Source) -> Value {
         Value::Object(entry)
     });
     entry.insert("labels".to_owned(), labels.collect());
+    if let Some(edit) = &problem.edit {
+        let span = source.in_file(edit.span);
+        entry.insert("fix".to_owned(), json!({ "start": span.start, "end": span.end, "text": edit.text }));
+    }
     Value::Object(entry)
 }
 

@@ -176,17 +176,101 @@ mod commands {
 
 mod codes {
     use super::*;
+    use plan::fault::catalogue;
+    use plan::{About, Fault, Report};
+    use redis_plan::report::diagnostics::{Style, human};
+
+    const FOLDER: &str = "book/src/reference/codes";
+    const FAMILIES: [(char, &str); 3] =
+        [('P', "Faults of a plan file"), ('C', "Items of the precheck"), ('R', "How a run ends")];
+
+    /// Reports on every case, the ones with the fewest problems first: the clearest example of a fault comes from there.
+    fn cases() -> Vec<(String, Report)> {
+        let mut cases: Vec<(String, Report)> = std::fs::read_dir(root().join("tests/data/plans/invalid"))
+            .unwrap()
+            .map(|entry| {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+                let look = |program: &str| match program {
+                    program if program.contains("missing") => plan::Program::Missing,
+                    program if program.contains("not-executable") => plan::Program::NotExecutable,
+                    _ => plan::Program::Ready,
+                };
+                (name, plan::judge("plan.yaml", &std::fs::read(&path).unwrap(), Some(&look)))
+            })
+            .collect();
+        cases.sort_by_key(|(name, report)| (report.problems().len(), name.clone()));
+        cases
+    }
+
+    /// What `plan validate` says to the first case with this fault; its last line counts and says nothing here.
+    fn example(fault: &Fault, cases: &[(String, Report)]) -> Option<String> {
+        let (_, report) = cases.iter().find(|(_, report)| report.problems().iter().any(|one| one.fault == fault))?;
+        let one = report.problems().iter().find(|one| one.fault == fault)?.clone();
+        let shown = human(&report.with(vec![one]), Style { width: 100, colour: false });
+        let (shown, _) = shown.trim_end().rsplit_once('\n')?;
+        Some(shown.lines().skip(2).map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned())
+    }
+
+    fn about(fault: &Fault) -> String {
+        match fault.about {
+            About::Plan(severity) => format!("*{severity}*"),
+            About::Item(item) => format!("*check* `{item}`"),
+            About::Ending(outcome) => format!("*exit code {}*", outcome.exit_code()),
+        }
+    }
+
+    fn page(fault: &Fault, cases: &[(String, Report)]) -> String {
+        let mut page = format!("# {}: {}\n\n{GENERATED}\n", fault.code, fault.title);
+        writeln!(page, "{}. {}", about(fault), fault.explanation).unwrap();
+        if let Some(example) = example(fault, cases) {
+            write!(page, "\n## For example\n\n```text\n{example}\n```\n").unwrap();
+        }
+        writeln!(page, "\n[All codes](../codes.md)").unwrap();
+        page
+    }
+
+    #[test]
+    fn every_code_has_its_page() {
+        let cases = cases();
+        let mut expected = BTreeSet::new();
+        for fault in catalogue::all() {
+            let path = format!("{FOLDER}/{}.md", fault.code);
+            std::fs::create_dir_all(root().join(FOLDER)).unwrap();
+            expect_file(&path, &page(fault, &cases));
+            expected.insert(format!("{}.md", fault.code));
+        }
+        let found: BTreeSet<String> = std::fs::read_dir(root().join(FOLDER))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(found, expected, "a page without its code");
+    }
 
     #[test]
     fn the_page_of_codes_is_the_catalogue() {
         let mut page = format!(
-            "# Codes\n\n{GENERATED}\n`plan explain CODE` shows the same. A code keeps its meaning; one that is no \
-             longer found is not given to another fault.\n\n"
+            "# Codes\n\n{GENERATED}\n`plan explain CODE` shows the text of each page. A code keeps its meaning; one that is no longer \
+             found is not given to another.\n"
         );
-        for fault in plan::fault::catalogue::all() {
-            write!(page, "## {}: {}\n\n*{}*. {}\n\n", fault.code, fault.title, fault.about, fault.explanation).unwrap();
+        for (letter, title) in FAMILIES {
+            write!(page, "\n## {title}\n\n| code | | |\n| --- | --- | --- |\n").unwrap();
+            for fault in catalogue::all().filter(|fault| fault.code.starts_with(letter)) {
+                writeln!(page, "| [{0}](codes/{0}.md) | {1} | {2} |", fault.code, about(fault), fault.title).unwrap();
+            }
         }
-        expect_file("book/src/reference/codes.md", &format!("{}\n", page.trim_end()));
+        expect_file("book/src/reference/codes.md", &page);
+    }
+
+    /// The pages stand in the table of contents below the page that lists them.
+    #[test]
+    fn the_summary_lists_every_code() {
+        let summary = std::fs::read_to_string(root().join("book/src/SUMMARY.md")).unwrap();
+        let (before, rest) = summary.split_once("](reference/codes.md)\n").unwrap();
+        let after = rest.split_inclusive('\n').skip_while(|line| line.starts_with("  - [")).collect::<String>();
+        let mut codes = String::new();
+        catalogue::all().for_each(|fault| writeln!(codes, "  - [{0}](reference/codes/{0}.md)", fault.code).unwrap());
+        expect_file("book/src/SUMMARY.md", &format!("{before}](reference/codes.md)\n{codes}{after}"));
     }
 }
 

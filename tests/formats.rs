@@ -22,7 +22,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn report(path: &Path) -> Report {
-    judge(path.file_name().unwrap().to_str().unwrap(), &fs::read(path).unwrap())
+    judge(path.file_name().unwrap().to_str().unwrap(), &fs::read(path).unwrap(), None)
 }
 
 /// A report for every case, one for a valid plan, and one whose name is made to break a format.
@@ -30,7 +30,7 @@ fn reports() -> Vec<Report> {
     let valid = fs::read(root().join("plans/minimal.yaml")).unwrap();
     let wrong = fs::read(root().join("tests/data/plans/invalid/unknown_key.yaml")).unwrap();
     let mut reports: Vec<Report> = cases().iter().map(|path| report(path)).collect();
-    reports.extend([judge("minimal.yaml", &valid), judge("a,b:<c>&\"%\n\u{1b}.yaml", &wrong)]);
+    reports.extend([judge("minimal.yaml", &valid, None), judge("a,b:<c>&\"%\n\u{1b}.yaml", &wrong, None)]);
     reports
 }
 
@@ -44,7 +44,7 @@ fn each_format_is_pinned() {
     let _guard = settings.bind_to_scope();
     let faults = report(&root().join("tests/data/plans/invalid/many_faults_at_once.yaml"));
     let conflict = report(&root().join("tests/data/plans/invalid/tls_without_rediss.yaml"));
-    let valid = judge("minimal.yaml", &fs::read(root().join("plans/minimal.yaml")).unwrap());
+    let valid = judge("minimal.yaml", &fs::read(root().join("plans/minimal.yaml")).unwrap(), None);
     let reports = [&faults, &conflict, &valid];
     insta::assert_snapshot!("concise", concise(&reports));
     insta::assert_snapshot!("github", github(&reports));
@@ -148,7 +148,7 @@ fn no_format_shows_a_secret_or_steers_a_terminal() {
     for path in cases() {
         let report = report(&path);
         let all = [&report];
-        let fixed = fix("case.yaml", &fs::read(&path).unwrap());
+        let fixed = fix("case.yaml", &fs::read(&path).unwrap(), None);
         for shown in [
             concise(&all),
             github(&all),
@@ -181,14 +181,14 @@ fn the_same_text_gives_the_same_report_to_the_byte() {
 fn mending_a_case_never_makes_it_worse_and_ends() {
     let mut mended = 0;
     for path in cases() {
-        let fixed = fix("case.yaml", &fs::read(&path).unwrap());
+        let fixed = fix("case.yaml", &fs::read(&path).unwrap(), None);
         mended += fixed.mended;
         let is_text = |report: &Report| report.problems().iter().any(|problem| problem.fault.code.starts_with("P0"));
         assert!(is_text(&fixed.before) || !is_text(&fixed.after), "{}", path.display());
         if fixed.mended == 0 {
             assert_eq!(fixed.bytes, fs::read(&path).unwrap());
         }
-        let again = fix("case.yaml", &fixed.bytes);
+        let again = fix("case.yaml", &fixed.bytes, None);
         assert_eq!(again.bytes, fixed.bytes, "{}", path.display());
     }
     assert!(mended >= 15, "only {mended} problems of the cases can be mended");

@@ -1,11 +1,12 @@
 //! `plan validate`.
 
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::load::{name, read};
-use crate::plan::{self, Report};
+use crate::plan::{self, Program, Report};
 use crate::report::diagnostics::{self, Style};
 
 /// Judge plan files without touching any server
@@ -123,10 +124,11 @@ pub(super) fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, e
 /// Judges a file as it is, or as it is after mending.
 fn judge(args: &ValidateArgs, file: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Result<Report, String> {
     let bytes = read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let look = |program: &str| find(program, file.parent().unwrap_or(Path::new("")));
     if !args.fix && !args.diff {
-        return Ok(plan::judge(&name(file), &bytes));
+        return Ok(plan::judge(&name(file), &bytes, Some(&look)));
     }
-    let fixed = plan::fix(&name(file), &bytes);
+    let fixed = plan::fix(&name(file), &bytes, Some(&look));
     let say = |error: io::Error| format!("cannot write the result: {error}");
     if args.diff {
         out.write_all(diagnostics::changes(&fixed.before, &fixed.after).as_bytes()).map_err(say)?;
@@ -138,6 +140,22 @@ fn judge(args: &ValidateArgs, file: &Path, out: &mut dyn Write, err: &mut dyn Wr
         writeln!(err, "{}: mended {} {problems}", file.display(), fixed.mended).map_err(say)?;
     }
     Ok(fixed.after)
+}
+
+/// Looks for a program as a run would: by its path from the plan's folder, or by its name in `PATH`.
+fn find(program: &str, folder: &Path) -> Program {
+    let in_path = || std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    let folders: Vec<PathBuf> = if program.contains('/') { vec![folder.to_owned()] } else { in_path() };
+    let found: Vec<std::fs::Metadata> = folders
+        .into_iter()
+        .filter_map(|folder| std::fs::metadata(folder.join(program)).ok())
+        .filter(std::fs::Metadata::is_file)
+        .collect();
+    match found.iter().any(|file| file.permissions().mode() & 0o111 != 0) {
+        true => Program::Ready,
+        false if found.is_empty() => Program::Missing,
+        false => Program::NotExecutable,
+    }
 }
 
 /// Replaces a file's content: written aside with the file's own permissions, then renamed, through links.
@@ -259,7 +277,6 @@ mod tests {
 
     #[test]
     fn mending_writes_the_file_and_a_diff_does_not() {
-        use std::os::unix::fs::PermissionsExt as _;
         let wrong = format!("{}change: 42 # the ticket\n", VALID.replace("migration: [full]", "migration: full"));
         let right = wrong.replace("migration: full", "migration: [full]").replace("42", "\"42\"");
         let plans = Plans::of(&[&wrong]);
@@ -278,6 +295,25 @@ mod tests {
         assert!(out.contains("0.yaml: valid") && err.contains("mended 2 problems"), "{out}{err}");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(plans.validate(&["--fix", "--diff"]).1, "");
+    }
+
+    #[test]
+    fn programs_are_looked_for_beside_the_plan_and_in_the_path() {
+        let hooks = "\nhooks:\n  - { at: full.done, run: [./there.sh] }\n  - { at: full.done, run: [./text.sh] }\n  \
+                     - { at: full.done, run: [ops/gone.sh] }\n  - { at: full.done, run: [sh, -c, x] }\n  \
+                     - { at: full.done, run: [no-such-program-anywhere] }\n";
+        let plans = Plans::of(&[&format!("{VALID}{hooks}")]);
+        for (name, mode) in [("there.sh", 0o755), ("text.sh", 0o644)] {
+            std::fs::write(plans.path(name), "#!/bin/sh\n").unwrap();
+            std::fs::set_permissions(plans.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let out = plans.validate(&["--format", "concise"]).1;
+        let found: Vec<&str> = out
+            .lines()
+            .filter_map(|line| line.split_once("warning[")?.1.split_once(']'))
+            .map(|(code, _)| code)
+            .collect();
+        assert_eq!(found, ["P420", "P419", "P419"], "{out}");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use super::fault::catalogue::shape::UNKNOWN_KEY;
 use super::fault::{Edit, Problem, Report};
-use super::judge;
 use super::text::Path;
+use super::{Look, judge};
 
 /// Rounds of mending; one may uncover what the next mends.
 const MAX_ROUNDS: usize = 8;
@@ -27,15 +27,17 @@ pub struct Fixed {
     pub after: Report,
 }
 
-/// Mends what can be mended for certain in the bytes of a plan file. `name` is what messages call the file.
+/// Mends what can be mended for certain in the bytes of a plan file. `name` is what messages call the file, `look` looks for
+/// programs.
 #[must_use]
-pub fn fix(name: &str, bytes: &[u8]) -> Fixed {
-    let before = judge(name, bytes);
+pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Fixed {
+    let judge = |bytes: &[u8]| judge(name, bytes, look);
+    let before = judge(bytes);
     let mut fixed = Fixed { bytes: bytes.to_vec(), mended: 0, after: before.clone(), before };
     for _ in 0..MAX_ROUNDS {
         let offers: Vec<Problem> =
             fixed.after.problems().iter().filter(|problem| problem.edit.is_some()).cloned().collect();
-        if offers.is_empty() || !(fixed.take(name, &offers) || fixed.take_some(name, &offers)) {
+        if offers.is_empty() || !(fixed.take(&judge, &offers) || fixed.take_some(&judge, &offers)) {
             break;
         }
     }
@@ -44,9 +46,9 @@ pub fn fix(name: &str, bytes: &[u8]) -> Fixed {
 
 impl Fixed {
     /// Applies all of these edits if every one of them helps.
-    fn take(&mut self, name: &str, offers: &[Problem]) -> bool {
+    fn take(&mut self, judge: &dyn Fn(&[u8]) -> Report, offers: &[Problem]) -> bool {
         let Some(bytes) = applied(&self.bytes, self.after.source().skipped(), offers) else { return false };
-        let after = judge(name, &bytes);
+        let after = judge(&bytes);
         if !helps(&self.after, &after, offers) {
             return false;
         }
@@ -56,8 +58,8 @@ impl Fixed {
     }
 
     /// Applies the first of these edits that helps on its own: places of the others are other ones then.
-    fn take_some(&mut self, name: &str, offers: &[Problem]) -> bool {
-        offers.iter().take(MAX_TRIES).any(|offer| self.take(name, std::slice::from_ref(offer)))
+    fn take_some(&mut self, judge: &dyn Fn(&[u8]) -> Report, offers: &[Problem]) -> bool {
+        offers.iter().take(MAX_TRIES).any(|offer| self.take(judge, std::slice::from_ref(offer)))
     }
 }
 
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     fn mended(text: &str) -> String {
-        String::from_utf8(fix("plan.yaml", text.as_bytes()).bytes).unwrap()
+        String::from_utf8(fix("plan.yaml", text.as_bytes(), None).bytes).unwrap()
     }
 
     const PLAN: &str = "\

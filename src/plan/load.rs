@@ -8,7 +8,7 @@ use super::checked::{self, Plan};
 use super::fault::catalogue::shape;
 use super::fault::{Problem, Report};
 use super::raw::PlanFile;
-use super::rules::{self, Url};
+use super::rules::{self, Look, Url};
 use super::schema::{Checker, Finding, prune};
 use super::text::{Path, Source, Span, read, shown};
 use super::yaml::{Tree, build, value};
@@ -39,12 +39,16 @@ impl Loaded {
 /// # Errors
 /// Everything that is wrong with the plan, in one report; warnings too when there is an error.
 pub fn load(name: &str, bytes: &[u8]) -> Result<Loaded, Report> {
+    load_beside(name, bytes, None)
+}
+
+fn load_beside(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Result<Loaded, Report> {
     let (source, readable) = read(name, bytes);
     let source = Arc::new(source);
     let report = |tree: Option<&Tree>, problems| Report::new(source.clone(), shown(&source, tree).into(), problems);
     readable.map_err(|problem| report(None, vec![problem]))?;
     let tree = build(source.text()).map_err(|problems| report(None, problems))?;
-    let (problems, plan) = check(&source, &tree);
+    let (problems, plan) = check(&source, &tree, look);
     let report = report(Some(&tree), problems);
     match plan {
         Some(plan) if report.errors() == 0 => Ok(Loaded { plan, warnings: report, places: tree }),
@@ -52,14 +56,15 @@ pub fn load(name: &str, bytes: &[u8]) -> Result<Loaded, Report> {
     }
 }
 
-/// Everything that is wrong with the bytes of a plan file, warnings too.
+/// Everything that is wrong with the bytes of a plan file, warnings too. With `look`, programs that the plan names are looked
+/// for.
 #[must_use]
-pub fn judge(name: &str, bytes: &[u8]) -> Report {
-    load(name, bytes).map_or_else(|report| report, |loaded| loaded.warnings)
+pub fn judge(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Report {
+    load_beside(name, bytes, look).map_or_else(|report| report, |loaded| loaded.warnings)
 }
 
 /// Everything that is wrong with a document, and the plan when it has no error.
-fn check(source: &Source, tree: &Tree) -> (Vec<Problem>, Option<Plan>) {
+fn check(source: &Source, tree: &Tree, look: Option<Look<'_>>) -> (Vec<Problem>, Option<Plan>) {
     let value = match value(source.text(), tree) {
         Ok(value) => value,
         Err(problems) => return (problems, None),
@@ -82,7 +87,7 @@ fn check(source: &Source, tree: &Tree) -> (Vec<Problem>, Option<Plan>) {
         rest(checker, &value, findings, tree)
     };
     let Some(raw) = raw else { return (problems, None) };
-    problems.extend(rules::judge(&raw, tree, source.text(), &unknown));
+    problems.extend(rules::judge(&raw, (tree, source.text()), &unknown, look));
     let plan = if unknown.is_empty() { plan(&raw) } else { None };
     (problems, plan)
 }

@@ -16,5 +16,6 @@ pub use checked::{
 pub use fault::{About, Edit, Fault, Label, Problem, Report, Severity};
 pub use fix::{Fixed, fix};
 pub use load::{Loaded, judge, load};
+pub use rules::{Look, Program};
 pub use schema::{schema_json, schema_text};
 pub use text::{Path, Position, Segment, Source, Span};

@@ -103,13 +103,24 @@ impl VersionRange {
     /// Whether any version at all is in the range.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        // A range is a union of intervals, so a version inside it exists next to a bound or at an end.
+        self.ends().any(|number| self.takes_number(number))
+    }
+
+    /// Whether the range takes no version from `bound` on.
+    #[must_use]
+    pub fn is_before(&self, bound: [u16; 3]) -> bool {
+        !self.ends().chain([bound]).any(|number| number >= bound && self.takes_number(number))
+    }
+
+    /// Numbers of which the range takes one if it takes any: it is a union of intervals, so a version inside it exists
+    /// next to a bound or at an end.
+    fn ends(&self) -> impl Iterator<Item = [u16; 3]> {
         let bounds = self.0.iter().flat_map(|comparison| {
             let parts = |fill: u16| std::array::from_fn(|part| comparison.parts.get(part).copied().unwrap_or(fill));
             let (first, last) = (parts(0), parts(u16::MAX));
             [first, last, stepped(first, u16::checked_sub, u16::MAX), stepped(last, u16::checked_add, 0)]
         });
-        bounds.chain([[0; 3], [u16::MAX; 3]]).any(|number| self.takes_number(number))
+        bounds.chain([[0; 3], [u16::MAX; 3]])
     }
 
     fn takes_number(&self, number: [u16; 3]) -> bool {

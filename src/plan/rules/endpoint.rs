@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::url::Url;
 use super::{Checking, Rule};
-use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::endpoints;
+use crate::plan::fault::{Fault, Problem};
 use crate::plan::raw;
 use crate::plan::text::{Path, Span, is_variable_name};
 use crate::step::VersionRange;
@@ -44,8 +44,23 @@ fn url(checking: &mut Checking<'_>, side: &str, url: Option<&str>) {
     let place = checking.at(&path.to_string()).value;
     for fault in faults {
         let range = inside(place, checking.text, url, &fault.range);
-        let problem = Problem::new(fault.fault, path.clone(), fault.message).label(range, "").help(fault.help);
+        let problem = Problem::new(fault.fault, path.clone(), fault.message)
+            .label(range, url_label(fault.fault))
+            .help(fault.help);
         checking.report(problem);
+    }
+}
+
+/// What to call the part of a url that a fault is about.
+fn url_label(fault: &Fault) -> &'static str {
+    match fault.code {
+        "P202" => "user and password",
+        "P203" => "the user",
+        "P204" => "no known scheme",
+        "P206" => "the port",
+        "P207" => "a database",
+        "P208" => "never read",
+        _ => "not an address",
     }
 }
 
@@ -69,7 +84,8 @@ fn same_server(checking: &mut Checking<'_>) {
                 "source and destination are the same server",
                 "the destination",
             )
-            .label(checking.value("source.url"), "the source");
+            .label(checking.value("source.url"), "the source")
+            .help("one of the two was probably copied and not changed: write the other server's address");
         checking.report(problem);
     }
 }
@@ -79,7 +95,9 @@ fn canonical(address: &Address) -> Address {
     let Address::Tcp { host, port } = address else { return address.clone() };
     let host = host.to_lowercase();
     let host = host.trim_end_matches('.');
-    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
+    let loopback =
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified());
     Address::Tcp { host: if loopback { "localhost".to_owned() } else { host.to_owned() }, port: *port }
 }
 
@@ -125,31 +143,37 @@ fn rdb_with_server(checking: &mut Checking<'_>) {
         let span = checking.key(&path.to_string());
         let problem = Problem::new(&endpoints::RDB_WITH_SERVER, path, format!("a dump file has no `{key}`"))
             .label(span, "has no effect")
-            .label(checking.value("source.rdb"), "the dump file");
+            .label(checking.value("source.rdb"), "the dump file")
+            .help(format!("delete `{key}`, or give a `url` instead of `rdb`"));
         checking.report(problem);
     }
 }
 
 fn secret(checking: &mut Checking<'_>, side: &str, secret: Option<&SecretRef>) {
     let Some(secret) = secret else { return };
-    let (key, message, help) = match secret {
+    let (key, label, message, help) = match secret {
         SecretRef::Env(name) if !is_variable_name(name) => (
             "env",
+            "not a name",
             "this is not the name of an environment variable",
             "names have letters, digits and `_`; do not put the password itself here",
         ),
-        SecretRef::File(path) if path.as_os_str().is_empty() => {
-            ("file", "the path of the secret's file is empty", "write for example `{ file: /run/secrets/redis }`")
-        }
+        SecretRef::File(path) if path.as_os_str().is_empty() => (
+            "file",
+            "empty",
+            "the path of the secret's file is empty",
+            "write for example `{ file: /run/secrets/redis }`",
+        ),
         SecretRef::Command(argv) if argv.first().is_none_or(|program| program.trim().is_empty()) => (
             "command",
+            "empty",
             "the command for the secret names no program",
             "write for example `{ command: [pass, show, redis/prod] }`",
         ),
         _ => return,
     };
     let path = format!("{side}.password.{key}");
-    let problem = checking.problem(&endpoints::SECRET_REFERENCE, &path, message, "").help(help);
+    let problem = checking.problem(&endpoints::SECRET_REFERENCE, &path, message, label).help(help);
     checking.report(problem);
 }
 
@@ -193,7 +217,9 @@ fn tls(checking: &mut Checking<'_>, side: &str, url: Option<&str>, tls: Option<&
     };
     let path = format!("{path}.{present}");
     let message = format!("`{present}` needs `{absent}` beside it");
-    let problem = checking.problem(&endpoints::TLS_PAIR, &path, message, "one half");
+    let problem = checking
+        .problem(&endpoints::TLS_PAIR, &path, message, "one half")
+        .help(format!("add `{absent}: PATH`, or delete `{present}`"));
     checking.report(problem);
 }
 
@@ -206,12 +232,14 @@ fn ranges(checking: &mut Checking<'_>) {
 
 fn range(checking: &mut Checking<'_>, path: &str, range: Option<&VersionRange>) {
     if range.is_some_and(|range| !range.is_possible()) {
-        let problem = checking.problem(
-            &endpoints::IMPOSSIBLE_RANGE,
-            path,
-            "no version fulfils all of these comparisons",
-            "contradicts itself",
-        );
+        let problem = checking
+            .problem(
+                &endpoints::IMPOSSIBLE_RANGE,
+                path,
+                "no version fulfils all of these comparisons",
+                "contradicts itself",
+            )
+            .help("write a range that some version lies in, for example `>=5, <7`");
         checking.report(problem);
     }
 }

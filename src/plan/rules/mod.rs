@@ -1,8 +1,10 @@
 //! The rules that no schema can state: what the values mean together.
 
+mod contradictions;
 mod databases;
 mod endpoint;
 mod later;
+mod programs;
 mod steps;
 mod url;
 
@@ -11,6 +13,7 @@ use super::raw::PlanFile;
 use super::text::{Path, Span};
 use super::yaml::{Located, Tree};
 
+pub use programs::{Look, Program};
 pub(super) use url::Url;
 
 /// A rule and what it reads.
@@ -26,15 +29,22 @@ pub(super) struct Checking<'a> {
     pub(super) raw: &'a PlanFile,
     pub(super) places: &'a Tree,
     pub(super) text: &'a str,
+    /// Looks for programs, when anybody can.
+    pub(super) look: Option<Look<'a>>,
     found: Vec<Problem>,
 }
 
 /// Everything that is wrong with a plan of the right shape. `unknown` lists what was taken out because its shape is
 /// wrong.
-pub(super) fn judge(raw: &PlanFile, places: &Tree, text: &str, unknown: &[Path]) -> Vec<Problem> {
-    let mut checking = Checking { raw, places, text, found: vec![] };
-    let rules = endpoint::RULES.iter().chain(databases::RULES).chain(steps::RULES).chain(later::RULES);
-    for rule in rules {
+pub(super) fn judge<'a>(
+    raw: &'a PlanFile,
+    (places, text): (&'a Tree, &'a str),
+    unknown: &[Path],
+    look: Option<Look<'a>>,
+) -> Vec<Problem> {
+    let mut checking = Checking { raw, places, text, look, found: vec![] };
+    let rules = [endpoint::RULES, databases::RULES, steps::RULES, programs::RULES, contradictions::RULES, later::RULES];
+    for rule in rules.into_iter().flatten() {
         let blind =
             rule.reads.iter().map(|path| Path::parse(path)).any(|path| unknown.iter().any(|gone| path.is_within(gone)));
         if !blind {
@@ -63,6 +73,15 @@ impl Checking<'_> {
     /// A problem with the value at `path`, labelled there.
     fn problem(&self, fault: &'static Fault, path: &str, message: impl Into<String>, label: &str) -> Problem {
         Problem::new(fault, Path::parse(path), message).label(self.value(path), label)
+    }
+
+    /// Whether a side is expected to have a version, and only versions before `bound`.
+    fn expects_only_before(&self, side: &str, bound: [u16; 3]) -> bool {
+        let version = match side {
+            "source" => self.raw.source.expect.as_ref().and_then(|expect| expect.version.as_ref()),
+            _ => self.raw.destination.expect.as_ref().and_then(|expect| expect.version.as_ref()),
+        };
+        version.is_some_and(|range| range.is_possible() && range.is_before(bound))
     }
 
     fn report(&mut self, problem: Problem) {

@@ -4,9 +4,10 @@ use super::{Checking, Rule};
 use crate::plan::checked;
 use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::{keys, steps};
-use crate::plan::raw::{Condition, Fence, Moment, Phase, VerifyMode};
+use crate::plan::raw::{Condition, Fence, Phase};
 use crate::plan::text::Path;
 use crate::step::OnConflict;
+use crate::unit::Period;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["migration"], check: phases },
@@ -16,8 +17,6 @@ pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["stop.any", "stop.all"], check: never },
     Rule { reads: &["stop.any", "stop.all"], check: same_condition },
     Rule { reads: &["windows.timezone"], check: timezone },
-    Rule { reads: &["migration", "verify", "hooks"], check: hooks },
-    Rule { reads: &["cleanup.accounts"], check: accounts },
     Rule { reads: &[], check: zero_times },
     Rule { reads: &[], check: fence },
     Rule { reads: &["limits.spool", "limits.chunk_above"], check: chunks },
@@ -77,7 +76,7 @@ fn phases(checking: &mut Checking<'_>) {
     }
 }
 
-fn follows(checking: &Checking<'_>) -> bool {
+pub(super) fn follows(checking: &Checking<'_>) -> bool {
     checking.raw.migration.contains(&Phase::Incremental)
 }
 
@@ -135,9 +134,15 @@ fn deadline(checking: &mut Checking<'_>) {
         let message = format!("the deadline of {} passes before `{path}: {period}` can be over", deadline.after);
         let problem = checking
             .problem(&steps::DEADLINE_TOO_EARLY, "stop.deadline.after", message, "too early")
-            .label(checking.value(&path), "must hold this long");
+            .label(checking.value(&path), "must hold this long")
+            .help(format!("write `after: {}` or more, or shorten `{path}`", twice_as_long(period)));
         checking.report(problem);
     }
+}
+
+/// A deadline that leaves a condition the time to come true.
+fn twice_as_long(period: Period) -> Period {
+    Period(period.0.saturating_mul(2))
 }
 
 /// Every condition of a list that is not a list itself, and where it stands.
@@ -221,70 +226,25 @@ fn is_timezone(name: &str) -> bool {
     }
 }
 
-fn hooks(checking: &mut Checking<'_>) {
-    let follows = follows(checking);
-    let verifies = checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyMode::None);
-    for (index, hook) in checking.raw.hooks.iter().flatten().enumerate() {
-        let missing = match hook.at {
-            Moment::IncrementalCaughtUp | Moment::CutoverFenced | Moment::CutoverSealed | Moment::CutoverUndone
-                if !follows =>
-            {
-                Some("the plan does not follow changes")
-            }
-            Moment::VerifyPassed if !verifies => Some("the plan compares nothing"),
-            _ => None,
-        };
-        if let Some(why) = missing {
-            let problem = checking.problem(
-                &steps::HOOK_NEVER,
-                &format!("hooks[{index}].at"),
-                "the hook's moment never comes",
-                why,
-            );
-            checking.report(problem);
-        }
-        program(checking, &format!("hooks[{index}].run"), &hook.run);
-    }
-}
-
-fn program(checking: &mut Checking<'_>, path: &str, argv: &[String]) {
-    if argv.first().is_some_and(|program| program.trim().is_empty()) {
-        let problem =
-            checking.problem(&steps::EMPTY_PROGRAM, &format!("{path}[0]"), "the program has no name", "empty");
-        checking.report(problem);
-    }
-}
-
-fn accounts(checking: &mut Checking<'_>) {
-    let accounts = checking.raw.cleanup.as_ref().and_then(|cleanup| cleanup.accounts.as_ref());
-    for (index, account) in accounts.into_iter().flatten().enumerate() {
-        let path = format!("cleanup.accounts[{index}]");
-        let message = match (&account.user, &account.run) {
-            (Some(_), Some(_)) => Some("the account has both a user and a program"),
-            (None, None) => Some("the account has neither a user nor a program"),
-            _ => None,
-        };
-        if let Some(message) = message {
-            let place = checking.value(&format!("{path}.side"));
-            let problem = Problem::new(&steps::ACCOUNT_FORM, Path::parse(&path), message)
-                .label(place, "this account")
-                .help("write `user: NAME`, or `run: [program, arguments]`");
-            checking.report(problem);
-        }
-        program(checking, &format!("{path}.run"), account.run.as_deref().unwrap_or_default());
-    }
-}
-
 fn zero_times(checking: &mut Checking<'_>) {
     let raw = checking.raw;
     let mut times = vec![
         ("cutover.timeout".to_owned(), raw.cutover.as_ref().and_then(|cutover| cutover.timeout)),
         ("stop.deadline.after".to_owned(), raw.stop.as_ref().and_then(|stop| Some(stop.deadline.as_ref()?.after))),
     ];
+    for (name, list) in raw.stop.iter().flat_map(|stop| [("stop.any", &stop.any), ("stop.all", &stop.all)]) {
+        each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
+            if let Condition::Duration(period) = condition {
+                times.push((format!("{path}.duration"), Some(*period)));
+            }
+        });
+    }
     let hooks = raw.hooks.iter().flatten().enumerate();
     times.extend(hooks.map(|(index, hook)| (format!("hooks[{index}].timeout"), hook.timeout)));
     for (path, _) in times.into_iter().filter(|(_, time)| time.is_some_and(|time| time.0.is_zero())) {
-        let problem = checking.problem(&steps::ZERO_TIME, &path, "nothing can be done in no time", "zero");
+        let problem = checking
+            .problem(&steps::ZERO_TIME, &path, "nothing can be done in no time", "zero")
+            .help("write for example `30s`, or delete the key where it has a default");
         checking.report(problem);
     }
 }
@@ -319,7 +279,7 @@ fn chunks(checking: &mut Checking<'_>) {
     if spool && chunk {
         problem = problem.label(checking.value("limits.chunk_above"), "values up to this in one piece");
     }
-    checking.report(problem);
+    checking.report(problem.help(format!("write `spool: {}` or more, or a smaller `chunk_above`", limits.chunk_above)));
 }
 
 fn empty_and_conflict(checking: &mut Checking<'_>) {
@@ -329,7 +289,8 @@ fn empty_and_conflict(checking: &mut Checking<'_>) {
         let message = "`on_conflict` never acts: the destination must be empty to start";
         let problem = checking
             .problem(&steps::EMPTY_AND_CONFLICT, "on_conflict", message, "has no effect")
-            .label(checking.value("destination.expect.empty"), "refuses any key");
+            .label(checking.value("destination.expect.empty"), "refuses any key")
+            .help("delete `on_conflict`, or `empty: true`");
         checking.report(problem);
     }
 }

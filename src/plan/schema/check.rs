@@ -12,7 +12,7 @@ use super::mend::{self, conversion};
 use super::suggest::closest;
 use super::tree::{self, alternatives};
 use super::words::{kind_of, quoted, subject};
-use crate::plan::fault::catalogue::{endpoints, shape};
+use crate::plan::fault::catalogue::{endpoints, shape, steps};
 use crate::plan::fault::{Fault, Problem};
 use crate::plan::text::{Path, Segment, is_reference_key, is_secret_key};
 use crate::plan::yaml::{Located, Tree};
@@ -106,7 +106,7 @@ impl Faults<'_> {
                 let name: &Value = error.instance();
                 self.bad_name(&path, &path.key(name.as_str().unwrap_or_default()), name);
             }
-            kind => self.out_of_range(&path, kind),
+            kind => self.out_of_range(&path, kind, schema),
         }
     }
 
@@ -200,7 +200,8 @@ impl Faults<'_> {
             Some(fixed) => format!("write `{}{}`", key_of(path), quoted(&fixed.text).trim_matches('`')),
             None => format!("write {}", tree::example(schema).unwrap_or(wants)),
         };
-        self.value(&shape::WRONG_TYPE, path, message, kind_of(value), Some(help));
+        let label = if is_yaml_1_1(value) { "text: only YAML 1.1 takes it for a boolean" } else { kind_of(value) };
+        self.value(&shape::WRONG_TYPE, path, message, label, Some(help));
         if let Some(fixed) = fixed.filter(|fixed| fixed.certain) {
             self.mend(path, fixed.text);
         }
@@ -235,6 +236,11 @@ impl Faults<'_> {
         if let (Some(number), Some(format)) = (number, format.filter(|format| format.with_unit.is_some())) {
             return self.missing_unit(path, format, Some(number));
         }
+        if format.is_some_and(|format| format.name == "window") && never_opens(text) {
+            let message = format!("{} ends when it begins, so it never opens", quoted(text));
+            let help = "write another end, or `00:00-24:00` for the whole day".to_owned();
+            return self.value(&steps::WINDOW_NEVER, path, message, "never open", Some(help));
+        }
         let message = format!("{} is not {noun}", quoted(text));
         self.value(
             &shape::WRONG_FORMAT,
@@ -252,7 +258,11 @@ impl Faults<'_> {
             let help = plan_name(name).map(|fixed| format!("write for example `{fixed}`"));
             (format!("{} cannot be the name of a plan", quoted(name)), help)
         } else {
-            (format!("{} cannot be the name of a label", quoted(name)), None)
+            let kept = name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_/".contains(c) { c } else { '-' });
+            let kept: String = kept.take(63).collect();
+            let kept = Some(kept.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned());
+            let help = kept.filter(|kept| !kept.is_empty()).map(|fixed| format!("write for example `{fixed}`"));
+            (format!("{} cannot be the name of a label", quoted(name)), help)
         };
         let rule =
             if around == path { "1 to 64 of a-z, 0-9 and `-`" } else { "letters, digits, `.`, `_`, `/` and `-`" };
@@ -260,7 +270,7 @@ impl Faults<'_> {
         self.found.push(Finding { problem, wrong: Wrong::Value(path.clone()) });
     }
 
-    fn out_of_range(&mut self, path: &Path, kind: &ValidationErrorKind) {
+    fn out_of_range(&mut self, path: &Path, kind: &ValidationErrorKind, schema: &'static Value) {
         let name = subject(path);
         let (message, label) = match kind {
             ValidationErrorKind::Minimum { limit } => (format!("{name} is at least {limit}"), "too small"),
@@ -269,7 +279,17 @@ impl Faults<'_> {
             ValidationErrorKind::MinItems { .. } => (format!("{name} is an empty list"), "nothing in it"),
             other => (format!("{name} does not fit the schema (`{}`)", other.keyword()), "does not fit"),
         };
-        self.value(&shape::OUT_OF_RANGE, path, message, label, None);
+        let help = match kind {
+            ValidationErrorKind::Minimum { limit } => format!("write `{}{limit}` or more", key_of(path)),
+            ValidationErrorKind::Maximum { limit } => format!("write `{}{limit}` or less", key_of(path)),
+            ValidationErrorKind::MaxItems { .. } => "use a pattern or a rule for several of them".to_owned(),
+            ValidationErrorKind::MinItems { .. } => match tree::example(schema) {
+                Some(example) => format!("write {example}"),
+                None => "delete the key, or put something into the list".to_owned(),
+            },
+            _ => "`plan schema` says what the key takes".to_owned(),
+        };
+        self.value(&shape::OUT_OF_RANGE, path, message, label, Some(help));
     }
 
     pub(super) fn literal_secret(&mut self, path: &Path) {
@@ -305,6 +325,18 @@ fn key_help(path: &Path, key: &str, known: &[&str]) -> String {
 /// `key: ` of the value at `path`; nothing for an item of a list.
 fn key_of(path: &Path) -> String {
     path.last_key().map_or(String::new(), |key| format!("{key}: "))
+}
+
+/// Whether a text is one that YAML 1.1 took for a boolean.
+fn is_yaml_1_1(value: &Value) -> bool {
+    let word = value.as_str().map(str::to_lowercase);
+    word.is_some_and(|word| matches!(word.as_str(), "y" | "n" | "yes" | "no" | "on" | "off"))
+}
+
+/// Whether a window names the same hour twice.
+fn never_opens(window: &str) -> bool {
+    let hours = window.split_whitespace().last().and_then(|hours| hours.split_once('-'));
+    hours.is_some_and(|(from, to)| from == to && from.contains(':'))
 }
 
 /// A name made of what can be kept of another.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::annotate::annotate;
 use crate::plan::raw::PlanFile;
 
 /// The JSON schema (draft 2020-12) of the plan file, version 1.
@@ -11,6 +12,7 @@ pub fn schema_json() -> Value {
     settings.contract = schemars::generate::Contract::Deserialize;
     let mut schema = settings.into_generator().into_root_schema_for::<PlanFile>().into();
     tidy(&mut schema);
+    annotate(&mut schema);
     schema
 }
 
@@ -74,33 +76,54 @@ mod tests {
         }
     }
 
+    /// Behind its `$ref`.
+    fn resolved<'a>(schema: &'a Value, node: &'a Value) -> &'a Value {
+        let pointer = node.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+        pointer.and_then(|pointer| schema.pointer(pointer)).unwrap_or(node)
+    }
+
     #[test]
-    fn every_key_is_described() {
+    fn an_editor_can_explain_every_key_and_every_word() {
         let schema = schema_json();
         let mut found = vec![];
         objects(&schema, &mut found);
-        let properties = found.iter().filter_map(|object| object.get("properties")?.as_object());
-        let missing: Vec<&String> = properties
-            .flat_map(|properties| properties.iter().filter(|(_, key)| key.get("description").is_none()))
-            .map(|(name, _)| name)
-            .collect();
-        // The one key of an enum's form is described by the form around it.
-        let forms = [
-            "sentinel",
-            "env",
-            "file",
-            "command",
-            "sample",
-            "any",
-            "all",
-            "lag",
-            "source_idle",
-            "duration",
-            "at",
-            "verify",
-        ];
-        let wrong: Vec<_> = missing.into_iter().filter(|name| !forms.contains(&name.as_str())).collect();
+        let mut wrong = vec![];
+        for (name, key) in found.iter().filter_map(|object| object.get("properties")?.as_object()).flatten() {
+            let behind = resolved(&schema, key);
+            let has = |word: &str| key.get(word).or_else(|| behind.get(word)).is_some();
+            let speaks = ["enum", "const", "properties", "oneOf"].into_iter().any(has);
+            let boolean = behind.get("type") == Some(&Value::from("boolean"));
+            if !has("title") || !has("description") || !(has("examples") || speaks || boolean) {
+                wrong.push(name);
+            }
+        }
+        let words = found.iter().filter(|object| object.contains_key("const") && !object.contains_key("title"));
+        wrong.extend(
+            words.filter(|object| !object.contains_key("description")).filter_map(|object| object.keys().next()),
+        );
         assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn every_example_is_right() {
+        let schema = schema_json();
+        let mut found = vec![];
+        objects(&schema, &mut found);
+        let mut seen = 0;
+        for object in found.iter().filter(|object| object.get("examples").is_some_and(Value::is_array)) {
+            let mut alone = (*object).clone();
+            alone.insert("$defs".to_owned(), schema["$defs"].clone());
+            let mut options = jsonschema::options().should_validate_formats(true);
+            for format in &super::super::formats::FORMATS {
+                options = options.with_format(format.name, format.accepts);
+            }
+            let validator = options.build(&Value::Object(alone)).unwrap();
+            for example in object["examples"].as_array().unwrap() {
+                assert!(validator.is_valid(example), "{example} in {object:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 40, "only {seen} examples");
     }
 
     #[test]

@@ -15,7 +15,10 @@ pub(super) struct Fixed {
 pub(super) fn conversion(value: &Value, written: Option<&str>, kind: Option<&str>) -> Option<Fixed> {
     let fixed = |text: String| Some(Fixed { text, certain: true });
     match (value, kind) {
-        (Value::String(text), Some("integer")) if text.trim().parse::<u64>().is_ok() => fixed(text.trim().to_owned()),
+        (Value::String(text), Some("integer")) => {
+            let digits = text.trim().replace('_', "");
+            digits.parse::<u64>().ok().and_then(|number| fixed(number.to_string()))
+        }
         (Value::String(text), Some("boolean")) => match text.to_lowercase().as_str() {
             "yes" | "on" | "y" | "true" => fixed("true".to_owned()),
             "no" | "off" | "n" | "false" => fixed("false".to_owned()),

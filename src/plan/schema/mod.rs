@@ -1,5 +1,6 @@
 //! The JSON schema of the plan file, and what is wrong with a value by it.
 
+mod annotate;
 mod branch;
 mod check;
 mod formats;

@@ -1,7 +1,7 @@
 //! Which word was probably meant.
 
 /// Words that people use for others of ours: for keys first, then for values.
-const SYNONYMS: [(&str, &str); 26] = [
+const SYNONYMS: [(&str, &str); 31] = [
     ("host", "url"),
     ("address", "url"),
     ("addr", "url"),
@@ -28,6 +28,11 @@ const SYNONYMS: [(&str, &str); 26] = [
     ("single", "standalone"),
     ("cdc", "incremental"),
     ("wait", "hold"),
+    ("no", "none"),
+    ("off", "none"),
+    ("yes", "full"),
+    ("on", "full"),
+    ("dst", "destination"),
 ];
 
 /// The one of `known` that was probably meant by `word`.

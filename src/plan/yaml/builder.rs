@@ -1,6 +1,6 @@
 //! From events to a tree.
 //!
-//! Limits: depth 64, 100 000 nodes, and what aliases expand to is counted, not built: at most 100 000 nodes and 8 MiB.
+//! Limits: depth 64, 20 000 nodes, and what aliases expand to is counted, not built: at most 20 000 nodes and 8 MiB.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::plan::fault::{Fault, Problem, catalogue};
 use crate::plan::text::{Path, Span};
 use crate::unit::KeyText;
 
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 20_000;
 const MAX_EXPANDED_BYTES: usize = 8 << 20;
 
 /// Reads a text into a tree, or says everything that is wrong with it as YAML.
@@ -114,7 +114,8 @@ impl Builder {
         if self.tree.nodes.len() >= MAX_NODES {
             let message = format!("the file has more than {MAX_NODES} values");
             return Err(plain(&catalogue::text::TOO_MANY_NODES, message)
-                .label(Span::at(node.span.start), "the limit is reached here"));
+                .label(Span::at(node.span.start), "the limit is reached here")
+                .help("is this the plan, or the data it moves? key patterns stand for many keys"));
         }
         self.tree.nodes.push(node);
         Ok(self.tree.nodes.len() - 1)
@@ -148,14 +149,17 @@ impl Builder {
     fn alias(&mut self, anchor: &str, span: Span) -> Result<(), Problem> {
         let Some(target) = self.anchors.get(anchor).copied() else {
             let message = format!("no anchor `&{}` stands before this alias", KeyText(anchor.as_bytes()));
-            return Err(plain(&catalogue::text::UNKNOWN_ALIAS, message).label(span, "this alias"));
+            return Err(plain(&catalogue::text::UNKNOWN_ALIAS, message)
+                .label(span, "this alias")
+                .help(format!("put a text that starts with `*` in quotes: \"*{}\"", KeyText(anchor.as_bytes()))));
         };
         if self.open.iter().any(|open| open.node == target) {
             let message = "the alias stands for a value that contains it".to_owned();
             let around = self.tree.nodes.get(target).map_or(Span::default(), |node| Span::at(node.span.start));
             return Err(plain(&catalogue::text::ALIAS_CYCLE, message)
                 .label(span, "this alias")
-                .label(around, "the value starts here"));
+                .label(around, "the value starts here")
+                .help("move the anchor to the value that is meant, outside of this one"));
         }
         let weight = self.weights.get(&target).copied().unwrap_or_default();
         let node = self.push(Node { span, kind: Kind::Alias(target) })?;
@@ -175,7 +179,9 @@ impl Builder {
         if open.weight.too_much() {
             let message =
                 format!("the aliases expand to more than {MAX_NODES} values or {} MiB", MAX_EXPANDED_BYTES >> 20);
-            return Err(plain(&catalogue::text::ALIAS_BOMB, message).label(span, "the limit is reached here"));
+            return Err(plain(&catalogue::text::ALIAS_BOMB, message)
+                .label(span, "the limit is reached here")
+                .help("write the values out, or use fewer aliases"));
         }
         let (container, key) = (open.node, open.key.take());
         match (self.tree.nodes.get_mut(container).map(|node| &mut node.kind), key) {
@@ -244,7 +250,9 @@ impl Builder {
 
 fn too_deep(span: Span) -> Problem {
     let message = format!("values are nested more than {MAX_DEPTH} deep");
-    plain(&catalogue::text::TOO_DEEP, message).label(Span::new(span.start, span.start + 1), "one level too many")
+    plain(&catalogue::text::TOO_DEEP, message)
+        .label(Span::new(span.start, span.start + 1), "one level too many")
+        .help("check brackets and indentation before this place: a plan needs about ten levels")
 }
 
 pub(super) fn plain(fault: &'static Fault, message: String) -> Problem {

@@ -31,7 +31,9 @@ fn refused(error: &serde_yaml::Error, tree: &Tree) -> Problem {
     } else {
         (&catalogue::text::SYNTAX, format!("this is not YAML that a plan can hold: {}", KeyText(words.as_bytes())))
     };
-    Problem::new(fault, Path::default(), message).label(at, "here")
+    Problem::new(fault, Path::default(), message)
+        .label(at, "here")
+        .help("write the value out; quote what is meant as text")
 }
 
 /// Compares value and tree, which have the same shape here: aliases are expanded in the one and followed in the other.
@@ -54,7 +56,9 @@ fn judge(yaml: &Yaml, tree: &Tree, node: usize, path: &Path, problems: &mut Vec<
         (Yaml::Number(number), _) if number.as_f64().is_none_or(|number| !number.is_finite()) => {
             let problem =
                 Problem::new(&catalogue::text::NUMBER, path.clone(), "this is not a number that a plan can hold");
-            problems.push(problem.label(place.span, "neither infinite nor `.nan`"));
+            problems.push(
+                problem.label(place.span, "infinite, or no number").help("write a finite number, or text in quotes"),
+            );
         }
         _ => {}
     }

@@ -51,4 +51,10 @@ rows! {
     RDB_WITH_SERVER = "P216", Error, "a dump file has no server's settings",
         "`source.rdb` reads a file: there is no user, password, TLS, topology or server to expect anything of. These keys would be ignored, so \
          they are errors. Delete them, or use `url`.";
+    SOURCE_TOO_OLD = "P217", Error, "a source of these versions cannot be copied",
+        "The replication that a copy needs (`PSYNC`) came with Redis 2.8, and the plan expects the source to be older, so every start would be \
+         refused. Correct `source.expect.version`, or upgrade the source first.";
+    USER_BEFORE_ACL = "P218", Warning, "a user at a server that knows none",
+        "Users (ACLs) came with Redis 6, and the plan expects this server to be older. Signing in with a user name would fail, and no user can be \
+         deleted there. Delete `username`, give `cleanup` a program, or correct `expect.version`.";
 }

@@ -28,4 +28,7 @@ rows! {
     CHUNK_OVER_SPOOL = "P308", Error, "a value could be larger than the spool",
         "Values up to `limits.chunk_above` are taken from the spool in one piece, so the spool must be able to hold at least one of them. \
          Raise `limits.spool`, or lower `limits.chunk_above`.";
+    SAME_PATTERN = "P309", Warning, "a pattern is written twice",
+        "A list of patterns names the same one twice. That changes nothing, but one of them was probably meant to be something \
+         else, and then keys are missing. Correct or delete it.";
 }

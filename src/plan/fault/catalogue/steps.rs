@@ -47,4 +47,25 @@ rows! {
     SAME_CONDITION = "P415", Warning, "the same condition twice",
         "A list of conditions names the same one twice. That changes nothing, but one of them was probably meant to be something else. Delete one \
          of the two.";
+    ALWAYS_REFUSED = "P416", Error, "expectations that exclude each other",
+        "`expect: { empty: false }` wants keys at the destination, and `on_conflict: fail`, which is the default, wants none there. Every start would \
+         be refused. Say what to do with keys that exist (`on_conflict: skip` or `replace`), or expect an empty destination.";
+    FENCE_UNKNOWN = "P417", Error, "the source cannot be fenced this way",
+        "The fence `client_pause` needs `CLIENT PAUSE`, which came with Redis 3.0, and the source is expected to be older. The cutover would \
+         fail at the moment it matters. `fence: min_replicas` works from 2.8 on; with `fence: none` you stop the writers yourself.";
+    FENCE_OF_REPLICA = "P418", Warning, "a fence on a replica holds no writer",
+        "The source is expected to be a replica, and clients write to its master. Fencing the replica does not stop them, so writes would go on \
+         arriving while the cutover believes that there are none. Name the master as the source, or stop the writers yourself.";
+    PROGRAM_MISSING = "P419", Warning, "a program is not on this machine",
+        "A hook or an account names a program that is not where the plan says: a path starts at the plan's folder, a name without `/` is \
+         looked for in `PATH`. It is a warning, because the run may happen on another machine; there the program must exist.";
+    PROGRAM_NOT_EXECUTABLE = "P420", Warning, "a program may not be executed",
+        "The file of a hook or an account exists, but has no execute permission, so starting it would fail when its moment comes. Run \
+         `chmod +x FILE` (and `git update-index --chmod=+x FILE`), or name its interpreter: `run: [sh, FILE]`.";
+    WINDOW_NEVER = "P421", Error, "windows that never open",
+        "A window that ends at the minute it begins is never open, and `windows` without `full` or `cutover` opens nothing. A step would wait for \
+         ever, or the block would be ignored. Write `00:00-24:00` for a whole day.";
+    AUTO_WAITS = "P422", Warning, "an automatic cutover waits for an operator",
+        "With `cutover: { mode: auto }` the run cuts over when the stop condition holds, and here only an operator's `plan cutover` fulfils it, as \
+         is the case without `stop`. Add a condition such as `lag`, or write `mode: manual`, which says what happens.";
 }

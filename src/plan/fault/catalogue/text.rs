@@ -32,11 +32,11 @@ rows! {
         "Values may be nested 64 deep; a plan needs about ten. Deeper files are broken, or made to exhaust their reader. Check \
          the brackets and the indentation before the place that is shown.";
     TOO_MANY_NODES = "P010", Error, "the file holds too many values",
-        "A plan may hold 100 000 keys and values, far more than one that a person can review. Use key patterns instead of \
+        "A plan may hold 20 000 keys and values, far more than one that a person can review. Use key patterns instead of \
          listing keys one by one.";
     ALIAS_BOMB = "P011", Error, "aliases expand to too much",
         "An alias (`*name`) repeats the value of its anchor, and aliases of aliases multiply. What they expand to is limited to \
-         100 000 values and 8 MiB, counted before anything is built. Write the values out, or use fewer aliases.";
+         20 000 values and 8 MiB, counted before anything is built. Write the values out, or use fewer aliases.";
     ALIAS_CYCLE = "P012", Error, "an alias contains itself",
         "An alias stands for a value that the alias is part of, so writing it out would never end. Move the anchor (`&name`) to the \
          value that is meant, outside of the one that uses it.";

@@ -281,8 +281,8 @@ impl Faults<'_> {
     fn out_of_range(&mut self, path: &Path, kind: &ValidationErrorKind, schema: &'static Value) {
         let name = subject(path);
         let (message, label) = match kind {
-            ValidationErrorKind::Minimum { limit } => (format!("{name} is at least {limit}"), "too small"),
-            ValidationErrorKind::Maximum { limit } => (format!("{name} is at most {limit}"), "too large"),
+            ValidationErrorKind::Minimum { limit } => (format!("{name} must be at least {limit}"), "too small"),
+            ValidationErrorKind::Maximum { limit } => (format!("{name} must be at most {limit}"), "too large"),
             ValidationErrorKind::MaxItems { limit } => (format!("{name} has more than {limit} items"), "too many"),
             ValidationErrorKind::MinItems { .. } => (format!("{name} is an empty list"), "nothing in it"),
             other => (format!("{name} does not fit the schema (`{}`)", other.keyword()), "does not fit"),

@@ -340,3 +340,64 @@ proptest! {
         survives(&bytes);
     }
 }
+
+/// The files that are the most work for their size, as a program would meet them.
+fn laborious() -> Vec<(&'static str, String)> {
+    let minimal = fs::read_to_string(root().join("plans/minimal.yaml")).unwrap();
+    let following = minimal.replace("[full]", "[full, incremental]");
+    let many = |head: &str, count: usize, item: &dyn Fn(usize) -> String| {
+        (0..count).fold(head.to_owned(), |mut text, number| {
+            text.push_str(&item(number));
+            text
+        })
+    };
+    vec![
+        ("ten megabytes", format!("{minimal}# {}", "x".repeat(10 << 20))),
+        ("bad labels", many(&format!("{minimal}labels:\n"), 40_000, &|n| format!("  \"bad {n}\": x\n"))),
+        (
+            "bad labels, as many as are read",
+            many(&format!("{minimal}labels:\n"), 9900, &|n| format!("  \"b {n}\": 1\n")),
+        ),
+        (
+            "wrong hooks, as many as are read",
+            many(&format!("{minimal}hooks:\n"), 3300, &|_| "  - { at: nowhere, run: [] }\n".to_owned()),
+        ),
+        (
+            "wrong conditions",
+            many(&format!("{following}stop:\n  any:\n"), 2800, &|n| format!("    - lag: {{ below: {n}, for: 5 }}\n")),
+        ),
+        (
+            "the same condition",
+            many(&format!("{following}stop:\n  any:\n"), 6600, &|_| "    - command: cutover\n".to_owned()),
+        ),
+        ("unknown keys", many(&minimal, 9900, &|n| format!("key{n}: 1\n"))),
+        (
+            "colliding databases",
+            many(&format!("{minimal}databases:\n"), 1024, &|n| format!("  - {{ from: {n}, to: 0 }}\n")),
+        ),
+        ("duplicate keys", many("", 9900, &|_| "name: a\n".to_owned())),
+    ]
+}
+
+/// Under a second of processor time, and within 200 MiB of address space, in every format at once; the system ends what takes
+/// more. The build for tests is some ten times slower than the one that is shipped, and gets that much longer.
+#[test]
+fn no_file_takes_long_or_much_memory() {
+    let allowed = if cfg!(debug_assertions) { 10 } else { 1 };
+    let folder = tempfile::tempdir().unwrap();
+    for (what, text) in laborious() {
+        fs::write(folder.path().join("plan.yaml"), &text).unwrap();
+        let outputs =
+            ["concise", "json", "sarif", "github", "junit"].map(|format| format!("--output {format}=out.{format}"));
+        let line = format!("ulimit -v 204800 -t {allowed}; exec \"$PLAN\" validate plan.yaml {}", outputs.join(" "));
+        let output = std::process::Command::new("bash")
+            .args(["-c", &line])
+            .current_dir(folder.path())
+            .env("PLAN", env!("CARGO_BIN_EXE_plan"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{what}: {:?} {said}", output.status);
+        assert!(output.stdout.len() < 200_000, "{what}: {} bytes shown", output.stdout.len());
+    }
+}

@@ -76,12 +76,12 @@ fn destination_tls(checking: &mut Checking<'_>) {
 fn encrypted(checking: &mut Checking<'_>, side: &str, url: &str, tls: Option<&Tls>) {
     let scheme = Url::parse(url).is_ok_and(|url| url.tls);
     let (url, block) = (format!("{side}.url"), format!("{side}.tls"));
-    let mut problem = match (scheme, tls) {
-        (true, _) => not_yet(&later::LATER_TLS, &url, checking.value(&url)),
-        (false, Some(_)) => not_yet(&later::LATER_TLS, &block, checking.key(&block)),
-        (false, None) => return,
-    };
-    if scheme && tls.is_some() {
+    // Certificates beside a plain url are a mistake that has a message of its own.
+    if !scheme {
+        return;
+    }
+    let mut problem = not_yet(&later::LATER_TLS, &url, checking.value(&url));
+    if tls.is_some() {
         problem = problem.label(checking.key(&block), "nor this");
     }
     checking.report(problem.help("connect in plain text inside a network you trust, or through a tunnel"));

@@ -17,6 +17,9 @@ use crate::plan::fault::{Fault, Problem};
 use crate::plan::text::{Path, Segment, is_reference_key, is_secret_key};
 use crate::plan::yaml::{Located, Tree};
 
+/// Problems up to which somebody may read what was probably meant.
+const MAX_SUGGESTED: usize = 2000;
+
 /// A problem, and which part of the value makes it.
 pub(in crate::plan) struct Finding {
     /// The problem.
@@ -139,14 +142,19 @@ impl Faults<'_> {
             self.found.push(Finding { problem, wrong: Wrong::Value(inner) });
             return;
         }
-        let mut known = tree::keys(schema);
-        known.extend(tree::forms(schema).into_iter().filter_map(tree::tag));
         let message = if path.0.is_empty() {
             format!("a plan has no key {}", quoted(key))
         } else {
             format!("{} has no key {}", subject(path), quoted(key))
         };
         let problem = Problem::new(&shape::UNKNOWN_KEY, inner.clone(), message).label(span, "unknown key");
+        if self.found.len() >= MAX_SUGGESTED {
+            let problem = problem.help("`plan schema` lists the keys there are");
+            self.found.push(Finding { problem, wrong: Wrong::Value(inner) });
+            return;
+        }
+        let mut known = tree::keys(schema);
+        known.extend(tree::forms(schema).into_iter().filter_map(tree::tag));
         let mut problem = problem.help(key_help(path, key, &known));
         // Beside the key that was meant it would become a second one.
         if let Some(meant) = mend::misspelt(key, &known).filter(|meant| self.places.locate(&path.key(meant)).is_none())
@@ -273,8 +281,8 @@ impl Faults<'_> {
     fn out_of_range(&mut self, path: &Path, kind: &ValidationErrorKind, schema: &'static Value) {
         let name = subject(path);
         let (message, label) = match kind {
-            ValidationErrorKind::Minimum { limit } => (format!("{name} is at least {limit}"), "too small"),
-            ValidationErrorKind::Maximum { limit } => (format!("{name} is at most {limit}"), "too large"),
+            ValidationErrorKind::Minimum { limit } => (format!("{name} must be at least {limit}"), "too small"),
+            ValidationErrorKind::Maximum { limit } => (format!("{name} must be at most {limit}"), "too large"),
             ValidationErrorKind::MaxItems { limit } => (format!("{name} has more than {limit} items"), "too many"),
             ValidationErrorKind::MinItems { .. } => (format!("{name} is an empty list"), "nothing in it"),
             other => (format!("{name} does not fit the schema (`{}`)", other.keyword()), "does not fit"),

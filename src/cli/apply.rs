@@ -93,8 +93,9 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
 /// Runs it, and answers how it ended and what its events say.
 pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
     let Run { loaded, state_dir, folder, no_wait, until, mut events, mut progress, stop } = run;
+    let located = loaded.located();
     let request = ApplyRequest {
-        passwords: passwords(&loaded.graph)?,
+        passwords: passwords(&located)?,
         digest: loaded.digest.to_string(),
         environment: hook_environment(&loaded.graph),
         state_dir: state_dir.clone(),
@@ -102,7 +103,7 @@ pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
         no_wait,
         until,
         stop: stop.asked(),
-        graph: loaded.graph.clone(),
+        graph: located,
     };
     let mut recorder = Recorder::new(state_dir, loaded.graph);
     let mut summary = RunSummary::default();

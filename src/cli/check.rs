@@ -35,10 +35,11 @@ enum Format {
 pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     let loaded = load(&args.file)?;
     let stop = StopSignal::listen()?;
-    let passwords = passwords(&loaded.graph)?;
+    let graph = loaded.located();
+    let passwords = passwords(&graph)?;
     let mut checks: Vec<Check> = vec![];
     let outcome =
-        crate::engine::check(&loaded.graph, &passwords, &stop.asked(), &mut |Stamped { event, .. }| match event {
+        crate::engine::check(&graph, &passwords, &stop.asked(), &mut |Stamped { event, .. }| match event {
             Event::Checked { check } => checks.push(check.clone()),
             Event::RunFinished { outcome, summary, .. } if *outcome != Outcome::Done => tracing::error!("{summary}"),
             _ => {}

@@ -7,9 +7,9 @@ use redis::{
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::{ControlError, NetFault, Stream, Timeouts, dial};
+use super::{ControlError, NetFault, Stream, Timeouts, TlsFault, dial};
 use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader};
-use crate::unit::{Address, Secret};
+use crate::unit::{Address, Secret, TlsFiles};
 
 /// A connection that asks one thing after another, in RESP2. Opening it sends `AUTH` when there is a password, then
 /// `PING`; nothing else that an old server would not know. It does not reconnect and repeats nothing by itself: after a
@@ -30,11 +30,12 @@ impl Control {
     /// Connects and authenticates. [`Timeouts::read`] limits the wait for each reply.
     pub async fn open(
         address: &Address,
+        tls: Option<&TlsFiles>,
         username: Option<&str>,
         password: Option<&Secret>,
         timeouts: Timeouts,
     ) -> Result<Self, ControlError> {
-        let mut stream = dial(address, timeouts).await?;
+        let mut stream = dial(address, tls, timeouts).await?;
         greet(&mut stream, username, password).await?;
         let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeouts.read));
@@ -147,6 +148,9 @@ async fn ask(
     // A server that has turned us away takes nothing; what it said is still to be read.
     let sent = stream.write_all(&request).await;
     loop {
+        if let Some(fault) = reader.unread().first().and_then(|byte| TlsFault::of_first_byte(*byte)) {
+            return Err(stream.fault(fault.into()).into());
+        }
         let unexpected = |seen: String| ControlError::Unexpected {
             address: stream.address().clone(),
             command: command.to_owned(),
@@ -223,7 +227,7 @@ mod tests {
             });
             let secret = password.map(Secret::from);
             let timeouts = Timeouts { read: std::time::Duration::from_secs(20), ..Timeouts::default() };
-            let control = Control::open(&address, None, secret.as_ref(), timeouts).await;
+            let control = Control::open(&address, None, None, secret.as_ref(), timeouts).await;
             let outcome = then(control).await;
             (outcome, server.await)
         })

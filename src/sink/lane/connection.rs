@@ -68,8 +68,8 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(access: &Access, name: &str) -> Result<Self, Broken> {
-        let stream =
-            dial(&access.endpoint.address, Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() }).await?;
+        let timeouts = Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() };
+        let stream = dial(&access.endpoint.address, access.endpoint.tls.as_ref(), timeouts).await?;
         let mut connection = Self { stream, input: Vec::with_capacity(64 << 10), at: 0 };
         if let Some(secret) = &access.secret {
             let mut auth = vec![];

@@ -51,4 +51,10 @@ rows! {
     RDB_WITH_SERVER = "P216", Error, "a dump file has no server's settings",
         "`source.rdb` reads a file: there is no user, password, TLS, topology or server to expect anything of. These keys would be ignored, so \
          they are errors. Delete them, or use `url`.";
+    TLS_NAME = "P217", Error, "the certificate's name is no name",
+        "`tls.server_name` is compared with the names in the server's certificate: a DNS name such as `redis.internal`, or an IP address. A \
+         url, a port or a wildcard never equals one of them. Leave it out when the url's host is the name.";
+    TLS_PATH = "P218", Error, "a path of a certificate is empty",
+        "`tls.ca`, `tls.cert` and `tls.key` are paths of PEM files, relative to the plan file. An empty one leads nowhere. Whether the files \
+         exist and can be used shows when the plan is checked or run, on the machine that runs it.";
 }

@@ -38,12 +38,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     let graph = loaded.located();
     let passwords = passwords(&graph)?;
     let mut checks: Vec<Check> = vec![];
-    let outcome =
-        crate::engine::check(&graph, &passwords, &stop.asked(), &mut |Stamped { event, .. }| match event {
-            Event::Checked { check } => checks.push(check.clone()),
-            Event::RunFinished { outcome, summary, .. } if *outcome != Outcome::Done => tracing::error!("{summary}"),
-            _ => {}
-        });
+    let outcome = crate::engine::check(&graph, &passwords, &stop.asked(), &mut |Stamped { event, .. }| match event {
+        Event::Checked { check } => checks.push(check.clone()),
+        Event::RunFinished { outcome, summary, .. } if *outcome != Outcome::Done => tracing::error!("{summary}"),
+        _ => {}
+    });
     out.print(&match args.format {
         Format::Human => check_list(&checks, out.style().colour),
         Format::Json => json(outcome, &checks),

@@ -53,6 +53,8 @@ fn warn_of_readers(path: &Path) {
         && found.mode() & TOO_WIDE != 0
     {
         let (shown, mode) = (path.display(), found.mode() & 0o777);
-        tracing::warn!("{shown} holds a secret and has mode {mode:03o}: others on this host may use it; `chmod 600 {shown}`");
+        tracing::warn!(
+            "{shown} holds a secret and has mode {mode:03o}: others on this host may use it; `chmod 600 {shown}`"
+        );
     }
 }

@@ -7,7 +7,7 @@ use redis::{
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::{ControlError, NetFault, Stream, Timeouts, TlsFault, dial};
+use super::{ControlError, NetError, NetFault, Stream, Timeouts, TlsFault, dial, dial::speaks_tls};
 use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader};
 use crate::unit::{Address, Secret, TlsFiles};
 
@@ -36,7 +36,14 @@ impl Control {
         timeouts: Timeouts,
     ) -> Result<Self, ControlError> {
         let mut stream = dial(address, tls, timeouts).await?;
-        greet(&mut stream, username, password).await?;
+        match greet(&mut stream, username, password).await {
+            Err(ControlError::Net(NetError { fault: NetFault::Closed(_) | NetFault::Reset(_), .. }))
+                if tls.is_none() && speaks_tls(address, timeouts).await =>
+            {
+                return Err(stream.fault(TlsFault::Encrypted.into()).into());
+            }
+            outcome => outcome?,
+        }
         let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeouts.read));
         let (connection, driver) = MultiplexedConnection::new_with_config(&bare, stream.compat(), config)

@@ -8,6 +8,7 @@ use async_std::{
     os::unix::net::UnixStream,
     task::spawn_blocking,
 };
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{
@@ -25,30 +26,69 @@ const KEEPALIVE: TcpKeepalive =
 /// in turn; the last failure is reported.
 pub async fn dial(address: &Address, tls: Option<&TlsFiles>, timeouts: Timeouts) -> Result<Stream, NetError> {
     let fail = |fault| NetError { address: address.clone(), fault };
-    let socket = match address {
-        Address::Unix { path } => within(timeouts, UnixStream::connect(path)).await.map(Socket::Unix),
-        Address::Tcp { host, port } => tcp(host, *port, timeouts).await.map(Socket::Tcp),
-    };
-    let socket = socket.map_err(fail)?;
+    let socket = connected(address, timeouts).await.map_err(fail)?;
     let Some(files) = tls else { return Ok(Stream::plain(socket, address.clone(), timeouts)) };
     let session = encrypt(socket.clone(), files, address, timeouts).await.map_err(fail)?;
     Ok(Stream::encrypted(session, socket, address.clone(), timeouts))
 }
 
-async fn encrypt(
-    socket: Socket,
-    files: &TlsFiles,
-    address: &Address,
-    timeouts: Timeouts,
-) -> Result<Session, NetFault> {
+async fn connected(address: &Address, timeouts: Timeouts) -> Result<Socket, NetFault> {
+    match address {
+        Address::Unix { path } => within(timeouts, UnixStream::connect(path)).await.map(Socket::Unix),
+        Address::Tcp { host, port } => tcp(host, *port, timeouts).await.map(Socket::Tcp),
+    }
+}
+
+async fn encrypt(socket: Socket, files: &TlsFiles, address: &Address, timeouts: Timeouts) -> Result<Session, NetFault> {
     let name = tls::name(files, address)?;
     let files = files.clone();
     let config = spawn_blocking(move || tls::config(&files)).await?;
-    match timeout(timeouts.connect, Session::open(socket, config, name)).await {
-        Ok(outcome) => outcome.map_err(|error| NetFault::of_handshake(&error)),
+    match timeout(timeouts.connect, Session::open(socket.clone(), config, name)).await {
+        Ok(Ok(session)) => Ok(session),
+        Ok(Err(error)) => Err(match NetFault::of(&error, "agreeing on encryption") {
+            NetFault::Closed(_) | NetFault::Reset(_) => last_words(socket).await.unwrap_or(TlsFault::BrokenOff).into(),
+            fault => fault,
+        }),
+        Err(_) if speaks_plainly(address, timeouts).await => Err(TlsFault::PlainText.into()),
         Err(_) => Err(TlsFault::NoAnswer(timeouts.connect).into()),
     }
 }
+
+/// Whether a server that is silent to a handshake answers without one: many servers wait for more of what they take for
+/// the beginning of a command.
+async fn speaks_plainly(address: &Address, timeouts: Timeouts) -> bool {
+    let Ok(mut socket) = connected(address, timeouts).await else { return false };
+    let asking = async {
+        socket.write_all(b"PING\r\n").await?;
+        let mut first = [0];
+        socket.read_exact(&mut first).await?;
+        io::Result::Ok(first)
+    };
+    matches!(timeout(LAST_WORDS, asking).await, Ok(Ok([b'+' | b'-'])))
+}
+
+/// Why a server hung up, when it said so while we were still sending: a write fails before that is read.
+async fn last_words(mut socket: Socket) -> Option<TlsFault> {
+    let mut buffer = [0; 64];
+    let read = timeout(LAST_WORDS, socket.read(&mut buffer)).await.ok()?.ok()?;
+    TlsFault::of_record(buffer.get(..read)?)
+}
+
+/// Whether a server that hangs up on plain text answers a handshake. Nothing is sent on the connection, nobody is trusted.
+pub(super) async fn speaks_tls(address: &Address, timeouts: Timeouts) -> bool {
+    let Ok(config) = tls::trusting_nobody() else { return false };
+    let (Ok(name), Ok(socket)) = (tls::name(&TlsFiles::default(), address), connected(address, timeouts).await) else {
+        return false;
+    };
+    match timeout(LAST_WORDS, Session::open(socket, config, name)).await {
+        Ok(Err(error)) => TlsFault::shows_tls(&error),
+        Ok(Ok(_)) => true,
+        Err(_) => false,
+    }
+}
+
+/// They are here already.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 async fn tcp(host: &str, port: u16, timeouts: Timeouts) -> Result<TcpStream, NetFault> {
     let found = timeout(timeouts.connect, (host, port).to_socket_addrs())

@@ -70,14 +70,6 @@ impl NetFault {
         }
     }
 
-    /// What broke a handshake off.
-    pub(super) fn of_handshake(error: &io::Error) -> Self {
-        match Self::of(error, "agreeing on encryption") {
-            Self::Closed(_) | Self::Reset(_) => TlsFault::BrokenOff.into(),
-            fault => fault,
-        }
-    }
-
     pub(super) fn of(error: &io::Error, doing: &'static str) -> Self {
         if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
             return TlsFault::of(error).into();

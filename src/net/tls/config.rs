@@ -8,7 +8,8 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, InconsistentKeys, RootCertStore,
+    ClientConfig, ConfigBuilder, InconsistentKeys, RootCertStore,
+    client::WantsClientCert,
     crypto::ring,
     pki_types::{
         CertificateDer, PrivateKeyDer, ServerName,
@@ -46,15 +47,23 @@ pub(in crate::net) fn config(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsF
         Some(path) => own(path)?,
         None => system()?,
     };
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsFault::Other(error.to_string()))?
-        .with_root_certificates(roots);
+    let builder = trusting(roots)?;
     let (Some(cert), Some(key)) = (&files.cert, &files.key) else {
         return Ok(Arc::new(builder.with_no_client_auth()));
     };
     let certified = certified(cert, key)?;
     Ok(Arc::new(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))))
+}
+
+/// What sees no more than whether a server speaks TLS.
+pub(in crate::net) fn trusting_nobody() -> Result<Arc<ClientConfig>, TlsFault> {
+    Ok(Arc::new(trusting(RootCertStore::empty())?.with_no_client_auth()))
+}
+
+fn trusting(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    Ok(builder.map_err(|error| TlsFault::Other(error.to_string()))?.with_root_certificates(roots))
 }
 
 /// The client's certificate with its key, which is wiped once the library has taken it in.

@@ -1,6 +1,6 @@
 //! Why a connection cannot be encrypted.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use rustls::{AlertDescription, CertificateError, Error, pki_types::UnixTime};
 
@@ -138,6 +138,20 @@ impl TlsFault {
         }
     }
 
+    /// Whether an error in a handshake comes from a server that speaks TLS: it showed a certificate, or sent an alert.
+    pub(in crate::net) fn shows_tls(error: &io::Error) -> bool {
+        let error = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+        matches!(error, Some(Error::InvalidCertificate(_) | Error::AlertReceived(_) | Error::PeerIncompatible(_)))
+    }
+
+    /// What an alert means that came unencrypted.
+    pub(in crate::net) fn of_record(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x15, _, _, 0, 2, _, code, ..] => Some(of_alert(AlertDescription::from(*code))),
+            _ => None,
+        }
+    }
+
     /// What the first byte of a server that was spoken to in plain text tells: an alert or a handshake of TLS.
     pub(in crate::net) fn of_first_byte(byte: u8) -> Option<Self> {
         matches!(byte, 0x15 | 0x16).then_some(Self::Encrypted)
@@ -149,7 +163,8 @@ fn of_certificate(error: &CertificateError) -> TlsFault {
         Some(Duration::from_secs(later.as_secs().saturating_sub(earlier.as_secs())))
     };
     match error {
-        CertificateError::UnknownIssuer => TlsFault::UnknownAuthority,
+        // A signature that does not fit is that of another authority with the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownAuthority,
         CertificateError::Expired => TlsFault::Expired(None),
         CertificateError::ExpiredContext { time, not_after } => TlsFault::Expired(between(*time, *not_after)),
         CertificateError::NotValidYet => TlsFault::NotYet(None),

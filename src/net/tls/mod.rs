@@ -8,6 +8,6 @@ mod fault;
 mod session;
 
 pub use config::check;
+pub(super) use config::{config, name, trusting_nobody};
 pub use fault::TlsFault;
-pub(super) use config::{config, name};
 pub(super) use session::Session;

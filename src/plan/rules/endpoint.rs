@@ -201,8 +201,12 @@ fn tls(checking: &mut Checking<'_>, side: &str, url: Option<&str>, tls: Option<&
 fn tls_texts(checking: &mut Checking<'_>, block: &str, tls: &raw::Tls) {
     for (key, path) in [("ca", &tls.ca), ("cert", &tls.cert), ("key", &tls.key)] {
         if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
-            let problem =
-                checking.problem(&endpoints::TLS_PATH, &format!("{block}.{key}"), format!("the path of `{key}` is empty"), "");
+            let problem = checking.problem(
+                &endpoints::TLS_PATH,
+                &format!("{block}.{key}"),
+                format!("the path of `{key}` is empty"),
+                "",
+            );
             checking.report(problem.help("write the path of a PEM file, relative to the plan file"));
         }
     }

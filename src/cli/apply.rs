@@ -132,11 +132,8 @@ pub(super) fn folder_of(file: &Path) -> PathBuf {
 
 /// What programs of the plan get of this process's environment: all but the variables that hold its passwords.
 pub(super) fn hook_environment(graph: &Graph) -> Vec<(OsString, OsString)> {
-    let secret = |name: &OsString| {
-        let passwords = [&graph.source.password, &graph.destination.password];
-        passwords.into_iter().flatten().any(|from| matches!(from, SecretRef::Env(secret) if *name == **secret))
-    };
-    std::env::vars_os().filter(|(name, _)| !secret(name)).collect()
+    let secrets = graph.secret_variables();
+    std::env::vars_os().filter(|(name, _)| !secrets.iter().any(|secret| **name == **secret)).collect()
 }
 
 fn expect_digest(expected: Option<Digest>, actual: Digest) -> Result<(), Failure> {

@@ -54,7 +54,7 @@ fn codes(report: &Report) -> Vec<&'static str> {
 
 /// The codes that each sample plan gives: what this version does not execute yet, and nothing else.
 const SAMPLES: [(&str, &[&str]); 4] = [
-    ("everything.yaml", &["P907", "P907", "P902"]),
+    ("everything.yaml", &["P902"]),
     ("full-incremental.yaml", &[]),
     ("full-only.yaml", &[]),
     ("minimal.yaml", &[]),

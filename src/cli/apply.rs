@@ -14,7 +14,6 @@ use crate::engine::ApplyRequest;
 use crate::planner::Digest;
 use crate::report::{Progress, RunSummary, run_result};
 use crate::step::{Event, Graph, Outcome, Stamped, StepId};
-use crate::unit::SecretRef;
 
 /// Run a plan, or continue its run
 ///
@@ -58,8 +57,6 @@ pub(super) struct Run<'a> {
     pub(super) loaded: Loaded,
     /// Where its files are.
     pub(super) state_dir: PathBuf,
-    /// The folder of the plan file.
-    pub(super) folder: PathBuf,
     /// Whether to end where the run would wait for a window.
     pub(super) no_wait: bool,
     /// The step to stop after.
@@ -80,8 +77,7 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
     let state_dir = args.state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
     let events = args.events.as_deref().map(EventFile::open).transpose()?;
     let progress = args.progress.renderer(alone);
-    let (folder, no_wait) = (folder_of(&args.file), args.no_wait);
-    let run = Run { loaded, state_dir, folder, no_wait, until: args.until, events, progress, stop: &stop };
+    let run = Run { loaded, state_dir, no_wait: args.no_wait, until: args.until, events, progress, stop: &stop };
     let (outcome, summary) = perform(run)?;
     out.print(&run_result(&summary))?;
     Ok(match (outcome, stop.signal()) {
@@ -92,17 +88,18 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
 
 /// Runs it, and answers how it ended and what its events say.
 pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
-    let Run { loaded, state_dir, folder, no_wait, until, mut events, mut progress, stop } = run;
+    let Run { loaded, state_dir, no_wait, until, mut events, mut progress, stop } = run;
+    let located = loaded.located();
     let request = ApplyRequest {
-        passwords: passwords(&loaded.graph)?,
+        passwords: passwords(&located)?,
         digest: loaded.digest.to_string(),
         environment: hook_environment(&loaded.graph),
         state_dir: state_dir.clone(),
-        folder,
+        folder: loaded.folder.clone(),
         no_wait,
         until,
         stop: stop.asked(),
-        graph: loaded.graph.clone(),
+        graph: located,
     };
     let mut recorder = Recorder::new(state_dir, loaded.graph);
     let mut summary = RunSummary::default();
@@ -124,18 +121,10 @@ pub(super) fn default_state_dir(name: &str) -> PathBuf {
     Path::new(".plan").join(name)
 }
 
-/// The folder that a plan's relative paths are relative to.
-pub(super) fn folder_of(file: &Path) -> PathBuf {
-    file.parent().map(Path::to_owned).unwrap_or_default()
-}
-
 /// What programs of the plan get of this process's environment: all but the variables that hold its passwords.
 pub(super) fn hook_environment(graph: &Graph) -> Vec<(OsString, OsString)> {
-    let secret = |name: &OsString| {
-        let passwords = [&graph.source.password, &graph.destination.password];
-        passwords.into_iter().flatten().any(|from| matches!(from, SecretRef::Env(secret) if *name == **secret))
-    };
-    std::env::vars_os().filter(|(name, _)| !secret(name)).collect()
+    let secrets = graph.secret_variables();
+    std::env::vars_os().filter(|(name, _)| !secrets.iter().any(|secret| **name == **secret)).collect()
 }
 
 fn expect_digest(expected: Option<Digest>, actual: Digest) -> Result<(), Failure> {

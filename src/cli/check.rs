@@ -58,14 +58,15 @@ enum Format {
 pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     let loaded = load(&args.file)?;
     let stop = StopSignal::listen()?;
-    let passwords = passwords(&loaded.graph)?;
+    let graph = loaded.located();
+    let passwords = passwords(&graph)?;
     let mut checks: Vec<Check> = vec![];
     let told = &mut |Stamped { event, .. }: &Stamped| match event {
         Event::Checked { check } => checks.push(check.clone()),
         Event::RunFinished { outcome, summary, .. } if *outcome != Outcome::Done => tracing::error!("{summary}"),
         _ => {}
     };
-    let outcome = crate::engine::check(&loaded.graph, &passwords, &args.only, &stop.asked(), told);
+    let outcome = crate::engine::check(&graph, &passwords, &args.only, &stop.asked(), told);
     out.print(&args.format.render(outcome, &checks, &loaded.plan, out.style()))?;
     Ok(match (outcome, stop.signal()) {
         (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),

@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
 use super::watch::EventFile;
-use crate::planner::digest;
+use crate::planner::{Digest, digest};
 use crate::step::{Event, Graph, Stamped};
+use crate::store::read_bounded;
 use crate::unit::UnixMillis;
 
 const EVENTS: &str = "events.jsonl";
+
+/// The most that is read of either: beyond it something else wrote the file.
+const MAX_EVENTS: u64 = 1 << 30;
+const MAX_GRAPH: u64 = 16 << 20;
 
 /// Figures are kept this often, milliseconds.
 const FIGURES_EVERY: i64 = 5_000;
@@ -94,16 +99,19 @@ impl Evidence {
     /// Reads the evidence in `folder`.
     pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(EVENTS);
-        let text = match std::fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_run(folder)),
+        let text = match read_bounded(&path, MAX_EVENTS) {
+            Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(None) => return Err(no_run(folder)),
             Err(source) => return Err(Failure::Read { path, source }),
         };
-        let (digest, events) = newest_run(events(&text, &path)).ok_or_else(|| no_run(folder))?;
+        // A digest is part of a path: nothing but digits gets there.
+        let newest = newest_run(events(&text, &path)).filter(|(digest, _)| digest.parse::<Digest>().is_ok());
+        let (digest, events) = newest.ok_or_else(|| no_run(folder))?;
         let path = graph_path(folder, &digest);
-        let graph = std::fs::read(&path).and_then(|bytes| Ok(serde_json::from_slice::<Graph>(&bytes)?));
+        let bytes = read_bounded(&path, MAX_GRAPH).map(Option::unwrap_or_default);
+        let graph = bytes.and_then(|bytes| Ok(serde_json::from_slice::<Graph>(&bytes)?));
         let graph = graph.map_err(|source| Failure::Read { path: path.clone(), source })?;
-        if crate::planner::digest(&graph).to_string() != digest {
+        if self::digest(&graph).to_string() != digest {
             return Err(Failure::NoRun(format!("{} is not the graph that was run: it was changed", path.display())));
         }
         Ok(Self { graph, events })

@@ -72,9 +72,9 @@ pub(super) enum Failure {
     /// Standard output, for another reason than that nobody reads it any more.
     #[error("cannot write the result: {0}")]
     Output(std::io::Error),
-    /// What a password is read from.
+    /// What a server is entered with.
     #[error("{0}")]
-    Secret(#[from] super::secrets::PasswordError),
+    Secret(#[from] super::secrets::CredentialError),
     /// Signals cannot be caught, so no run could be stopped.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

@@ -1,7 +1,7 @@
 //! From a plan file to what can be run.
 
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
 use crate::plan;
@@ -19,6 +19,19 @@ pub(super) struct Loaded {
     pub(super) graph: Graph,
     /// The graph's name.
     pub(super) digest: Digest,
+    /// What relative paths of the plan start at: the plan file's folder.
+    pub(super) folder: PathBuf,
+}
+
+impl Loaded {
+    /// The graph to run: paths of certificates lead from where this process works. Its digest is another one.
+    pub(super) fn located(&self) -> Graph {
+        let mut graph = self.graph.clone();
+        for endpoint in [&mut graph.source, &mut graph.destination] {
+            endpoint.tls = endpoint.tls.as_ref().map(|files| files.within(&self.folder));
+        }
+        graph
+    }
 }
 
 /// Reads, judges and expands the plan in `file`. Warnings are `plan validate`'s to tell.
@@ -26,7 +39,9 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
     let bytes = read(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
     let loaded = plan::load(&name(file), &bytes).map_err(|report| Failure::Faults(Box::new(report)))?;
     let graph = expand(&loaded.plan);
-    Ok(Loaded { digest: digest(&graph), graph, plan: loaded })
+    // The parent of `plan.yaml`, and of `-`, is the empty path: the working directory.
+    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+    Ok(Loaded { digest: digest(&graph), graph, plan: loaded, folder })
 }
 
 /// What messages call a plan file; `-` is standard input.

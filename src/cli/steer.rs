@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::apply::{default_state_dir, folder_of, hook_environment};
+use super::apply::{default_state_dir, hook_environment};
 use super::exit::{Exit, Failure};
 use super::load::load;
 use super::output::Output;
@@ -187,16 +187,17 @@ fn idle(file: &Path, state: Option<PathBuf>) -> Result<(ApplyRequest, StopSignal
     if !state_dir.join("journal").exists() {
         return Err(Failure::NoRun(format!("no run has left its journal in {}", state_dir.display())));
     }
+    let located = loaded.located();
     let request = ApplyRequest {
-        passwords: passwords(&loaded.graph)?,
+        passwords: passwords(&located)?,
         digest: loaded.digest.to_string(),
         environment: hook_environment(&loaded.graph),
         state_dir,
-        folder: folder_of(file),
+        folder: loaded.folder,
         no_wait: true,
         until: None,
         stop: stop.asked(),
-        graph: loaded.graph,
+        graph: located,
     };
     Ok((request, stop))
 }

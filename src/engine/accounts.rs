@@ -8,7 +8,7 @@ use redis::cmd;
 use super::{ending::Ending, hooks::Program, run::Run, servers, teller::Teller};
 use crate::{
     journal::Record,
-    net::{Control, ControlError, Timeouts},
+    net::ControlError,
     resp::RefusalKind,
     step::{Account, CleanupWork, Endpoint, Event, Removal, Side},
     unit::Secret,
@@ -98,8 +98,7 @@ async fn by_program(run: &Run, account: &Account, argv: &[String]) -> Result<Str
 
 /// The plan's own way in must be refused.
 async fn refused_now(endpoint: &Endpoint, secret: Option<&Secret>, side: Side) -> Result<String, Ending> {
-    let opened = Control::open(&endpoint.address, endpoint.username.as_deref(), secret, Timeouts::default()).await;
-    match opened {
+    match servers::connect(endpoint, secret).await {
         Err(error) if turned_away(&error) => Ok("the plan's password is refused".to_owned()),
         Ok(_) => Err(Ending::failed(format!(
             "The account at the {side} was to be removed, but the plan's password still lets in. Remove it yourself."

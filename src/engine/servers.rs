@@ -14,7 +14,8 @@ use crate::{
 
 /// Opens a control connection.
 pub(super) async fn connect(endpoint: &Endpoint, secret: Option<&Secret>) -> Result<Control, ControlError> {
-    Control::open(&endpoint.address, endpoint.username.as_deref(), secret, Timeouts::default()).await
+    let (tls, username) = (endpoint.tls.as_ref(), endpoint.username.as_deref());
+    Control::open(&endpoint.address, tls, username, secret, Timeouts::default()).await
 }
 
 /// How lanes get into the destination.

@@ -7,9 +7,9 @@ use redis::{
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::{ControlError, NetFault, Stream, Timeouts, dial};
+use super::{ControlError, NetError, NetFault, Stream, Timeouts, TlsFault, dial, dial::speaks_tls};
 use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader};
-use crate::unit::{Address, Secret};
+use crate::unit::{Address, Secret, TlsFiles};
 
 /// A connection that asks one thing after another, in RESP2. Opening it sends `AUTH` when there is a password, then
 /// `PING`; nothing else that an old server would not know. It does not reconnect and repeats nothing by itself: after a
@@ -30,12 +30,20 @@ impl Control {
     /// Connects and authenticates. [`Timeouts::read`] limits the wait for each reply.
     pub async fn open(
         address: &Address,
+        tls: Option<&TlsFiles>,
         username: Option<&str>,
         password: Option<&Secret>,
         timeouts: Timeouts,
     ) -> Result<Self, ControlError> {
-        let mut stream = dial(address, timeouts).await?;
-        greet(&mut stream, username, password).await?;
+        let mut stream = dial(address, tls, timeouts).await?;
+        match greet(&mut stream, username, password).await {
+            Err(ControlError::Net(NetError { fault: NetFault::Closed(_) | NetFault::Reset(_), .. }))
+                if tls.is_none() && speaks_tls(address, timeouts).await =>
+            {
+                return Err(stream.fault(TlsFault::Encrypted.into()).into());
+            }
+            outcome => outcome?,
+        }
         let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeouts.read));
         let (connection, driver) = MultiplexedConnection::new_with_config(&bare, stream.compat(), config)
@@ -147,6 +155,9 @@ async fn ask(
     // A server that has turned us away takes nothing; what it said is still to be read.
     let sent = stream.write_all(&request).await;
     loop {
+        if let Some(fault) = reader.unread().first().and_then(|byte| TlsFault::of_first_byte(*byte)) {
+            return Err(stream.fault(fault.into()).into());
+        }
         let unexpected = |seen: String| ControlError::Unexpected {
             address: stream.address().clone(),
             command: command.to_owned(),
@@ -223,7 +234,7 @@ mod tests {
             });
             let secret = password.map(Secret::from);
             let timeouts = Timeouts { read: std::time::Duration::from_secs(20), ..Timeouts::default() };
-            let control = Control::open(&address, None, secret.as_ref(), timeouts).await;
+            let control = Control::open(&address, None, None, secret.as_ref(), timeouts).await;
             let outcome = then(control).await;
             (outcome, server.await)
         })

@@ -46,7 +46,7 @@ impl ControlError {
     /// Whether trying again later may succeed without anybody changing anything.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Net(error) => !matches!(error.fault, NetFault::Forbidden),
+            Self::Net(error) => error.fault.passes(),
             Self::Refused { refusal, .. } => matches!(
                 refusal.kind,
                 RefusalKind::Loading

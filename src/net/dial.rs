@@ -6,30 +6,89 @@ use async_std::{
     future::timeout,
     net::{TcpStream, ToSocketAddrs},
     os::unix::net::UnixStream,
+    task::spawn_blocking,
 };
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::{NetError, NetFault, Stream, Timeouts};
-use crate::unit::Address;
+use super::{
+    NetError, NetFault, Stream, Timeouts,
+    socket::Socket,
+    tls::{self, Session, TlsFault},
+};
+use crate::unit::{Address, TlsFiles};
 
 /// A broken path is noticed after 30 s + 3 × 10 s of silence even while nothing is to be sent.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10)).with_retries(3);
 
-/// Connects to a server. Of a name with several addresses each is tried in turn; the last failure is reported.
-pub async fn dial(address: &Address, timeouts: Timeouts) -> Result<Stream, NetError> {
+/// Connects to a server, and encrypts the connection when `tls` says how. Of a name with several addresses each is tried
+/// in turn; the last failure is reported.
+pub async fn dial(address: &Address, tls: Option<&TlsFiles>, timeouts: Timeouts) -> Result<Stream, NetError> {
     let fail = |fault| NetError { address: address.clone(), fault };
+    let socket = connected(address, timeouts).await.map_err(fail)?;
+    let Some(files) = tls else { return Ok(Stream::plain(socket, address.clone(), timeouts)) };
+    let session = encrypt(socket.clone(), files, address, timeouts).await.map_err(fail)?;
+    Ok(Stream::encrypted(session, socket, address.clone(), timeouts))
+}
+
+async fn connected(address: &Address, timeouts: Timeouts) -> Result<Socket, NetFault> {
     match address {
-        Address::Unix { path } => {
-            let socket = within(timeouts, UnixStream::connect(path)).await.map_err(fail)?;
-            Ok(Stream::unix(socket, address.clone(), timeouts))
-        }
-        Address::Tcp { host, port } => {
-            let socket = tcp(host, *port, timeouts).await.map_err(fail)?;
-            Ok(Stream::tcp(socket, address.clone(), timeouts))
-        }
+        Address::Unix { path } => within(timeouts, UnixStream::connect(path)).await.map(Socket::Unix),
+        Address::Tcp { host, port } => tcp(host, *port, timeouts).await.map(Socket::Tcp),
     }
 }
+
+async fn encrypt(socket: Socket, files: &TlsFiles, address: &Address, timeouts: Timeouts) -> Result<Session, NetFault> {
+    let name = tls::name(files, address)?;
+    let files = files.clone();
+    let config = spawn_blocking(move || tls::config(&files)).await?;
+    match timeout(timeouts.connect, Session::open(socket.clone(), config, name)).await {
+        Ok(Ok(session)) => Ok(session),
+        Ok(Err(error)) => Err(match NetFault::of(&error, "agreeing on encryption") {
+            NetFault::Closed(_) | NetFault::Reset(_) => last_words(socket).await.unwrap_or(TlsFault::BrokenOff).into(),
+            fault => fault,
+        }),
+        Err(_) if speaks_plainly(address, timeouts).await => Err(TlsFault::PlainText.into()),
+        Err(_) => Err(TlsFault::NoAnswer(timeouts.connect).into()),
+    }
+}
+
+/// Whether a server that is silent to a handshake answers without one: many servers wait for more of what they take for
+/// the beginning of a command.
+async fn speaks_plainly(address: &Address, timeouts: Timeouts) -> bool {
+    let Ok(mut socket) = connected(address, timeouts).await else { return false };
+    let asking = async {
+        socket.write_all(b"PING\r\n").await?;
+        let mut first = [0];
+        socket.read_exact(&mut first).await?;
+        io::Result::Ok(first)
+    };
+    matches!(timeout(LAST_WORDS, asking).await, Ok(Ok([b'+' | b'-'])))
+}
+
+/// Why a server hung up, when it said so while we were still sending: a write fails before that is read.
+async fn last_words(mut socket: Socket) -> Option<TlsFault> {
+    let mut buffer = [0; 64];
+    let read = timeout(LAST_WORDS, socket.read(&mut buffer)).await.ok()?.ok()?;
+    TlsFault::of_record(buffer.get(..read)?)
+}
+
+/// Whether a server that hangs up on plain text answers a handshake. Nothing is sent on the connection, nobody is trusted.
+pub(super) async fn speaks_tls(address: &Address, timeouts: Timeouts) -> bool {
+    let Ok(config) = tls::trusting_nobody() else { return false };
+    let (Ok(name), Ok(socket)) = (tls::name(&TlsFiles::default(), address), connected(address, timeouts).await) else {
+        return false;
+    };
+    match timeout(LAST_WORDS, Session::open(socket, config, name)).await {
+        Ok(Err(error)) => TlsFault::shows_tls(&error),
+        Ok(Ok(_)) => true,
+        Err(_) => false,
+    }
+}
+
+/// They are here already.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 async fn tcp(host: &str, port: u16, timeouts: Timeouts) -> Result<TcpStream, NetFault> {
     let found = timeout(timeouts.connect, (host, port).to_socket_addrs())
@@ -74,7 +133,7 @@ mod tests {
     #[test]
     fn a_closed_port_is_refused() {
         let port = block_on(TcpListener::bind("127.0.0.1:0")).unwrap().local_addr().unwrap().port();
-        let error = block_on(dial(&local(port), Timeouts::default())).unwrap_err();
+        let error = block_on(dial(&local(port), None, Timeouts::default())).unwrap_err();
         assert_eq!(error, NetError { address: local(port), fault: NetFault::Refused });
         assert!(error.to_string().starts_with(&format!("127.0.0.1:{port}: the connection was refused")));
     }
@@ -82,14 +141,14 @@ mod tests {
     #[test]
     fn an_unknown_name_is_told_apart() {
         let address = Address::Tcp { host: "no-such-host.invalid".into(), port: 6379 };
-        let error = block_on(dial(&address, Timeouts::default())).unwrap_err();
+        let error = block_on(dial(&address, None, Timeouts::default())).unwrap_err();
         assert!(matches!(error.fault, NetFault::Resolve(_)), "{error}");
     }
 
     #[test]
     fn a_missing_unix_socket_is_told_apart() {
         let path = tempfile::tempdir().unwrap().path().join("redis.sock");
-        let error = block_on(dial(&Address::Unix { path }, Timeouts::default())).unwrap_err();
+        let error = block_on(dial(&Address::Unix { path }, None, Timeouts::default())).unwrap_err();
         assert_eq!(error.fault, NetFault::NoSocket);
     }
 
@@ -98,7 +157,7 @@ mod tests {
         block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = local(listener.local_addr().unwrap().port());
-            let mut stream = dial(&address, Timeouts::default()).await.unwrap();
+            let mut stream = dial(&address, None, Timeouts::default()).await.unwrap();
             let (mut peer, _) = listener.accept().await.unwrap();
             let mut buffer = [0; 8];
 
@@ -117,7 +176,7 @@ mod tests {
         block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = local(listener.local_addr().unwrap().port());
-            let mut stream = dial(&address, Timeouts::default()).await.unwrap();
+            let mut stream = dial(&address, None, Timeouts::default()).await.unwrap();
             let _peer = listener.accept().await.unwrap();
             let after = Duration::from_millis(50);
             let error = stream.write_all_within(&vec![0; 64 << 20], after).await.unwrap_err();
@@ -130,7 +189,7 @@ mod tests {
         block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = local(listener.local_addr().unwrap().port());
-            let mut writer = dial(&address, Timeouts::default()).await.unwrap();
+            let mut writer = dial(&address, None, Timeouts::default()).await.unwrap();
             let mut reader = writer.clone();
             let (mut peer, _) = listener.accept().await.unwrap();
             let reading = async_std::task::spawn(async move {

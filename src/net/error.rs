@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use super::TlsFault;
 use crate::unit::Address;
 
 /// A failure of a connection and the server it was to or with.
@@ -46,6 +47,9 @@ pub enum NetFault {
     /// The unix socket may not be used by this account.
     #[error("this account may not use the socket")]
     Forbidden,
+    /// The connection cannot be encrypted as the plan says.
+    #[error("{0}")]
+    Tls(#[from] TlsFault),
     /// Anything else the system says.
     #[error("{text} while {doing}")]
     Other {
@@ -57,7 +61,19 @@ pub enum NetFault {
 }
 
 impl NetFault {
+    /// Whether trying again later may succeed without anybody changing anything.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Forbidden => false,
+            Self::Tls(fault) => fault.passes(),
+            _ => true,
+        }
+    }
+
     pub(super) fn of(error: &io::Error, doing: &'static str) -> Self {
+        if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+            return TlsFault::of(error).into();
+        }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {

@@ -17,7 +17,7 @@ use async_std::{
     io::{BufReader, ReadExt, WriteExt, prelude::BufReadExt},
     os::unix::net::{UnixListener, UnixStream},
 };
-use rustix::{fs::Mode, net::sockopt::socket_peercred};
+use rustix::{fs::Mode, net::sockopt::socket_peercred, process::Uid};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// The longest line that is read.
@@ -58,7 +58,7 @@ impl LocalListener {
         loop {
             let (stream, _) = self.listener.accept().await?;
             let user = socket_peercred(&stream)?.uid;
-            if user == rustix::process::geteuid() || user.is_root() {
+            if may_enter(user, rustix::process::geteuid()) {
                 return Ok(LocalStream::of(stream));
             }
             tracing::warn!("user {} was not let in to {}", user.as_raw(), self.path.display());
@@ -71,6 +71,11 @@ impl Drop for LocalListener {
         // What cannot be removed is replaced by the next listener.
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// Whether a process of `user` is listened to by one of `own`.
+fn may_enter(user: Uid, own: Uid) -> bool {
+    user == own || user.is_root()
 }
 
 /// A connection of lines.
@@ -148,6 +153,14 @@ mod tests {
             drop(listener);
             assert!(!folder.join("control.sock").exists());
         });
+    }
+
+    #[test]
+    fn nobody_but_the_owner_and_root_is_listened_to() {
+        let user = |number: u32| Uid::from_raw(number);
+        for (who, own, may) in [(1000, 1000, true), (0, 1000, true), (1001, 1000, false), (1000, 0, false)] {
+            assert_eq!(may_enter(user(who), user(own)), may, "{who} {own}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`dial`] opens a [`Stream`]; every wait on it has a limit and every failure says which server and what happened.
 //! [`Control`] is the `redis` crate's client over such a stream, for questions and settings; bulk data never passes it.
 //! [`LocalListener`] and [`LocalStream`] are for processes of one user on this host.
+//! [`tls`] says how a connection is encrypted and what can be wrong with that.
 //! [`secret::resolve`] turns a plan's reference into the secret.
 
 mod control;
@@ -11,8 +12,10 @@ mod dial;
 mod error;
 mod local;
 pub mod secret;
+mod socket;
 mod stream;
 mod timeouts;
+pub mod tls;
 
 pub use control::Control;
 pub use control_error::ControlError;
@@ -21,3 +24,4 @@ pub use error::{NetError, NetFault};
 pub use local::{LocalListener, LocalStream};
 pub use stream::Stream;
 pub use timeouts::Timeouts;
+pub use tls::TlsFault;

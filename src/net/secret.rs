@@ -63,12 +63,13 @@ pub enum SecretFault {
 }
 
 /// Reads the secret: the variable as it is; the file or the program's standard output without one trailing newline. A
-/// program runs without a shell, input or terminal, in a process group of its own, for at most 30 s. Blocks.
-pub fn resolve(from: &SecretRef) -> Result<Secret, SecretError> {
+/// program runs without a shell, input or terminal, without the variables `withheld`, in a process group of its own, for at
+/// most 30 s. Blocks.
+pub fn resolve(from: &SecretRef, withheld: &[&str]) -> Result<Secret, SecretError> {
     let read = match from {
         SecretRef::Env(name) => variable(name),
         SecretRef::File(path) => file(path),
-        SecretRef::Command(argv) => program(argv, COMMAND_LIMIT),
+        SecretRef::Command(argv) => program(argv, withheld, COMMAND_LIMIT),
     };
     read.and_then(|bytes| text(&bytes)).map_err(|fault| SecretError { from: from.clone(), fault })
 }
@@ -115,11 +116,14 @@ fn text(bytes: &Bytes) -> Result<Secret, SecretFault> {
     }
 }
 
-fn program(words: &[String], limit: Duration) -> Result<Bytes, SecretFault> {
+fn program(words: &[String], withheld: &[&str], limit: Duration) -> Result<Bytes, SecretFault> {
     let deadline = Instant::now() + limit;
     let (name, args) = words.split_first().ok_or(SecretFault::NoProgram)?;
     let mut command = Command::new(PathBuf::from(name));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    for variable in withheld {
+        command.env_remove(variable);
+    }
     let mut child = command.spawn().map_err(|error| SecretFault::Start(error.to_string()))?;
     let outcome = finish(&mut child, deadline);
     if !matches!(outcome, Ok(Some(_))) {
@@ -188,7 +192,7 @@ mod tests {
     }
 
     fn fault(from: &SecretRef) -> SecretFault {
-        resolve(from).unwrap_err().fault
+        resolve(from, &[]).unwrap_err().fault
     }
 
     fn written(bytes: &[u8]) -> (tempfile::TempDir, SecretRef) {
@@ -204,7 +208,7 @@ mod tests {
             [(&b"a b "[..], "a b "), (b"pass\n", "pass"), (b"pass\r\n", "pass"), (b"p\n\n", "p\n"), (b"\nx", "\nx")]
         {
             let (_folder, from) = written(bytes);
-            assert_eq!(resolve(&from).unwrap().expose_secret(), expected);
+            assert_eq!(resolve(&from, &[]).unwrap().expose_secret(), expected);
         }
     }
 
@@ -225,18 +229,18 @@ mod tests {
     #[test]
     fn a_variable_is_read() {
         let path = std::env::var("PATH").unwrap();
-        assert_eq!(resolve(&SecretRef::Env("PATH".into())).unwrap().expose_secret(), path);
+        assert_eq!(resolve(&SecretRef::Env("PATH".into()), &[]).unwrap().expose_secret(), path);
     }
 
     #[test]
     fn a_program_is_run_without_a_shell() {
-        let secret = resolve(&command(&["printf", "%s\\n", "$HOME;*"])).unwrap();
+        let secret = resolve(&command(&["printf", "%s\\n", "$HOME;*"]), &[]).unwrap();
         assert_eq!(secret.expose_secret(), "$HOME;*");
     }
 
     #[test]
     fn a_failing_program_tells_nothing_of_its_output() {
-        let error = resolve(&command(&["sh", "-c", "echo hunter2; echo hunter2 >&2; exit 3"])).unwrap_err();
+        let error = resolve(&command(&["sh", "-c", "echo hunter2; echo hunter2 >&2; exit 3"]), &[]).unwrap_err();
         assert_eq!(error.fault, SecretFault::Failed("exit status: 3".into()));
         assert!(!error.to_string().contains("hunter2"), "{error}");
         assert!(matches!(fault(&command(&["/no/such/program"])), SecretFault::Start(_)));
@@ -250,7 +254,7 @@ mod tests {
         for script in ["sleep 60", "sleep 60 & sleep 60", "exec >&-; sleep 60"] {
             let begun = Instant::now();
             let argv = ["sh", "-c", script].map(str::to_owned);
-            assert_eq!(program(&argv, limit).unwrap_err(), SecretFault::TooSlow(limit), "{script}");
+            assert_eq!(program(&argv, &[], limit).unwrap_err(), SecretFault::TooSlow(limit), "{script}");
             assert!(begun.elapsed() < Duration::from_secs(5));
         }
     }

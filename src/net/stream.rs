@@ -3,41 +3,41 @@
 use std::{
     future::Future,
     io,
-    net::Shutdown,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use async_std::{future::timeout, net::TcpStream, os::unix::net::UnixStream};
+use async_std::future::timeout;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{NetError, NetFault, Timeouts};
+use super::{NetError, NetFault, Timeouts, socket::Socket, tls::Session};
 use crate::unit::Address;
 
 /// A connection to a server. Clones share the socket, so that one task may read while another writes; the socket is
 /// closed when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    socket: Socket,
+    channel: Channel,
     address: Arc<Address>,
     timeouts: Timeouts,
 }
 
 #[derive(Clone, Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
+enum Channel {
+    Plain(Socket),
+    Encrypted { session: Session, socket: Socket },
 }
 
 impl Stream {
-    pub(super) fn tcp(socket: TcpStream, address: Address, timeouts: Timeouts) -> Self {
-        Self { socket: Socket::Tcp(socket), address: Arc::new(address), timeouts }
+    pub(super) fn plain(socket: Socket, address: Address, timeouts: Timeouts) -> Self {
+        Self { channel: Channel::Plain(socket), address: Arc::new(address), timeouts }
     }
 
-    pub(super) fn unix(socket: UnixStream, address: Address, timeouts: Timeouts) -> Self {
-        Self { socket: Socket::Unix(socket), address: Arc::new(address), timeouts }
+    /// `session` runs over `socket`.
+    pub(super) fn encrypted(session: Session, socket: Socket, address: Address, timeouts: Timeouts) -> Self {
+        Self { channel: Channel::Encrypted { session, socket }, address: Arc::new(address), timeouts }
     }
 
     /// The server's address as it was asked for.
@@ -52,7 +52,7 @@ impl Stream {
 
     /// Reads some bytes; 0 when the server has closed the connection. Fails after `limit` of silence.
     pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> Result<usize, NetError> {
-        let reading = AsyncReadExt::read(&mut self.socket, buffer);
+        let reading = AsyncReadExt::read(&mut self.channel, buffer);
         within(limit, "reading", reading).await.map_err(|fault| self.fault(fault))
     }
 
@@ -64,23 +64,26 @@ impl Stream {
     /// Writes all of `bytes`. Fails when the server takes none of them for `limit`.
     pub async fn write_all_within(&mut self, mut bytes: &[u8], limit: Duration) -> Result<(), NetError> {
         while !bytes.is_empty() {
-            let writing = AsyncWriteExt::write(&mut self.socket, bytes);
+            let writing = AsyncWriteExt::write(&mut self.channel, bytes);
             let taken = within(limit, "writing", writing).await.map_err(|fault| self.fault(fault))?;
             if taken == 0 {
                 return Err(self.fault(NetFault::Closed("writing")));
             }
             bytes = bytes.get(taken..).unwrap_or_default();
         }
+        if let Channel::Encrypted { session, .. } = &mut self.channel {
+            // What was taken may be encrypted and not sent yet.
+            let sending = async { session.flush().await.map(|()| 0) };
+            within(limit, "writing", sending).await.map_err(|fault| self.fault(fault))?;
+        }
         Ok(())
     }
 
     /// Ends the connection in both directions for all clones; a task that reads sees it closed.
     pub fn shutdown(&self) {
-        // It may be closed already, which is what is wanted.
-        let _ = match &self.socket {
-            Socket::Tcp(socket) => socket.shutdown(Shutdown::Both),
-            Socket::Unix(socket) => socket.shutdown(Shutdown::Both),
-        };
+        match &self.channel {
+            Channel::Plain(socket) | Channel::Encrypted { socket, .. } => socket.shutdown(),
+        }
     }
 
     /// This fault, on this connection.
@@ -100,34 +103,34 @@ async fn within(
     }
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for Channel {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Encrypted { session, .. } => Pin::new(session).poll_read(cx, buffer),
         }
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for Channel {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Encrypted { session, .. } => Pin::new(session).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Unix(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Encrypted { session, .. } => Pin::new(session).poll_flush(cx),
         }
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_close(cx),
-            Self::Unix(socket) => Pin::new(socket).poll_close(cx),
+            Self::Plain(socket) => Pin::new(socket).poll_close(cx),
+            Self::Encrypted { session, .. } => Pin::new(session).poll_close(cx),
         }
     }
 }
@@ -135,21 +138,21 @@ impl AsyncWrite for Socket {
 /// Without deadlines, for what brings its own.
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_read(cx, buffer)
+        Pin::new(&mut self.get_mut().channel).poll_read(cx, buffer)
     }
 }
 
 /// Without deadlines, for what brings its own.
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write(cx, bytes)
+        Pin::new(&mut self.get_mut().channel).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        Pin::new(&mut self.get_mut().channel).poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_close(cx)
+        Pin::new(&mut self.get_mut().channel).poll_close(cx)
     }
 }

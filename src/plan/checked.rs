@@ -9,7 +9,7 @@ use crate::step::{
     Account, Condition, CutoverWork, DbRule, DbSource, Deadline, DestinationExpect, Endpoint, Fence, Hook, Limits,
     OnConflict, OnError, OnUnsupported, Removal, Selection, SourceExpect, Windows,
 };
-use crate::unit::{ByteSize, Period};
+use crate::unit::{ByteSize, Period, TlsFiles};
 
 /// A plan that this version can run.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +108,12 @@ pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {
 
 pub(super) fn migration(phases: &[raw::Phase]) -> Migration {
     if phases.contains(&raw::Phase::Incremental) { Migration::FullIncremental } else { Migration::Full }
+}
+
+/// How a `rediss://` url's connection is encrypted.
+pub(super) fn tls(raw: Option<&raw::Tls>) -> TlsFiles {
+    let raw = raw.cloned().unwrap_or_default();
+    TlsFiles { ca: raw.ca, cert: raw.cert, key: raw.key, server_name: raw.server_name }
 }
 
 /// A copy alone needs no room in the source's buffer beyond the dump itself, so its setting is left alone.

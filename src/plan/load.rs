@@ -120,12 +120,14 @@ fn plan(raw: &PlanFile) -> Option<Plan> {
         labels: raw.labels.clone().unwrap_or_default(),
         source: Endpoint {
             address: source.address,
+            tls: source.tls.then(|| checked::tls(raw.source.tls.as_ref())),
             username: raw.source.username.clone(),
             password: raw.source.password.clone(),
         },
         source_expect: raw.source.expect.clone().unwrap_or_default(),
         destination: Endpoint {
             address: destination.address,
+            tls: destination.tls.then(|| checked::tls(raw.destination.tls.as_ref())),
             username: raw.destination.username.clone(),
             password: raw.destination.password.clone(),
         },

@@ -91,11 +91,12 @@ mod tests {
         KeyPattern, Limits, Moment, OnConflict, OnError, OnUnsupported, Removal, Selection, Side, SourceExpect,
         Windows,
     };
-    use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef};
+    use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef, TlsFiles};
 
     fn plan() -> Plan {
         let endpoint = |host: &str| Endpoint {
             address: Address::Tcp { host: host.to_owned(), port: 6379 },
+            tls: None,
             username: None,
             password: None,
         };
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 34] = [
+        let changes: [fn(&mut Plan); 37] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -214,6 +215,9 @@ mod tests {
             |plan| plan.source.username = Some("default".to_owned()),
             |plan| plan.source.password = Some(SecretRef::Env("A".to_owned())),
             |plan| plan.source.password = Some(SecretRef::File("A".into())),
+            |plan| plan.source.tls = Some(TlsFiles::default()),
+            |plan| plan.source.tls = Some(TlsFiles { ca: Some("ca.pem".into()), ..TlsFiles::default() }),
+            |plan| plan.destination.tls = Some(TlsFiles { server_name: Some("a".into()), ..TlsFiles::default() }),
             |plan| plan.destination.address = Address::Unix { path: "/run/redis".into() },
             |plan| plan.source_expect.version = "<6".parse().ok(),
             |plan| plan.destination_expect.empty = Some(true),

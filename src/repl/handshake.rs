@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
 use super::HandshakeError;
 use super::line::shown;
@@ -12,6 +12,16 @@ use crate::unit::{Secret, ServerVersion};
 /// The version we claim towards Valkey: from 9.1 on it chooses the dump's format by it, and without it the dump of a
 /// hash whose fields have a time to live fails for ever (Valkey replication.c, `replicaRdbVersion`).
 const CLAIMED: &[u8] = b"9.1.0";
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Send(_) => f.write_str("Send(..)"),
+            Self::Done => f.write_str("Done"),
+            Self::Fail(error) => write!(f, "Fail({error:?})"),
+        }
+    }
+}
 
 /// What the handshake depends on.
 #[derive(Debug, Default)]
@@ -28,10 +38,10 @@ pub struct HandshakeOptions {
 }
 
 /// What to do next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Action {
-    /// Send this, read one line and hand it to [`Handshake::on_reply`].
-    Send(Vec<u8>),
+    /// Send this, read one line and hand it to [`Handshake::on_reply`]. It may hold the password, and is wiped when dropped.
+    Send(Zeroizing<Vec<u8>>),
     /// The source is ready for PSYNC.
     Done,
     /// Give up.
@@ -104,8 +114,11 @@ impl Handshake {
         };
     }
 
-    fn request(&self, step: Step) -> Vec<u8> {
-        let mut out = vec![];
+    fn request(&self, step: Step) -> Zeroizing<Vec<u8>> {
+        // Room from the start: a vector that grows leaves copies behind.
+        let secrets = self.options.password.as_ref().map_or(0, |secret| secret.expose_secret().len());
+        let names = self.options.username.as_ref().map_or(0, String::len);
+        let mut out = Zeroizing::new(Vec::with_capacity(secrets.saturating_add(names).saturating_add(128)));
         match step {
             Step::Ping => resp::command(&mut out, &[b"PING"]),
             Step::Auth => self.auth(&mut out),

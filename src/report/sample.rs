@@ -64,6 +64,7 @@ pub(super) fn minimal() -> Graph {
 fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
     let endpoint = |host: &str| Endpoint {
         address: Address::Tcp { host: host.to_owned(), port: 6379 },
+        tls: None,
         username: None,
         password: None,
     };

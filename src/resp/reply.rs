@@ -81,6 +81,11 @@ impl ReplyReader {
         self.buffer.at()
     }
 
+    /// What was received and not consumed.
+    pub fn unread(&self) -> &[u8] {
+        self.buffer.unread()
+    }
+
     /// Bytes received and not consumed.
     pub fn pending(&self) -> usize {
         self.buffer.unread().len()

@@ -105,7 +105,7 @@ impl SourceError {
     /// it: a source never goes on with a dump that broke off.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Net(error) => !matches!(error.fault, NetFault::Forbidden),
+            Self::Net(error) => error.fault.passes(),
             Self::Handshake { error, .. } => error.retryable(),
             Self::NotNow { .. }
             | Self::Silent { .. }

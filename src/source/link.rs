@@ -74,7 +74,7 @@ impl Link {
         facts: &SourceFacts,
         timeouts: Timeouts,
     ) -> Result<Self, SourceError> {
-        let stream = dial(&endpoint.address, timeouts).await?;
+        let stream = dial(&endpoint.address, endpoint.tls.as_ref(), timeouts).await?;
         let mut link = Self { stream, inbox: Buffer::default(), patience: timeouts.read, dump: None };
         link.introduce(HandshakeOptions {
             username: endpoint.username.clone(),
@@ -318,8 +318,8 @@ mod tests {
                     perform(&mut socket, act).await;
                 }
             });
-            let endpoint =
-                Endpoint { address: Address::Tcp { host: "127.0.0.1".into(), port }, username: None, password: None };
+            let address = Address::Tcp { host: "127.0.0.1".into(), port };
+            let endpoint = Endpoint { address, tls: None, username: None, password: None };
             let outcome = receive(&endpoint, patience).await;
             source.await;
             outcome

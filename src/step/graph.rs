@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{CutoverWork, DestinationExpect, Endpoint, Hook, IncrementalWork, Selection, Side, SourceExpect, Windows};
-use crate::unit::{ByteRate, ByteSize, CountRate, Period};
+use crate::unit::{ByteRate, ByteSize, CountRate, Period, SecretRef};
 
 /// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
 /// holds everything that decides what a run does and nothing else.
@@ -183,6 +183,19 @@ pub enum OnUnsupported {
     Fail,
     /// The key is left out, or loses what cannot be held, and is reported.
     Report,
+}
+
+impl Graph {
+    /// The environment variables that hold a password. No program that a run starts gets to see them.
+    #[must_use]
+    pub fn secret_variables(&self) -> Vec<&str> {
+        let passwords = [&self.source.password, &self.destination.password];
+        let variables = passwords.into_iter().flatten().filter_map(|from| match from {
+            SecretRef::Env(name) => Some(name.as_str()),
+            _ => None,
+        });
+        variables.collect()
+    }
 }
 
 impl StepId {

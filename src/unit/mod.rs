@@ -14,6 +14,7 @@ mod room;
 mod secret;
 mod server_version;
 mod slot;
+mod tls_files;
 mod unix_millis;
 
 pub use address::Address;
@@ -29,4 +30,5 @@ pub use room::make_room;
 pub use secret::{Secret, SecretRef};
 pub use server_version::{Dialect, ServerVersion};
 pub use slot::Slot;
+pub use tls_files::TlsFiles;
 pub use unix_millis::UnixMillis;

@@ -6,12 +6,14 @@
 #![expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
 
 mod bad_input;
+mod canary;
 mod chaos;
 mod check;
 mod check_destination;
 mod check_source;
 mod comparer_finds;
 mod conflicts;
+mod connections;
 mod cutover;
 mod faults;
 mod fingerprint;
@@ -36,4 +38,5 @@ mod routes;
 mod selection;
 mod steering;
 mod story;
+mod tls;
 mod values;

@@ -80,7 +80,6 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let (outcome, summary) = perform(Run {
         loaded,
         state_dir,
-        folder: std::path::PathBuf::new(),
         no_wait: false,
         until: None,
         events: None,

@@ -210,6 +210,7 @@ fn tls(checking: &mut Checking<'_>, side: &str, url: Option<&str>, tls: Option<&
             .help("write `rediss://` in the url, or delete `tls`");
         checking.report(problem);
     }
+    tls_texts(checking, &path, tls);
     let (present, absent) = match (&tls.cert, &tls.key) {
         (Some(_), None) => ("cert", "key"),
         (None, Some(_)) => ("key", "cert"),
@@ -221,6 +222,29 @@ fn tls(checking: &mut Checking<'_>, side: &str, url: Option<&str>, tls: Option<&
         .problem(&endpoints::TLS_PAIR, &path, message, "one half")
         .help(format!("add `{absent}: PATH`, or delete `{present}`"));
     checking.report(problem);
+}
+
+fn tls_texts(checking: &mut Checking<'_>, block: &str, tls: &raw::Tls) {
+    for (key, path) in [("ca", &tls.ca), ("cert", &tls.cert), ("key", &tls.key)] {
+        if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            let problem = checking.problem(
+                &endpoints::TLS_PATH,
+                &format!("{block}.{key}"),
+                format!("the path of `{key}` is empty"),
+                "",
+            );
+            checking.report(problem.help("write the path of a PEM file, relative to the plan file"));
+        }
+    }
+    let name_like = |name: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        name.parse::<IpAddr>().is_ok() || (!name.is_empty() && name.len() < 254 && name.chars().all(allowed))
+    };
+    if tls.server_name.as_deref().is_some_and(|name| !name_like(name)) {
+        let path = format!("{block}.server_name");
+        let problem = checking.problem(&endpoints::TLS_NAME, &path, "no certificate is for a name like this", "");
+        checking.report(problem.help("write a DNS name such as `redis.internal`, or an IP address"));
+    }
 }
 
 fn ranges(checking: &mut Checking<'_>) {

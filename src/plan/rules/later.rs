@@ -1,19 +1,16 @@
 //! What the schema accepts and this version does not execute.
 
 use super::steps::each_condition;
-use super::url::Url;
 use super::{Checking, Rule};
 use crate::plan::fault::catalogue::later;
 use crate::plan::fault::{Fault, Problem};
-use crate::plan::raw::{Condition, Tls, Topology, VerifyMode};
+use crate::plan::raw::{Condition, Topology, VerifyMode};
 use crate::plan::text::Path;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["verify.mode"], check: verify },
     Rule { reads: &["stop.any", "stop.all"], check: comparisons },
     Rule { reads: &[], check: blocks },
-    Rule { reads: &["source.url"], check: source_tls },
-    Rule { reads: &["destination.url"], check: destination_tls },
     Rule { reads: &[], check: topologies },
 ];
 
@@ -59,32 +56,6 @@ fn verify(checking: &mut Checking<'_>) {
         let problem = not_yet(&later::LATER_VERIFY, "verify.mode", checking.value("verify.mode"));
         checking.report(problem.help("write `verify: { mode: none }`, or leave it out"));
     }
-}
-
-fn source_tls(checking: &mut Checking<'_>) {
-    let source = &checking.raw.source;
-    if let Some(url) = &source.url {
-        encrypted(checking, "source", url, source.tls.as_ref());
-    }
-}
-
-fn destination_tls(checking: &mut Checking<'_>) {
-    let destination = &checking.raw.destination;
-    encrypted(checking, "destination", &destination.url, destination.tls.as_ref());
-}
-
-fn encrypted(checking: &mut Checking<'_>, side: &str, url: &str, tls: Option<&Tls>) {
-    let scheme = Url::parse(url).is_ok_and(|url| url.tls);
-    let (url, block) = (format!("{side}.url"), format!("{side}.tls"));
-    // Certificates beside a plain url are a mistake that has a message of its own.
-    if !scheme {
-        return;
-    }
-    let mut problem = not_yet(&later::LATER_TLS, &url, checking.value(&url));
-    if tls.is_some() {
-        problem = problem.label(checking.key(&block), "nor this");
-    }
-    checking.report(problem.help("connect in plain text inside a network you trust, or through a tunnel"));
 }
 
 fn topologies(checking: &mut Checking<'_>) {

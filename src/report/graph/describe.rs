@@ -1,11 +1,14 @@
 //! What a step does, in words: one place for the preview, the drawings and the report.
 
+use std::path::PathBuf;
+
 use crate::report::text::Clean;
 use crate::step::{
     BufferWork, CleanupWork, Condition, CutoverMode, CutoverWork, DbRule, DbSource, DeadlineEnd, DestinationExpect,
     Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, PrecheckWork, Removal,
     Selection, SourceExpect, Step, WhenMet, Work,
 };
+use crate::unit::TlsFiles;
 
 /// A step in words.
 pub(super) struct Description {
@@ -230,6 +233,9 @@ fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
 /// A server and how it is signed in to.
 pub(in crate::report) fn endpoint(endpoint: &Endpoint) -> String {
     let mut text = Clean(&endpoint.address.to_string()).to_string();
+    if let Some(files) = &endpoint.tls {
+        text = format!("{text} over TLS{}", tls(files));
+    }
     if let Some(user) = &endpoint.username {
         text = format!("{text}, user {}", Clean(user));
     }
@@ -237,4 +243,15 @@ pub(in crate::report) fn endpoint(endpoint: &Endpoint) -> String {
         text = format!("{text}, password from {}", Clean(&password.to_string()));
     }
     text
+}
+
+fn tls(files: &TlsFiles) -> String {
+    let path = |path: &PathBuf| Clean(&path.display().to_string()).to_string();
+    let facts = [
+        files.ca.as_ref().map(|ca| format!("trusting {}", path(ca))),
+        files.cert.as_ref().map(|cert| format!("showing {}", path(cert))),
+        files.server_name.as_ref().map(|name| format!("expecting the name {}", Clean(name))),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
 use super::wire::{self, Head, NotAReply};
 use crate::{
@@ -68,12 +68,14 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(access: &Access, name: &str) -> Result<Self, Broken> {
-        let stream =
-            dial(&access.endpoint.address, Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() }).await?;
+        let timeouts = Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() };
+        let stream = dial(&access.endpoint.address, access.endpoint.tls.as_ref(), timeouts).await?;
         let mut connection = Self { stream, input: Vec::with_capacity(64 << 10), at: 0 };
         if let Some(secret) = &access.secret {
-            let mut auth = vec![];
-            match &access.endpoint.username {
+            let (user, secret_len) = (access.endpoint.username.as_ref(), secret.expose_secret().len());
+            // Wiped when it is sent, and with room from the start: a vector that grows leaves copies behind.
+            let mut auth = Zeroizing::new(Vec::with_capacity(secret_len + user.map_or(0, String::len) + 128));
+            match user {
                 Some(user) => resp::command(&mut auth, &[b"AUTH", user.as_bytes(), secret.expose_secret().as_bytes()]),
                 None => resp::command(&mut auth, &[b"AUTH", secret.expose_secret().as_bytes()]),
             }

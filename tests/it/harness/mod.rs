@@ -1,5 +1,6 @@
 //! The one harness: real servers, a client, the tool itself, a network that fails on request, data and a comparer.
 
+mod certificates;
 mod client;
 mod comparer;
 mod dataset;
@@ -14,6 +15,7 @@ mod tool;
 mod value;
 mod workload;
 
+pub use certificates::{Authority, Issued};
 pub use client::{Client, Command, ToArgument};
 pub use comparer::Comparer;
 pub use dataset::{Dataset, Size};

@@ -21,11 +21,16 @@ impl Plan {
 
     /// The same for ports, such as a proxy's.
     pub fn between_ports(source: u16, destination: u16) -> Self {
+        Self::between_urls(&format!("redis://127.0.0.1:{source}"), &format!("redis://127.0.0.1:{destination}"))
+    }
+
+    /// The same for urls.
+    pub fn between_urls(source: &str, destination: &str) -> Self {
         Self {
             name: "move".to_owned(),
             migration: "[full]".to_owned(),
-            source: vec![format!("url: redis://127.0.0.1:{source}")],
-            destination: vec![format!("url: redis://127.0.0.1:{destination}")],
+            source: vec![format!("url: {source}")],
+            destination: vec![format!("url: {destination}")],
             lines: vec![],
         }
     }

@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Client, Flavour, Random};
+use super::{Authority, Client, Flavour, Issued, Random};
 use crate::cmd;
 
 /// How long a server may take until it answers.
@@ -24,12 +24,14 @@ pub struct Builder {
     flavour: Flavour,
     arguments: Vec<String>,
     password: Option<String>,
+    encrypted: bool,
 }
 
 /// A running server. Dropping it kills it and removes its files.
 pub struct Server {
     pub flavour: Flavour,
     port: u16,
+    tls_port: Option<u16>,
     folder: TempDir,
     arguments: Vec<String>,
     password: Option<String>,
@@ -39,7 +41,7 @@ pub struct Server {
 impl Server {
     /// A server by name, such as `redis-5.0.10`.
     pub fn of(name: &str) -> Builder {
-        Builder { flavour: Flavour::of(name), arguments: vec![], password: None }
+        Builder { flavour: Flavour::of(name), arguments: vec![], password: None, encrypted: false }
     }
 
     /// A plain one, started.
@@ -49,6 +51,11 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port on which it speaks TLS; see [`Builder::tls`].
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.unwrap()
     }
 
     /// Its own folder, where it saves its dump.
@@ -129,6 +136,15 @@ impl Builder {
         self.arg("--requirepass", password)
     }
 
+    /// Speaks TLS on a port of its own, with this certificate; `clients` is its `tls-auth-clients`, by this authority.
+    pub fn tls(self, certificate: &Issued, clients: &str, authority: &Authority) -> Self {
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let builder = Self { encrypted: true, ..self }
+            .arg("--tls-cert-file", &path(&certificate.cert))
+            .arg("--tls-key-file", &path(&certificate.key));
+        builder.arg("--tls-ca-cert-file", &path(&authority.ca())).arg("--tls-auth-clients", clients)
+    }
+
     /// Follows another server.
     pub fn replica_of(self, port: u16) -> Self {
         self.args(["--slaveof", "127.0.0.1", &port.to_string()])
@@ -139,10 +155,13 @@ impl Builder {
         loop {
             let folder = TempDir::with_prefix("redis-plan-").unwrap();
             let port = free_port();
-            let mut process = spawn(self.flavour, port, folder.path(), &self.arguments);
+            let tls_port = self.encrypted.then(free_port);
+            let mut arguments = self.arguments.clone();
+            arguments.extend(tls_port.into_iter().flat_map(|port| ["--tls-port".to_owned(), port.to_string()]));
+            let mut process = spawn(self.flavour, port, folder.path(), &arguments);
             if wait_ready(&mut process, port, folder.path(), self.password.as_deref()) {
-                let Self { flavour, arguments, password } = self;
-                return Server { flavour, port, folder, arguments, password, process };
+                let Self { flavour, password, .. } = self;
+                return Server { flavour, port, tls_port, folder, arguments, password, process };
             }
         }
     }

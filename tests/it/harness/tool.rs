@@ -98,6 +98,11 @@ impl Tool {
 }
 
 impl Running {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     pub fn kill9(self) -> Finished {
         self.signal(Signal::KILL);
         self.wait()

@@ -57,4 +57,10 @@ rows! {
     USER_BEFORE_ACL = "P218", Warning, "a user at a server that knows none",
         "Users (ACLs) came with Redis 6, and the plan expects this server to be older. Signing in with a user name would fail, and no user can be \
          deleted there. Delete `username`, give `cleanup` a program, or correct `expect.version`.";
+    TLS_NAME = "P219", Error, "the certificate's name is no name",
+        "`tls.server_name` is compared with the names in the server's certificate: a DNS name such as `redis.internal`, or an IP address. A \
+         url, a port or a wildcard never equals one of them. Leave it out when the url's host is the name.";
+    TLS_PATH = "P220", Error, "a path of a certificate is empty",
+        "`tls.ca`, `tls.cert` and `tls.key` are paths of PEM files, relative to the plan file. An empty one leads nowhere. Whether the files \
+         exist and can be used shows when the plan is checked or run, on the machine that runs it.";
 }

@@ -1,5 +1,5 @@
 //! What the schema accepts and this version does not execute. Each but one is an error: a plan that asks for something
-//! must not run without it. Codes of what is executed by now (P901, P903 to P906, P910, P911) are not
+//! must not run without it. Codes of what is executed by now (P901, P903 to P907, P910, P911) are not
 //! used again.
 
 use super::rows;
@@ -8,9 +8,6 @@ rows! {
     LATER_VERIFY = "P902", Error, "this version does not compare both sides",
         "`verify` is part of the plan format, but this version does not execute the comparison. It refuses the plan rather than report a \
          success that was not proved. Leave `verify` out, or write `mode: none`.";
-    LATER_TLS = "P907", Error, "this version does not speak TLS",
-        "A `rediss://` url and `tls` are part of the plan format, but this version connects in plain text only. It refuses the plan rather than send a \
-         password unprotected. Use a plain connection inside a network you trust, or a tunnel.";
     LATER_TOPOLOGY = "P908", Error, "this version migrates single servers only",
         "`topology` may be `standalone`, `sentinel` or `cluster`, but this version executes only `standalone`. For sentinels, give the master's own \
          address as the url.";

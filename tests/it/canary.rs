@@ -1,0 +1,169 @@
+//! No secret leaves: a run whose passwords and key are known words, and everything it says, leaves and gives to others is
+//! searched for them.
+
+use std::{
+    fs,
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use crate::{
+    cmd,
+    faults::{await_told, begin, fill, until},
+    harness::{Authority, Finished, Plan, Running, Server, Tool},
+};
+
+const SOURCE: &str = "canary-of-the-source";
+const DESTINATION: &str = "canary-of-the-destination";
+
+/// A program that gives a password and tells what it was given itself.
+const GIVES: &str = "#!/bin/sh\nenv > child-environment\ntr '\\0' ' ' < /proc/$PPID/cmdline > parent-argv\nprintf '%s\\n' \
+                     canary-of-the-destination\n";
+
+/// Words that must not be anywhere: the passwords, and a line out of the middle of the private key.
+fn canaries(key: &Path) -> Vec<String> {
+    let key = fs::read_to_string(key).unwrap();
+    let line = key.lines().nth(1).unwrap().to_owned();
+    assert!(line.len() > 40, "{line}");
+    vec![SOURCE.to_owned(), DESTINATION.to_owned(), line]
+}
+
+fn assert_none(canaries: &[String], place: &str, bytes: &[u8]) {
+    for canary in canaries {
+        let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
+        assert!(!found, "{place} holds {canary}");
+    }
+}
+
+fn assert_none_said(canaries: &[String], finished: &Finished) {
+    assert_none(canaries, &format!("{finished}"), format!("{finished}").as_bytes());
+}
+
+/// Every file below a folder; what holds secrets by its nature is named in `except`.
+fn assert_none_left(canaries: &[String], folder: &Path, except: &[&str]) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        if kind.is_dir() {
+            assert_none_left(canaries, &path, except);
+        } else if kind.is_file() && !except.iter().any(|name| path.ends_with(name)) {
+            assert_none(canaries, &path.display().to_string(), &fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// Whether the process's memory holds these bytes. It may hold a secret for as long as it needs it, but not the requests
+/// that it was sent in.
+fn in_memory(run: &Running, wanted: &[u8]) -> bool {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", run.id())).unwrap();
+    let mut memory = fs::File::open(format!("/proc/{}/mem", run.id())).unwrap();
+    let areas = maps.lines().filter(|line| line.contains(" rw") && !line.contains("[stack]")).filter_map(|line| {
+        let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+        Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
+    });
+    areas.into_iter().any(|(from, to)| {
+        let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+        let read = memory.seek(SeekFrom::Start(from)).and_then(|_| memory.read_exact(&mut bytes));
+        read.is_ok() && memchr::memmem::find(&bytes, wanted).is_some()
+    })
+}
+
+#[test]
+fn no_secret_leaves() {
+    let authority = Authority::new();
+    let (server, client) = (authority.issue("server", ["127.0.0.1"], 2099), authority.issue("client", [], 2099));
+    let canaries = canaries(&client.key);
+    let source = Server::of("redis-7.2.4").password(SOURCE).tls(&server, "yes", &authority).start();
+    let destination = Server::of("redis-7.2.4").password(DESTINATION).start();
+    fill(&source, 2000, 100);
+    let certificates = format!("{}, key: {}", client.cert.display(), client.key.display());
+    let plan = Plan::between_urls(
+        &format!("rediss://127.0.0.1:{}", source.tls_port()),
+        &format!("redis://127.0.0.1:{}", destination.port()),
+    )
+    .following("{ any: [command: cutover] }")
+    .source("username: default")
+    .source("password: { env: CANARY }")
+    .source(&format!("tls: {{ ca: {}, cert: {certificates} }}", authority.ca().display()))
+    .destination("password: { command: [sh, ./gives] }");
+    let tool =
+        Tool::new().env("NO_COLOR", "1").env("CANARY", SOURCE).env("RUST_LOG", "trace").env("PATH", "/usr/bin:/bin");
+    tool.write("plan.yaml", &plan.text());
+    tool.write("gives", GIVES);
+
+    let mut run = begin(&tool);
+    assert!(await_told(&tool, &mut run, "\"event\":\"following\""), "{}", run.wait());
+    source.client().command(&cmd!["INCR", "n"]);
+    until("it is applied", || destination.client().command(&cmd!["EXISTS", "n"]).int() == 1);
+    let arguments = fs::read(format!("/proc/{}/cmdline", run.id())).unwrap();
+    assert_none(&canaries, "argv", &arguments);
+    for secret in [SOURCE, DESTINATION] {
+        let request = format!("${}\r\n{secret}\r\n", secret.len());
+        assert!(!in_memory(&run, request.as_bytes()), "a request with {secret} was not wiped");
+    }
+    assert!(in_memory(&run, DESTINATION.as_bytes()), "the search finds nothing, not even what must be there");
+    for said in [
+        tool.run(["status", "move", "--format", "json"]).expect(0),
+        tool.run(["status", "move"]).expect(0),
+        tool.run(["set", "move", "limits.writes=fast"]).expect(1),
+        tool.run(["check", "plan.yaml", "--format", "json"]),
+        tool.run(["pause", "move"]).expect(0),
+        tool.run(["resume", "move"]).expect(0),
+        tool.run(["cutover", "move"]).expect(0),
+        run.wait().expect(0),
+        tool.run(["preview", "plan.yaml"]).expect(0),
+        tool.run(["preview", "plan.yaml", "--format", "json"]).expect(0),
+        tool.run(["validate", "plan.yaml", "--format", "json"]).expect(0),
+        tool.run(["report", "move"]).expect(0),
+    ] {
+        assert_none_said(&canaries, &said);
+    }
+    for left in ["child-environment", "parent-argv"] {
+        assert!(fs::metadata(tool.folder().join(left)).unwrap().len() > 0, "{left} was not written");
+    }
+    assert_none_left(&canaries, tool.folder(), &["gives"]);
+}
+
+#[test]
+fn refused_passwords_and_broken_connections_tell_nothing_either() {
+    let authority = Authority::new();
+    let client = authority.issue("client", [], 2099);
+    let canaries = canaries(&client.key);
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::of("redis-7.2.4").password("another").start());
+    let tool = Tool::new().env("NO_COLOR", "1").env("CANARY", SOURCE).env("RUST_LOG", "trace");
+    let pem = fs::read_to_string(&client.key).unwrap();
+    tool.write("cut.key", &pem[..pem.len() - 40]);
+    let mut said = vec![];
+    let mut check = |plan: &Plan| {
+        tool.write("plan.yaml", &plan.text());
+        said.push(tool.run(["check", "plan.yaml"]));
+        said.push(tool.run(["apply", "plan.yaml"]));
+    };
+    // A wrong password, one that is not wanted, and one sent to what is no Redis.
+    check(&Plan::between(&source, &destination).destination("password: { env: CANARY }"));
+    check(&Plan::between(&source, &destination).source("password: { env: CANARY }"));
+    check(&Plan::between_ports(1, 2).source("password: { env: CANARY }"));
+    let tls =
+        |key: &str| format!("tls: {{ ca: {}, cert: {}, key: {key} }}", authority.ca().display(), client.cert.display());
+    let encrypted = Plan::between_urls(&format!("rediss://127.0.0.1:{}", source.port()), "redis://127.0.0.1:2");
+    check(&encrypted.source(&tls("cut.key")));
+    for finished in &said {
+        assert_ne!(finished.code(), Some(0), "{finished}");
+        assert_none_said(&canaries, finished);
+    }
+    assert_none_left(&canaries, tool.folder(), &["cut.key"]);
+}
+
+#[test]
+fn a_secret_that_others_can_read_gets_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let (source, destination) = (Server::of("redis-7.2.4").password("s3cret").start(), Server::start("redis-7.2.4"));
+    let tool = Tool::new().env("NO_COLOR", "1");
+    tool.write("plan.yaml", &Plan::between(&source, &destination).source("password: { file: secret }").text());
+    let path = tool.write("secret", "s3cret\n");
+    for (mode, warned) in [(0o644, true), (0o660, true), (0o640, false), (0o600, false)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let checked = tool.run(["check", "plan.yaml"]).expect(0);
+        assert_eq!(checked.stderr.contains("secret holds a secret and has mode"), warned, "{mode:o}: {checked}");
+    }
+}

@@ -122,7 +122,7 @@ async fn within<T>(timeouts: Timeouts, connecting: impl Future<Output = io::Resu
 
 #[cfg(test)]
 mod tests {
-    use async_std::{io::WriteExt, net::TcpListener, task::block_on};
+    use async_std::{net::TcpListener, task::block_on};
 
     use super::*;
 

@@ -15,6 +15,11 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Whether stale documents are to be written; never where changes are judged.
+fn updates() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some() && std::env::var_os("CI").is_none()
+}
+
 /// Compares a file with what it should be, or writes it when asked to.
 fn expect_file(path: &str, expected: &str) {
     let file = root().join(path);
@@ -22,7 +27,7 @@ fn expect_file(path: &str, expected: &str) {
     if found == expected {
         return;
     }
-    if std::env::var_os("UPDATE_DOCS").is_some() && std::env::var_os("CI").is_none() {
+    if updates() {
         std::fs::write(&file, expected).unwrap();
         return;
     }
@@ -240,10 +245,14 @@ mod codes {
             expect_file(&path, &page(fault, &cases));
             expected.insert(format!("{}.md", fault.code));
         }
-        let found: BTreeSet<String> = std::fs::read_dir(root().join(FOLDER))
+        let mut found: BTreeSet<String> = std::fs::read_dir(root().join(FOLDER))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
+        if updates() {
+            found.difference(&expected).for_each(|gone| std::fs::remove_file(root().join(FOLDER).join(gone)).unwrap());
+            found.retain(|name| expected.contains(name));
+        }
         assert_eq!(found, expected, "a page without its code");
     }
 

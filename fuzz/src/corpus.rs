@@ -49,7 +49,9 @@ fn cut(dump: &[u8]) -> Vec<Vec<u8>> {
     let header = records.first().map(|(_, bytes)| bytes.clone()).unwrap_or_default();
     let few = records.chunks(4).map(|records| {
         let mut short = header.clone();
-        records.iter().for_each(|(_, bytes)| short.extend_from_slice(bytes));
+        for (_, bytes) in records {
+            short.extend_from_slice(bytes);
+        }
         short.push(0xff);
         short.extend_from_slice(&[0; 8]);
         short

@@ -42,11 +42,11 @@ pub(crate) fn fuzz(target: &Target, seed: u64, runs: u64) -> Result<Done, Failur
     assert!(!seeds.is_empty(), "{} has no input to begin with", target.name);
     // What has run before is not this target's.
     Seen::nothing().take();
-    let mut seen = Seen::nothing();
+    let mut edges = Seen::nothing();
     let mut kept = vec![];
     for input in &seeds {
         attempt(target, input)?;
-        if seen.take() || seen.edges() == 0 {
+        if edges.take() || edges.edges() == 0 {
             kept.push(input.clone());
         }
     }
@@ -56,11 +56,11 @@ pub(crate) fn fuzz(target: &Target, seed: u64, runs: u64) -> Result<Done, Failur
         let other = random.below(kept.len());
         mutate::mutate(&mut input, &kept[other], &mut random);
         attempt(target, &input)?;
-        if seen.take() {
+        if edges.take() {
             kept.push(input);
         }
     }
-    Ok(Done { seeds: seeds.len(), runs, kept: kept.len(), edges: seen.edges() })
+    Ok(Done { seeds: seeds.len(), runs, kept: kept.len(), edges: edges.edges() })
 }
 
 /// Tries one input again.

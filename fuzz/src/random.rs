@@ -1,4 +1,4 @@
-//! Numbers that a seed determines (SplitMix64).
+//! Numbers that a seed determines (`SplitMix64`).
 
 use std::hash::{BuildHasher, RandomState};
 

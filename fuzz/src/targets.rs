@@ -278,7 +278,7 @@ fn open_journal(input: &[u8]) -> Result<(), String> {
         for content in [input, &sealed] {
             write(&folder.join("journal"), content)?;
             if let Ok(Some(mut journal)) = Journal::open(folder, "move", "d") {
-                journal.append(&Record::BufferRestored).map_err(|error| error.to_string())?;
+                journal.append(&Record::NotSealed).map_err(|error| error.to_string())?;
             }
         }
         Ok(())
@@ -365,7 +365,11 @@ fn journals() -> Vec<Vec<u8>> {
     let records = [
         Record::Attempt { number: 1, owner: "me".to_owned(), at },
         Record::StepDone { step: StepId::Precheck },
-        Record::BufferWas { limit: "slave 256mb 64mb 60".to_owned(), set_to: Some("0 0 0".to_owned()) },
+        Record::SettingWas {
+            name: "min-slaves-to-write".to_owned(),
+            was: "0".to_owned(),
+            set_to: "1000000".to_owned(),
+        },
         Record::DumpStarted { generation: 1 },
         Record::History { generation: 1, replid: id.expect("an id"), offset: Offset(41) },
         Record::StreamDb { generation: 1, db: Db(3) },

@@ -108,8 +108,8 @@ async fn failed(run: &mut Run, ending: Ending, teller: &mut Teller<'_>) -> Endin
 /// Whether this process may go on with the run: it may work on it, and the servers are those it began with.
 async fn begin(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     admitted(run, teller).await?;
-    // What has moved stays moved, whatever the servers have become since.
-    if run.has_moved() {
+    // Behind the seal nothing is written, whatever the servers have become since.
+    if run.is_sealed() {
         return Ok(());
     }
     drift::compare(run, teller).await

@@ -43,6 +43,9 @@ const SOURCE: &str = "+ping +info +time +psync +replconf";
 const DESTINATION: &str = "~* &* +@read +@write +@transaction +@scripting +ping +select +client|setname +info +time \
                            +command +config|get +module|list +publish";
 
+/// What is not needed, but of use.
+const OF_USE: [&str; 3] = ["client|list", "client|info", "acl|whoami"];
+
 #[test]
 fn users_with_the_rules_in_the_book_are_enough() {
     let book = include_str!("../../book/src/reference/permissions.md");
@@ -62,6 +65,10 @@ fn users_with_the_rules_in_the_book_are_enough() {
         .destination("username: mover")
         .destination("password: { env: DESTINATION }");
     migrates(&source, &destination, plan);
-    let refused = destination.client().command(&cmd!["ACL", "LOG"]);
-    assert_eq!(refused.items().len(), 0, "{refused:?}");
+    // What only makes the checks say more may be refused, and the book names it.
+    let log = destination.client().command(&cmd!["ACL", "LOG"]);
+    let refused = log.items().iter().map(|entry| entry.field("object").unwrap().text());
+    for object in refused {
+        assert!(OF_USE.contains(&object) && book.contains(&format!("+{object}")), "{log:?}");
+    }
 }

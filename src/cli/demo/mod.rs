@@ -77,15 +77,8 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let state_dir = folder.join("state");
     let progress = args.progress.renderer(alone);
     let evidence_dir = state_dir.clone();
-    let (outcome, summary) = perform(Run {
-        loaded,
-        state_dir,
-        no_wait: false,
-        until: None,
-        events: None,
-        progress,
-        stop: &stop,
-    })?;
+    let (outcome, summary) =
+        perform(Run { loaded, state_dir, no_wait: false, until: None, events: None, progress, stop: &stop })?;
     let written = traffic.end()?;
     out.print(&run_result(&summary))?;
     if outcome != Outcome::Done {

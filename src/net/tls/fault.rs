@@ -87,10 +87,10 @@ pub enum TlsFault {
         presented: Vec<String>,
     },
     /// The certificate is too old.
-    #[error("the server's certificate has expired{}: renew it there, or set this host's clock", days(.0, "ago"))]
+    #[error("the server's certificate has expired{}: renew it there, or set this host's clock", days(.0.as_ref(), "ago"))]
     Expired(Option<Duration>),
     /// The certificate is too young.
-    #[error("the server's certificate is not valid yet{}: is this host's clock right?", days(.0, "to go"))]
+    #[error("the server's certificate is not valid yet{}: is this host's clock right?", days(.0.as_ref(), "to go"))]
     NotYet(Option<Duration>),
     /// An authority's certificate where a server's should be.
     #[error(
@@ -209,9 +209,9 @@ fn names(presented: &[String]) -> String {
     names.join(", ")
 }
 
-fn days(time: &Option<Duration>, direction: &str) -> String {
+fn days(time: Option<&Duration>, direction: &str) -> String {
     const DAY: u64 = 24 * 60 * 60;
-    match time.map(|time| time.as_secs()) {
+    match time.map(Duration::as_secs) {
         None => String::new(),
         Some(seconds) if seconds < DAY => format!(" (less than a day {direction})"),
         Some(seconds) => format!(" ({} days {direction})", seconds / DAY),

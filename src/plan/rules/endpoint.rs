@@ -231,7 +231,7 @@ fn tls_texts(checking: &mut Checking<'_>, block: &str, tls: &raw::Tls) {
                 &endpoints::TLS_PATH,
                 &format!("{block}.{key}"),
                 format!("the path of `{key}` is empty"),
-                "",
+                "empty",
             );
             checking.report(problem.help("write the path of a PEM file, relative to the plan file"));
         }

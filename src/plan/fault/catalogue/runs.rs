@@ -15,6 +15,9 @@ rows! {
     FAILED = "R003", Ending(Failed), "the run failed, and a human must look",
         "Something stands in the way that waiting does not mend. The summary names it and what to do; `plan report` has the history. What the \
          destination has confirmed is kept: after mending, the same command goes on or says that it begins a new copy.";
+    HELD = "R004", Ending(Held), "the run waits for something outside of it",
+        "The process ended because it must not wait by itself: a window is closed, an operator's word or an approval is missing, or a hook says \
+         so. What was confirmed is noted at the destination. The summary names what is missing; then run the same command again.";
     LOCKED = "R005", Ending(Locked), "another runner has this run",
         "Exactly one process writes for a run. Another one holds the lease at the destination or the lock of the state directory, so this \
          one did nothing or stopped. Leave the work to the other one; if it is dead, its lease ends by itself within seconds.";

@@ -24,6 +24,9 @@ use crate::{
     unit::{Offset, UnixMillis},
 };
 
+/// The destination has caught up when it is less than this behind, in seconds.
+const CAUGHT_UP: f64 = 1.0;
+
 /// What the parts of a cutover tell the loop.
 #[derive(Debug)]
 pub(super) enum Cut {
@@ -131,7 +134,10 @@ impl Follow {
                     }
                 }
             }
-            Cut::Hook(hook, ran) => run.hook_ran(&hook, &ran, teller)?,
+            Cut::Hook(hook, ran) => {
+                self.catching_up = self.catching_up.saturating_sub(1);
+                run.hook_ran(&hook, &ran, teller)?;
+            }
             Cut::Stands(number, fenced, stands) => self.stands(number, fenced, stands, run, teller).await?,
             Cut::Sealed(sealed) => return self.sealed(sealed, run, teller).await,
         }
@@ -140,7 +146,8 @@ impl Follow {
 
     /// Runs the hooks of the moment at which the destination has caught up for the first time.
     pub(super) fn catch_up(&mut self, run: &Run) {
-        if self.caught_up || self.figures.lag(UnixMillis::now()).is_none_or(|lag| lag.bytes > 0) {
+        // Under a load that never ends there is always something that is not applied yet.
+        if self.caught_up || self.figures.lag(UnixMillis::now()).is_none_or(|lag| lag.seconds >= CAUGHT_UP) {
             return;
         }
         self.caught_up = true;
@@ -148,6 +155,7 @@ impl Follow {
         let hooks = run.hooks_of(moment).into_iter();
         let programs: Vec<_> =
             hooks.map(|hook| (Program::of(run, &hook.1.run, hook.1.timeout.0, moment.name(), &[]), hook)).collect();
+        self.catching_up = programs.len();
         let signals = self.beside.tell.clone();
         async_std::task::spawn(async move {
             for (program, hook) in programs {

@@ -206,6 +206,8 @@ pub(super) struct Follow {
     pub(super) cutover_work: Option<CutoverWork>,
     /// The destination has caught up before.
     pub(super) caught_up: bool,
+    /// Hooks of that moment that still run.
+    pub(super) catching_up: usize,
     /// Cutovers that were tried.
     pub(super) cutovers: u32,
     /// The stop condition was met in a plan that cuts over by itself.
@@ -260,6 +262,7 @@ impl Follow {
             phase: Phase::Following,
             cutover_work: run.cutover_work().cloned(),
             caught_up: false,
+            catching_up: 0,
             cutovers: 0,
             wants_cutover: false,
             cutover: vec![],

@@ -100,6 +100,9 @@ impl Follow {
         {
             blockers.push(closed("cutover", opens));
         }
+        if self.cutover_work.is_some() && (!self.caught_up || self.catching_up > 0) {
+            blockers.push("the destination has not caught up yet, or a hook of that moment runs".to_owned());
+        }
         let holds = matches!(self.phase, Phase::Holding);
         if !holds && !self.watch.would_be_met() {
             blockers.push("the stop condition would not be met by `command: cutover` now".to_owned());

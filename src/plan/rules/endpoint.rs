@@ -242,7 +242,8 @@ fn tls_texts(checking: &mut Checking<'_>, block: &str, tls: &raw::Tls) {
     };
     if tls.server_name.as_deref().is_some_and(|name| !name_like(name)) {
         let path = format!("{block}.server_name");
-        let problem = checking.problem(&endpoints::TLS_NAME, &path, "no certificate is for a name like this", "");
+        let problem =
+            checking.problem(&endpoints::TLS_NAME, &path, "no certificate is for a name like this", "not a name");
         checking.report(problem.help("write a DNS name such as `redis.internal`, or an IP address"));
     }
 }

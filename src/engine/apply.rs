@@ -21,7 +21,7 @@ use super::{
 use crate::{
     journal::Record,
     sink::{Claim, Lease},
-    step::{Activity, Event, Graph, Moment, Order, Outcome, Stamped, Step, StepId, Work},
+    step::{Activity, CutoverResult, Event, Graph, Moment, Order, Outcome, Stamped, Step, StepId, Work},
     unit::UnixMillis,
 };
 
@@ -112,6 +112,10 @@ async fn begin(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     if run.is_sealed() {
         return Ok(());
     }
+    // An earlier process may have died with the source fenced. Where it may have sealed, the fence stays until that is known.
+    if run.journal.state().sealing.is_none() {
+        run.restore_settings(&Setting::FENCE, teller).await?;
+    }
     drift::compare(run, teller).await
 }
 
@@ -129,6 +133,9 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
         // This run has sealed it; what is behind the cutover is left to do.
         Ok(Some(Claim::Sealed)) if ends && state.sealing.is_some() => {
             if let Some(result) = state.sealing.clone().filter(|_| state.sealed.is_none()) {
+                // Nobody saw that it was confirmed before a pause had run out.
+                let result = CutoverResult { proven: false, ..result };
+                run.journal.append(&Record::Sealing { result: result.clone() })?;
                 run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
                 teller.tell(Event::Sealed { result });
             }
@@ -138,7 +145,13 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
         Ok(Some(Claim::Done)) if ends && run.has_moved() => Ok(()),
         Ok(Some(claim)) => Err(Ending::of_claim(&claim, &run.keys.run).unwrap_or_else(|| Ending::done(""))),
         Err(fault @ crate::sink::LeaseFault::Unreadable { .. }) => Err(fault.into()),
-        Ok(None) | Err(_) => Ok(()),
+        Ok(None) => {
+            if state.sealing.is_some() {
+                run.journal.append(&Record::NotSealed)?;
+            }
+            Ok(())
+        }
+        Err(_) => Ok(()),
     }
 }
 

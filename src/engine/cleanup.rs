@@ -49,7 +49,11 @@ pub(super) async fn put_back(run: &mut Run, teller: &mut Teller<'_>) {
     if !cleans {
         return;
     }
-    if let Err(ending) = run.restore_settings(&Setting::ALL, teller).await {
+    // Where the destination may be sealed, writers stay off until that is known.
+    let state = run.journal.state();
+    let unknown = state.sealing.is_some() && state.sealed.is_none();
+    let settings: &[Setting] = if unknown { &[Setting::ReplicaOutput] } else { &Setting::ALL };
+    if let Err(ending) = run.restore_settings(settings, teller).await {
         teller.notice(format!(
             "The source's settings could not be put back: {} `plan cleanup` does it once the source answers.",
             ending.summary

@@ -141,6 +141,11 @@ impl Fenced {
         self.plan.is_proof()
     }
 
+    /// Whether a pause has run out, so that writes may have come behind the offset.
+    pub(super) fn has_lapsed(&self) -> bool {
+        self.is_proof() && self.since.elapsed() >= self.timeout + MARGIN
+    }
+
     /// The source's offset now; `None` when it does not say.
     pub(super) async fn offset_now(&mut self) -> Option<Offset> {
         crate::source::survey(&mut self.control).await.ok()?.repl_offset

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     run::{RunSummary, outcome_word},
-    text::{Clean, grouped, per_second, percentage, spoken},
+    text::{Clean, grouped, per_second, percentage, spoken, whole},
 };
 use crate::step::{Activity, FollowProgress, FullProgress, Status};
 use crate::unit::{ByteRate, ByteSize, CountRate};
@@ -156,11 +156,6 @@ fn cutover(status: &Status) -> String {
     }
     let blockers: Vec<String> = status.blockers.iter().map(|blocker| Clean(blocker).to_string()).collect();
     format!("not now: {}", blockers.join("; "))
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
-fn whole(value: f64) -> u64 {
-    value.clamp(0.0, 9e15) as u64
 }
 
 #[cfg(test)]

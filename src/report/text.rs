@@ -40,25 +40,25 @@ pub(super) fn grouped(count: u64) -> String {
 
 /// Seconds as people say them: `0.42 s`, `12.3 s`, `4m10s`, `2h03m`.
 pub(super) fn spoken(seconds: f64) -> String {
-    let whole = whole_seconds(seconds);
-    match whole {
+    let whole_seconds = whole(seconds);
+    match whole_seconds {
         0 => format!("{:.2} s", seconds.max(0.0)),
         1..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
-        _ => format!("{}h{:02}m", whole / 3600, whole % 3600 / 60),
+        60..3600 => format!("{}m{:02}s", whole_seconds / 60, whole_seconds % 60),
+        _ => format!("{}h{:02}m", whole_seconds / 3600, whole_seconds % 3600 / 60),
     }
 }
 
 /// A rate of things per second, rounded.
 pub(super) fn per_second(rate: f64, thing: &str) -> String {
-    format!("{} {thing}/s", grouped(whole_seconds(rate + 0.5)))
+    format!("{} {thing}/s", grouped(whole(rate + 0.5)))
 }
 
 /// Bytes over seconds as a rate; nothing when no time passed.
 pub(super) fn byte_rate(bytes: u64, seconds: f64) -> Option<String> {
     (seconds > 0.0).then(|| {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = whole_seconds(bytes as f64 / seconds);
+        let rate = whole(bytes as f64 / seconds);
         format!("{}/s", ByteSize(rate))
     })
 }
@@ -71,7 +71,7 @@ pub(super) fn percentage(part: u64, total: Option<u64>) -> Option<String> {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
-fn whole_seconds(value: f64) -> u64 {
+pub(super) fn whole(value: f64) -> u64 {
     value.clamp(0.0, 9e15) as u64
 }
 

@@ -222,6 +222,54 @@ fn a_tool_that_dies_while_the_source_is_fenced_costs_its_time_and_no_setting() {
 }
 
 #[test]
+fn a_fence_that_a_dead_tool_left_is_lifted_when_the_run_goes_on() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
+        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
+    let tool = tool(&plan);
+    script(&tool, "waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
+    tool.write("stay", "");
+    let run = ready(&tool);
+    let cutting = tool.start(CUT);
+    wait_for_file(&tool.folder().join("waiting"));
+    run.kill9();
+    cutting.wait().expect(3);
+    assert!(source.client().reply(&cmd!["SET", "refused", 1]).is_error(), "the source is fenced");
+    fs::remove_file(tool.folder().join("stay")).unwrap();
+    let run = ready(&tool);
+    source.client().command(&cmd!["SET", "allowed", 1]);
+    until("it is followed", || destination.client().command(&cmd!["EXISTS", "allowed"]).int() == 1);
+    tool.run(CUT).expect(0);
+    run.wait().expect(0);
+}
+
+/// The destination stands still from before the seal until the pause of the writers has run out.
+#[test]
+fn a_seal_that_comes_too_late_is_not_made() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    let plan = plan(&source, &destination, "{ mode: manual, timeout: 2s }")
+        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
+    let tool = tool(&plan);
+    script(&tool, "waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
+    tool.write("stay", "");
+    let run = ready(&tool);
+    let cutting = tool.start(CUT);
+    wait_for_file(&tool.folder().join("waiting"));
+    destination.pause();
+    fs::remove_file(tool.folder().join("stay")).unwrap();
+    until("it seals", || !told(&tool, "\"part\":\"seal\"").is_empty());
+    // Answered once the pause has run out.
+    source.client().command(&cmd!["SET", "behind the fence", 1]);
+    destination.resume();
+    cutting.wait().expect(1).says("undone").says("seal");
+    until("it is followed on", || destination.client().command(&cmd!["EXISTS", "behind the fence"]).int() == 1);
+    until("nothing stands against a cutover", || status(&tool)["can_cutover"] == true);
+    tool.run(CUT).expect(0);
+    run.wait().expect(0);
+    Comparer::of(&source, &destination).run().assert_equal();
+}
+
+#[test]
 fn a_hook_behind_the_seal_that_fails_is_run_again_and_nothing_else_is() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
     let plan = plan(&source, &destination, "{ mode: manual, timeout: 5s }")

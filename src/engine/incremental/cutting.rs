@@ -1,4 +1,4 @@
-//! A cutover while the source is followed: fence, drain, compare, seal. Each part is a signal to the loop of following, so
+//! A cutover while the source is followed: fence, drain, seal. Each part is a signal to the loop of following, so
 //! that the stream goes on being applied meanwhile. Until the seal everything can be undone, and is: the writers first.
 
 use std::time::{Duration, Instant};
@@ -36,8 +36,29 @@ pub(super) enum Cut {
     Hook((usize, Hook), Ran),
     /// What the source says of its offset, now that nothing is under way.
     Stands(u32, Box<Fenced>, Option<Offset>),
-    /// The destination is sealed, or could not be.
-    Sealed(Result<(), LeaseFault>),
+    /// The destination is sealed, or is not.
+    Sealed(Result<(), Unsealed>),
+}
+
+/// Why the destination is not sealed, or not known to be.
+#[derive(Debug)]
+pub(super) enum Unsealed {
+    /// Its time was up before the seal was asked for: writers may be at work again.
+    Late,
+    /// Something failed.
+    Fault(LeaseFault),
+}
+
+impl From<LeaseFault> for Unsealed {
+    fn from(fault: LeaseFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<ControlError> for Unsealed {
+    fn from(error: ControlError) -> Self {
+        Self::Fault(error.into())
+    }
 }
 
 /// A cutover under way.
@@ -190,7 +211,7 @@ impl Follow {
             (Some(_), Err(reason)) => self.undo(&reason, run, teller).await?,
             // It was undone before the fence was up.
             (None, Ok(fenced)) => drop(lift(*fenced, run, teller).await?),
-            (None, Err(_)) => {}
+            (None, Err(_)) => run.restore_settings(&Setting::FENCE, teller).await?,
         }
         Ok(())
     }
@@ -292,17 +313,30 @@ impl Follow {
 
     async fn sealed(
         &mut self,
-        sealed: Result<(), LeaseFault>,
+        sealed: Result<(), Unsealed>,
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<Option<CutoverResult>, Ending> {
         match sealed {
             Ok(()) => {
                 let Phase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
-                let result = cutting.result();
+                let lapsed = cutting.fenced.as_ref().is_some_and(|fenced| fenced.has_lapsed());
+                let result = CutoverResult { proven: cutting.fence.is_proof() && !lapsed, ..cutting.result() };
                 run.journal.append(&Record::Sealing { result: result.clone() })?;
                 run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
                 teller.tell(Event::Sealed { result: result.clone() });
+                if lapsed {
+                    let text = format!(
+                        "The destination was sealed at offset {} only after the pause of the writers had run out: what they \
+                         wrote at the source from then on is not there. Compare both sides, and take over what is missing. The \
+                         same command goes on behind the seal.",
+                        result.offset
+                    );
+                    if let Some(asked) = cutting.asked.take() {
+                        asked.answer(refused(text.clone()));
+                    }
+                    return Err(Ending::failed(text));
+                }
                 if let Some(asked) = cutting.asked.take() {
                     asked.answer(done(format!(
                         "The destination is sealed at offset {}: everything that the source had written is there, and nothing \
@@ -312,14 +346,18 @@ impl Follow {
                 }
                 Ok(Some(result))
             }
-            Err(LeaseFault::Control(error)) if error.refusal().is_none() => {
+            Err(Unsealed::Late) => {
+                self.undo("the destination did not answer in time", run, teller).await?;
+                Ok(None)
+            }
+            Err(Unsealed::Fault(LeaseFault::Control(error))) if error.refusal().is_none() => {
                 // Writers stay off for as long as the fence lasts: the destination may be sealed.
                 Err(Ending::failed(format!(
                     "Whether the destination is sealed is not known: {error}. Once it answers, run the same command again: it \
                      finds out and goes on from there. Keep the writers where they are until then."
                 )))
             }
-            Err(fault) => {
+            Err(Unsealed::Fault(fault)) => {
                 self.undo(&fault.to_string(), run, teller).await?;
                 Ok(None)
             }
@@ -331,9 +369,17 @@ impl Follow {
         let Phase::Cutting(cutting) = std::mem::replace(&mut self.phase, Phase::Holding) else { return Ok(()) };
         let Cutting { asked, part, fenced, since, .. } = *cutting;
         let mut blocked = since.map_or(Duration::ZERO, |since| since.elapsed());
-        match fenced {
-            Some(fenced) => blocked += lift(*fenced, run, teller).await?,
-            None => run.restore_settings(&Setting::FENCE, teller).await?,
+        if let Some(fenced) = fenced {
+            blocked += lift(*fenced, run, teller).await?;
+        } else {
+            let noted = run.journal.state().settings.clone();
+            run.restore_settings(&Setting::FENCE, teller).await?;
+            // A fence that is still being put up may come after this: it tells its end, and is lifted once more then.
+            for setting in Setting::FENCE.into_iter().filter(|_| part == CutoverPart::Fence) {
+                if let Some((was, set_to)) = noted.get(setting.name()) {
+                    run.note_setting(setting, was, set_to)?;
+                }
+            }
         }
         run.gate.set_open(true);
         if part == CutoverPart::Seal {
@@ -393,8 +439,8 @@ async fn lift(fenced: Fenced, run: &mut Run, teller: &mut Teller<'_>) -> Result<
     }))
 }
 
-/// Seals, and finds out whether it is done when an answer is lost.
-async fn seal<F>(lease: &Lease, within: Duration, connect: impl Fn() -> F) -> Result<(), LeaseFault>
+/// Seals, and finds out whether it is done when an answer is lost. Nothing is sealed any more once the time is up.
+async fn seal<F>(lease: &Lease, within: Duration, connect: impl Fn() -> F) -> Result<(), Unsealed>
 where
     F: Future<Output = Result<Control, ControlError>>,
 {
@@ -405,10 +451,13 @@ where
             if lease.is_sealed(&mut control).await? {
                 return Ok(());
             }
-            lease.seal(&mut control).await
+            if begun.elapsed() >= within {
+                return Err(Unsealed::Late);
+            }
+            Ok(lease.seal(&mut control).await?)
         };
         match attempt.await {
-            Err(LeaseFault::Control(error)) if error.retryable() && begun.elapsed() < within => {
+            Err(Unsealed::Fault(LeaseFault::Control(error))) if error.retryable() && begun.elapsed() < within => {
                 async_std::task::sleep(Duration::from_millis(50)).await;
             }
             outcome => return outcome,

@@ -1,6 +1,6 @@
 //! Writers are moved over: fence, drain, seal, hooks, and every way in which that can fail.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread, time::Duration};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -13,11 +13,6 @@ use crate::{
 /// A plan that follows until `stop` and then cuts over as `cutover` says.
 fn plan(source: &Server, destination: &Server, cutover: &str) -> Plan {
     Plan::between(source, destination).following("{ any: [command: cutover] }").line(&format!("cutover: {cutover}"))
-}
-
-fn script(tool: &Tool, name: &str, text: &str) {
-    let path = tool.write(name, &format!("#!/bin/sh\n{text}\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Begins, and waits until it follows and nothing stands against a cutover.
@@ -129,7 +124,7 @@ fn a_plan_cuts_over_by_itself_and_runs_its_hooks_once() {
         .line("cutover: { mode: auto, timeout: 5s }")
         .line(&format!("hooks: [{}]", hooks.join(", ")));
     let tool = tool(&plan);
-    script(&tool, "note.sh", "echo \"$1 $PLAN_NAME $PLAN_MOMENT ${PLAN_OFFSET:+offset}\" >> notes");
+    tool.script("note.sh", "echo \"$1 $PLAN_NAME $PLAN_MOMENT ${PLAN_OFFSET:+offset}\" >> notes");
     begin(&tool).wait().expect(0).says("sealed at offset");
     let notes = fs::read_to_string(tool.folder().join("notes")).unwrap();
     let expected: Vec<String> = moments
@@ -149,8 +144,8 @@ fn a_hook_that_fails_while_fenced_undoes_the_cutover() {
     let plan = plan(&source, &destination, "{ mode: manual, timeout: 20s }")
         .line("hooks: [{ at: cutover.fenced, run: [./fails.sh] }, { at: cutover.undone, run: [./undone.sh] }]");
     let tool = tool(&plan);
-    script(&tool, "fails.sh", "test -e may-pass || { echo not today; exit 1; }");
-    script(&tool, "undone.sh", "echo \"$PLAN_REASON\" > undone");
+    tool.script("fails.sh", "test -e may-pass || { echo not today; exit 1; }");
+    tool.script("undone.sh", "echo \"$PLAN_REASON\" > undone");
     let run = ready(&tool);
     tool.run(CUT).expect(1).says("undone").says("not today");
     // Writers go on at once, and are followed.
@@ -171,7 +166,7 @@ fn a_cutover_that_takes_too_long_is_undone_and_one_is_cancelled() {
     let plan = plan(&source, &destination, "{ mode: manual, timeout: 20s }")
         .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
     let tool = tool(&plan);
-    script(&tool, "waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
     tool.write("stay", "");
     let run = ready(&tool);
     tool.run(["cutover", "move", "--confirm", "move", "--timeout", "1s"]).expect(1).says("not sealed within 1 s");
@@ -201,7 +196,7 @@ fn a_tool_that_dies_while_the_source_is_fenced_costs_its_time_and_no_setting() {
     let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
         .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
     let tool = tool(&plan);
-    script(&tool, "waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
     tool.write("stay", "");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
@@ -227,7 +222,7 @@ fn a_fence_that_a_dead_tool_left_is_lifted_when_the_run_goes_on() {
     let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
         .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
     let tool = tool(&plan);
-    script(&tool, "waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
     tool.write("stay", "");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
@@ -250,7 +245,7 @@ fn a_seal_that_comes_too_late_is_not_made() {
     let plan = plan(&source, &destination, "{ mode: manual, timeout: 2s }")
         .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
     let tool = tool(&plan);
-    script(&tool, "waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
     tool.write("stay", "");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
@@ -275,7 +270,7 @@ fn a_hook_behind_the_seal_that_fails_is_run_again_and_nothing_else_is() {
     let plan = plan(&source, &destination, "{ mode: manual, timeout: 5s }")
         .line("hooks: [{ at: cutover.sealed, run: [./switch.sh], on_error: hold }]");
     let tool = tool(&plan);
-    script(&tool, "switch.sh", "echo once >> switched; test -e may-pass");
+    tool.script("switch.sh", "echo once >> switched; test -e may-pass");
     let run = ready(&tool);
     source.client().command(&cmd!["SET", "before", 1]);
     tool.run(CUT).expect(0);
@@ -330,7 +325,7 @@ fn accounts_are_removed_and_proved_removed() {
         .destination("password: { env: MIG }")
         .line("cleanup: { accounts: [{ side: source, run: [./remove.sh] }, { side: destination, user: mig }] }");
     let tool = tool(&plan).env("MIG", "secret-of-mig").env("PATH", "/usr/bin:/bin");
-    script(&tool, "remove.sh", "env > environment; test -e may-pass && touch removed");
+    tool.script("remove.sh", "env > environment; test -e may-pass && touch removed");
     tool.run(["apply", "plan.yaml"]).expect(3).says("remove.sh");
     let environment = fs::read_to_string(tool.folder().join("environment")).unwrap();
     assert!(environment.contains("PLAN_SIDE=source") && !environment.contains("secret-of-mig"), "{environment}");
@@ -376,5 +371,4 @@ fn an_aborted_run_deletes_what_it_wrote_and_nothing_else() {
     occupied.run(["abort", "other", "--plan", "plan.yaml"]).expect(0).says("sealed");
     occupied.run(["apply", "plan.yaml"]).expect(7);
     assert_eq!(other.command(&cmd!["EXISTS", "foreign"]).int(), 1);
-    thread::sleep(Duration::from_millis(10));
 }

@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -127,12 +126,11 @@ impl Story {
             .line(&format!("hooks: [{}]", hooks.join(", ")));
         let tool = tool(&plan).env("PATH", "/usr/bin:/bin");
         // A hook kills the tool when it is told to, once; the one behind the seal moves the writers.
-        let hook = tool.write(
+        tool.script(
             "hook.sh",
-            "#!/bin/sh\nif test -e \"kill-at-$1\"; then rm \"kill-at-$1\"; kill -9 $PPID; fi\n\
-             if test \"$1\" = cutover.sealed; then touch switch; fi\n",
+            "if test -e \"kill-at-$1\"; then rm \"kill-at-$1\"; kill -9 $PPID; fi\n\
+             if test \"$1\" = cutover.sealed; then touch switch; fi",
         );
-        fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let writers = (0..CLIENTS)
             .map(|client| {

@@ -3,7 +3,7 @@
 use std::{
     fmt, fs,
     io::Read,
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command as Process, ExitStatus, Stdio},
     thread::{self, JoinHandle},
@@ -70,6 +70,12 @@ impl Tool {
         let path = self.folder().join(name);
         fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Writes a program for `sh` into the folder.
+    pub fn script(&self, name: &str, text: &str) {
+        let path = self.write(name, &format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs to the end.

@@ -33,14 +33,14 @@ impl Behind {
         fill(&source, 300, 60);
         let to = Proxy::to(destination.port());
         let plan = Plan::between_ports(source.port(), to.port())
-            .line("limits: { spool: 2560 KiB, chunk_above: 64 KiB }")
+            .line("limits: { spool: 4 MiB, chunk_above: 64 KiB }")
             .following(IDLE);
         Self { source, destination, to, tool: tool(&plan), random: Random::fresh() }
     }
 
-    /// Writes a megabyte and a half that is not idempotent.
+    /// Writes some hundred kilobytes that are not idempotent.
     fn write(&mut self) {
-        let words: Vec<_> = (0..2000)
+        let words: Vec<_> = (0..500)
             .flat_map(|index| {
                 let (word, key) = (self.random.word(700), self.random.between(0, 40));
                 [cmd!["INCR", format!("n:{}", index % 7)], cmd!["LPUSH", format!("l:{key}"), word]]
@@ -49,13 +49,16 @@ impl Behind {
         self.source.client().pipeline_ok(&words);
     }
 
-    /// Makes the run spool much that it cannot apply.
+    /// Makes the run spool some segments that it cannot apply.
     fn fall_behind(&mut self, run: &mut Running) {
         await_applied(&self.tool, run, &self.source);
         self.to.stall(true);
-        self.write();
-        let written = offset(&self.source);
-        until("it is received", || figure(&self.tool, "received").is_some_and(|received| received >= written));
+        let before = segments(&self.tool, STATE).last().cloned();
+        while segments(&self.tool, STATE).iter().filter(|path| Some(*path) >= before.as_ref()).count() < 3 {
+            self.write();
+            let written = offset(&self.source);
+            until("it is received", || figure(&self.tool, "received").is_some_and(|received| received >= written));
+        }
     }
 
     /// Lets the destination go on; with `forget` what was under way to it does not arrive any more.
@@ -106,6 +109,7 @@ fn a_damaged_spool_is_asked_for_anew() {
     let mut behind = Behind::new("redis-7.2.4", "64mb");
     let mut run = follow(&behind.tool);
     for (what, damage) in DAMAGES {
+        println!("{what}");
         behind.fall_behind(&mut run);
         run.kill9();
         behind.catch_up(true);
@@ -186,7 +190,7 @@ fn a_small_spool_holds_the_source_and_nothing_is_lost() {
     let mut run = follow(&behind.tool);
     await_applied(&behind.tool, &mut run, &behind.source);
     behind.to.throttle(100_000);
-    for _ in 0..6 {
+    for _ in 0..30 {
         behind.write();
     }
     // A value and a transaction that are each larger than the whole spool.

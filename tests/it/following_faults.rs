@@ -133,9 +133,14 @@ impl Link {
                 Moment::Behind => {
                     self.muted.store(true, SeqCst);
                     server.write_all(bytes)?;
-                    // What follows the EXEC is WATCH and GET: their replies come when it is carried out.
+                    // What follows the EXEC is WATCH and GET: their replies come when it is carried out. Behind that of the lane's
+                    // fence, whose one command answers OK, there is nothing.
+                    let carried_out = || {
+                        let heard = self.heard.lock().unwrap();
+                        has(&heard, b"+OK\r\n$") || has(&heard, b"*1\r\n+OK\r\n")
+                    };
                     let since = Instant::now();
-                    while !has(&self.heard.lock().unwrap(), b"+OK\r\n$") && since.elapsed() < Duration::from_secs(5) {
+                    while !carried_out() && since.elapsed() < Duration::from_secs(5) {
                         thread::sleep(Duration::from_millis(1));
                     }
                 }

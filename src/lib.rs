@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod command;
+pub mod compare;
 pub mod engine;
 pub mod journal;
 pub mod net;

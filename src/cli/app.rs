@@ -8,7 +8,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{apply, check, completions, demo, explain, logging, man, preview, report, schema, status, steer, validate};
+use super::{
+    apply, check, completions, demo, explain, logging, man, preview, report, schema, status, steer, validate, verify,
+};
 
 /// Redis migrations that are reviewed like code and run to the end
 ///
@@ -50,6 +52,7 @@ enum Command {
     Cutover(steer::CutoverArgs),
     Abort(steer::AbortArgs),
     Cleanup(steer::CleanupArgs),
+    Verify(verify::Args),
     Report(report::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -96,6 +99,7 @@ fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
         Command::Cutover(args) => steer::cutover(&args, out),
         Command::Abort(args) => steer::abort(&args, out),
         Command::Cleanup(args) => steer::cleanup(&args, out),
+        Command::Verify(args) => verify::run(&args, watched, out),
         Command::Report(args) => report::run(&args, out),
         Command::Demo(args) => demo::run(&args, watched, out),
         Command::Completions(args) => completions::run(&args, out),

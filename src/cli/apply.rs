@@ -106,7 +106,7 @@ pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
     let outcome = crate::engine::apply(request, &mut |event: &Stamped| {
         progress.show(event);
         recorder.take(event);
-        if !matches!(event.event, Event::KeyFailed { .. }) {
+        if !matches!(event.event, Event::KeyFailed { .. } | Event::Differs { .. }) {
             summary.take(event); // The failed keys are counted in the figures; there may be too many to hold.
         }
         if let Some(file) = &mut events {

@@ -44,7 +44,7 @@ impl Recorder {
         if let Event::RunStarted { .. } = event.event {
             self.start();
         }
-        if let Event::Progress { .. } | Event::Following { .. } = event.event {
+        if let Event::Progress { .. } | Event::Following { .. } | Event::VerifyProgress { .. } = event.event {
             if self.figures_at.is_some_and(|last| event.at.0.saturating_sub(last.0) < FIGURES_EVERY) {
                 self.held = Some(event.clone());
                 return;

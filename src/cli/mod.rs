@@ -21,6 +21,7 @@ mod signals;
 mod status;
 mod steer;
 mod validate;
+mod verify;
 mod watch;
 
 pub use app::{command, run};

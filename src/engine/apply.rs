@@ -17,6 +17,7 @@ use super::{
     settings::Setting,
     steering::Asked,
     teller::Teller,
+    verify,
 };
 use crate::{
     journal::Record,
@@ -341,6 +342,17 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
             let result = run.journal.state().sealing.clone();
             let facts = result.map(|result| ("PLAN_OFFSET", result.offset.to_string()));
             run.hooks(Moment::CutoverSealed, facts.as_slice(), teller).await?;
+        }
+        Work::Verify(_) if run.journal.state().sealing.is_some() => {
+            run.hooks(Moment::VerifyPassed, &[], teller).await?;
+            return Ok(Some("both sides were compared before the destination was sealed".to_owned()));
+        }
+        Work::Verify(work) => {
+            let (lease, compared) = verify::step(run, work, held.lease.take(), teller).await?;
+            held.lease = Some(lease);
+            let before = held.summary.take().map(|before| format!("{before}; ")).unwrap_or_default();
+            held.summary = Some(format!("{before}{compared}"));
+            run.hooks(Moment::VerifyPassed, &[], teller).await?;
         }
         Work::Cleanup(work) => cleanup::cleanup(run, work, held.lease.take(), teller).await?,
     }

@@ -1,6 +1,7 @@
 //! How a process comes to its end, and in which words. The one place that maps faults to outcomes.
 
 use crate::{
+    compare::CompareFault,
     journal::JournalError,
     net::ControlError,
     sink::{Claim, DealFault, LaneFault, LeaseFault},
@@ -169,6 +170,16 @@ impl From<LaneFault> for Ending {
             LaneFault::RecordGone | LaneFault::Forgot | LaneFault::Refused { .. } | LaneFault::Protocol => {
                 Self::failed(fault.to_string())
             }
+        }
+    }
+}
+
+impl From<CompareFault> for Ending {
+    fn from(fault: CompareFault) -> Self {
+        if fault.retryable() {
+            Self::stopped(format!("{fault}. Run the same command again: it goes on where it was."))
+        } else {
+            Self::failed(fault.to_string())
         }
     }
 }

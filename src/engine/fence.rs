@@ -72,6 +72,11 @@ pub(super) fn refusal(fence: &Fence, version: ServerVersion) -> Option<String> {
     })
 }
 
+/// Whether others can read from the source while it is fenced so: up to 6.0, `CLIENT PAUSE` stops whoever asks anything.
+pub(super) fn lets_read(plan: &Plan, version: ServerVersion) -> bool {
+    !matches!(plan, Plan::Server(Fence::ClientPause)) || version.has_redis((6, 2))
+}
+
 /// Fences the source for at most `timeout`. On an error nothing is fenced, or ends by itself within `timeout`.
 pub(super) async fn fence(mut control: Control, plan: Plan, timeout: Duration) -> Result<Fenced, String> {
     let text = |error: ControlError| error.to_string();

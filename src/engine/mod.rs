@@ -25,9 +25,11 @@ mod servers;
 mod settings;
 mod steering;
 mod teller;
+mod verify;
 mod windows;
 
 pub use apply::{abort_idle, apply, check, put_back};
 pub use precheck::check_items;
 pub use request::{ApplyRequest, Passwords};
 pub use steering::{AskError, Steersman};
+pub use verify::{VerifyRequest, verify};

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     journal::{Journal, Record},
     sink::{Checkpoint, Claimant, RecordKeys},
-    step::{Activity, CutoverWork, Graph, Limits, Status, StepId, Work},
+    step::{Activity, CutoverWork, Graph, Limits, Status, StepId, VerifyWork, Work},
     store::FolderLock,
     unit::{ByteSize, UnixMillis},
 };
@@ -138,6 +138,14 @@ impl Run {
         steps.filter(|id| matches!(id, StepId::Full | StepId::Incremental)).all(|id| self.is_done(id))
     }
 
+    /// How both sides are compared, in a plan that says so.
+    pub(super) fn verify_work(&self) -> Option<&VerifyWork> {
+        self.request.graph.steps.iter().find_map(|step| match &step.work {
+            Work::Verify(work) => Some(work),
+            _ => None,
+        })
+    }
+
     /// How the writers move over, in a plan that says so.
     pub(super) fn cutover_work(&self) -> Option<&CutoverWork> {
         self.request.graph.steps.iter().find_map(|step| match &step.work {
@@ -203,7 +211,7 @@ impl Run {
 }
 
 /// The bounds of the copy, which are those of the run.
-fn limits(graph: &Graph) -> Option<&Limits> {
+pub(super) fn limits(graph: &Graph) -> Option<&Limits> {
     graph.steps.iter().find_map(|step| match &step.work {
         Work::Full(work) => Some(&work.limits),
         _ => None,
@@ -254,7 +262,7 @@ fn nanos() -> u32 {
 }
 
 /// Names this process so that a person can find it: host, process, start.
-fn owner() -> String {
+pub(super) fn owner() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}/{}/{}", std::process::id(), UnixMillis::now())
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::raw;
 use crate::step::{
     Account, Condition, CutoverWork, DbRule, DbSource, Deadline, DestinationExpect, Endpoint, Fence, Hook, Limits,
-    OnConflict, OnError, OnUnsupported, Removal, Selection, SourceExpect, Windows,
+    OnConflict, OnError, OnUnsupported, Removal, Selection, SourceExpect, VerifyMode, Windows,
 };
-use crate::unit::{ByteSize, Period, TlsFiles};
+use crate::unit::{ByteSize, CountRate, Period, TlsFiles};
 
 /// A plan that this version can run.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,8 @@ pub struct Plan {
     pub stop: Condition,
     /// When waiting for that ends.
     pub deadline: Option<Deadline>,
+    /// How both sides are compared after the copy; `None` is not at all.
+    pub verify: Option<Verify>,
     /// How the writers move over; `None` when the end of the stream is the end.
     pub cutover: Option<CutoverWork>,
     /// When heavy steps may run; `None` is always.
@@ -68,6 +70,15 @@ pub enum Migration {
 pub struct Buffer {
     /// It is set to unlimited; otherwise it is only read and recorded.
     pub unlimited: bool,
+}
+
+/// How both sides are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// How thoroughly.
+    pub mode: VerifyMode,
+    /// Keys a second that are read; `None` is as fast as both servers answer.
+    pub rate: Option<CountRate>,
 }
 
 /// What the end leaves.
@@ -118,7 +129,10 @@ pub(super) fn tls(raw: Option<&raw::Tls>) -> TlsFiles {
 
 /// A copy alone needs no room in the source's buffer beyond the dump itself, so its setting is left alone.
 /// When following may end; without `stop` only an operator ends it.
-pub(super) fn stop(raw: Option<&raw::Stop>) -> Condition {
+pub(super) fn stop(raw: Option<&raw::Stop>, verify: Option<Verify>) -> Condition {
+    // A condition that compares does it thoroughly where nothing else is said.
+    let verify = verify.unwrap_or(Verify { mode: VerifyMode::Full, rate: None });
+    let condition = |raw| condition(raw, verify);
     match raw.map(|stop| (&stop.any, &stop.all)) {
         Some((Some(any), _)) => Condition::Any(any.iter().map(condition).collect()),
         Some((None, Some(all))) => Condition::All(all.iter().map(condition).collect()),
@@ -126,16 +140,17 @@ pub(super) fn stop(raw: Option<&raw::Stop>) -> Condition {
     }
 }
 
-fn condition(raw: &raw::Condition) -> Condition {
+fn condition(raw: &raw::Condition, verify: Verify) -> Condition {
+    let inner = |raw| condition(raw, verify);
     match raw {
-        raw::Condition::Any(any) => Condition::Any(any.iter().map(condition).collect()),
-        raw::Condition::All(all) => Condition::All(all.iter().map(condition).collect()),
+        raw::Condition::Any(any) => Condition::Any(any.iter().map(inner).collect()),
+        raw::Condition::All(all) => Condition::All(all.iter().map(inner).collect()),
         raw::Condition::Lag(lag) => Condition::Lag { below: lag.below, held_for: lag.held_for },
         raw::Condition::SourceIdle(idle) => Condition::SourceIdle { held_for: idle.held_for },
         raw::Condition::Duration(period) => Condition::Duration(*period),
         raw::Condition::At(at) => Condition::At(at.0),
         raw::Condition::Command(raw::OperatorCommand::Cutover) => Condition::Cutover,
-        raw::Condition::Verify(raw::Comparison::Equal) => Condition::Verify,
+        raw::Condition::Verify(raw::Comparison::Equal) => Condition::Verify { mode: verify.mode, rate: verify.rate },
     }
 }
 
@@ -186,6 +201,17 @@ pub(super) fn buffer(raw: Option<&raw::Buffer>, migration: Migration) -> Buffer 
     let unlimited =
         asked.map_or(migration == Migration::FullIncremental, |asked| asked == raw::ReplicaOutput::Unlimited);
     Buffer { unlimited }
+}
+
+pub(super) fn verify(raw: Option<&raw::Verify>) -> Option<Verify> {
+    let raw = raw?;
+    let mode = match raw.mode {
+        raw::VerifyMode::None => return None,
+        raw::VerifyMode::Keys => VerifyMode::Keys,
+        raw::VerifyMode::Full => VerifyMode::Full,
+        raw::VerifyMode::Sample { keys } => VerifyMode::Sample { keys },
+    };
+    Some(Verify { mode, rate: raw.rate })
 }
 
 pub(super) fn cleanup(raw: Option<&raw::Cleanup>) -> Cleanup {

@@ -12,6 +12,7 @@ mod yaml;
 
 pub use checked::{
     Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_CONNECTIONS, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan,
+    Verify,
 };
 pub use fault::{About, Edit, Fault, Label, Problem, Report, Severity};
 pub use fix::{Fixed, fix};

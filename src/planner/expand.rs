@@ -1,14 +1,14 @@
 //! Plan to graph.
 
-use crate::plan::{Migration, Plan};
+use crate::plan::{Migration, Plan, Verify};
 use crate::step::{
-    BufferWork, CleanupWork, FullWork, Graph, IncrementalWork, PrecheckWork, Step, StepId, WhenMet, Work,
+    BufferWork, CleanupWork, FullWork, Graph, IncrementalWork, PrecheckWork, Step, StepId, VerifyWork, WhenMet, Work,
 };
 
 /// Format of the graph's structure.
 const FORMAT: u32 = 1;
 
-/// The steps that `plan` comes to, each with all it needs to know: buffer, precheck, full, cleanup.
+/// The steps that `plan` comes to, each with all it needs to know.
 ///
 /// Checking a plan refuses what has no step in this version, so nothing of it is left out here.
 pub fn expand(plan: &Plan) -> Graph {
@@ -26,10 +26,15 @@ pub fn expand(plan: &Plan) -> Graph {
     if plan.migration == Migration::FullIncremental {
         steps.push(step(StepId::Incremental, &[last], incremental(plan)));
         last = StepId::Incremental;
-        if let Some(cutover) = &plan.cutover {
-            steps.push(step(StepId::Cutover, &[last], Work::Cutover(cutover.clone())));
-            last = StepId::Cutover;
-        }
+    }
+    if let Some(Verify { mode, rate }) = plan.verify {
+        let work = VerifyWork { selection: plan.selection.clone(), mode, rate };
+        steps.push(step(StepId::Verify, &[last], Work::Verify(work)));
+        last = StepId::Verify;
+    }
+    if let Some(cutover) = plan.cutover.as_ref().filter(|_| plan.migration == Migration::FullIncremental) {
+        steps.push(step(StepId::Cutover, &[last], Work::Cutover(cutover.clone())));
+        last = StepId::Cutover;
     }
     steps.push(Step { always: true, ..step(StepId::Cleanup, &[last], cleanup) });
     Graph {
@@ -89,7 +94,7 @@ mod tests {
     use crate::step::{
         Account, Condition, CutoverMode, CutoverWork, Deadline, DeadlineEnd, DestinationExpect, Endpoint, Fence, Hook,
         KeyPattern, Limits, Moment, OnConflict, OnError, OnUnsupported, Removal, Selection, Side, SourceExpect,
-        Windows,
+        VerifyMode, Windows,
     };
     use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef, TlsFiles};
 
@@ -122,6 +127,7 @@ mod tests {
             },
             stop: Condition::Cutover,
             deadline: None,
+            verify: None,
             cutover: None,
             windows: None,
             hooks: vec![],
@@ -161,6 +167,19 @@ mod tests {
                 (StepId::Cleanup, [StepId::Incremental].as_slice()),
             ]
         );
+    }
+
+    #[test]
+    fn both_sides_are_compared_after_the_copy_and_before_the_end() {
+        let verify = Some(Verify { mode: VerifyMode::Full, rate: None });
+        for (migration, last) in [(Migration::Full, StepId::Full), (Migration::FullIncremental, StepId::Incremental)] {
+            let graph = expand(&Plan { migration, verify, ..plan() });
+            let steps: Vec<(StepId, &[StepId])> =
+                graph.steps.iter().rev().take(2).map(|step| (step.id, step.after.as_slice())).collect();
+            let last = [last];
+            let expected = [(StepId::Cleanup, [StepId::Verify].as_slice()), (StepId::Verify, last.as_slice())];
+            assert_eq!(steps, expected);
+        }
     }
 
     #[test]
@@ -206,7 +225,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 37] = [
+        let changes: [fn(&mut Plan); 42] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -252,6 +271,14 @@ mod tests {
             |plan| plan.windows = Some(windows(&["Mon 20:00-21:00"])),
             |plan| plan.windows = Some(windows(&["Mon 20:00-22:00"])),
             |plan| plan.cleanup.accounts.push(Account { side: Side::Source, removal: Removal::User("m".to_owned()) }),
+            |plan| plan.verify = Some(Verify { mode: VerifyMode::Keys, rate: None }),
+            |plan| plan.verify = Some(Verify { mode: VerifyMode::Full, rate: None }),
+            |plan| plan.verify = Some(Verify { mode: VerifyMode::Full, rate: Some(CountRate(9)) }),
+            |plan| plan.verify = Some(Verify { mode: VerifyMode::Sample { keys: 9 }, rate: None }),
+            |plan| {
+                let stop = Condition::Verify { mode: VerifyMode::Keys, rate: None };
+                (plan.migration, plan.stop) = (Migration::FullIncremental, stop);
+            },
         ];
         let digests: HashSet<String> = changes
             .iter()

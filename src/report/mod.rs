@@ -14,5 +14,5 @@ mod text;
 pub use checks::{check_json, check_junit, check_list, check_problems, check_table};
 pub use graph::{GraphFormat, render_graph};
 pub use progress::{Progress, ProgressStyle};
-pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown, run_result};
+pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown, run_result, verify_json, verify_text};
 pub use status::{idle_json, idle_text, status_json, status_text};

@@ -53,6 +53,8 @@ pub struct ReplyReader {
     understood: usize,
     /// Members missing in each array that is open there.
     open: Vec<usize>,
+    /// The first reply is understood whole.
+    ready: bool,
 }
 
 impl ReplyReader {
@@ -94,12 +96,21 @@ impl ReplyReader {
     /// The next reply; `None` when more bytes are needed. After an error the stream cannot be read on.
     #[expect(clippy::should_implement_trait, reason = "the reply borrows from the reader, so this is no Iterator")]
     pub fn next(&mut self) -> Result<Option<Reply<'_>>, RespError> {
-        if !self.complete()? {
+        if !self.is_ready()? {
             return Ok(None);
         }
+        self.ready = false;
         let at = self.buffer.at();
         let length = std::mem::take(&mut self.understood);
         build(self.buffer.consume(length), &mut 0, at, &self.limits)
+    }
+
+    /// Whether [`Self::next`] has a reply to give.
+    pub fn is_ready(&mut self) -> Result<bool, RespError> {
+        if !self.ready {
+            self.ready = self.complete()?;
+        }
+        Ok(self.ready)
     }
 
     /// Goes on understanding the first reply; true when all of it is there.

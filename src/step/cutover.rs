@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::unit::{Offset, Period};
 
-/// What `cutover` does: fences the source, applies what it had written by then, and seals the run. Until the seal everything can be undone, and is when anything fails.
+/// What `cutover` does: fences the source, applies what it had written by then, compares what the plan asks for, and seals
+/// the run. Until the seal everything can be undone, and is when anything fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutoverWork {
     /// Who starts it.
@@ -72,6 +73,8 @@ pub enum CutoverPart {
     Fence,
     /// What it had written by then is being applied.
     Drain,
+    /// Both sides are being compared.
+    Verify,
     /// The run is being sealed.
     Seal,
 }
@@ -83,6 +86,7 @@ impl CutoverPart {
         match self {
             Self::Fence => "fence",
             Self::Drain => "drain",
+            Self::Verify => "verify",
             Self::Seal => "seal",
         }
     }

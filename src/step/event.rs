@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CutoverPart, CutoverResult, FollowProgress, Moment, Outcome, StepId};
+use super::{
+    CutoverPart, CutoverResult, FollowProgress, KeyDifference, Moment, Outcome, StepId, VerifyProgress, VerifyResult,
+};
 use crate::unit::{Db, Offset, ReplId, UnixMillis};
 
 /// An event and when it happened. One JSON object a line in `--events` and in the journal's event log.
@@ -173,6 +175,21 @@ pub enum Event {
     Drifted {
         /// What differs.
         differences: Vec<Difference>,
+    },
+    /// How far the comparison of both sides is.
+    VerifyProgress {
+        /// The figures.
+        progress: VerifyProgress,
+    },
+    /// A key is not the same on both sides.
+    Differs {
+        /// The key and what differs.
+        difference: KeyDifference,
+    },
+    /// Both sides were compared.
+    Verified {
+        /// What it came to.
+        result: VerifyResult,
     },
     /// Something worth knowing that changes nothing.
     Notice {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, OnUnsupported, Selection};
+use super::{Limits, OnUnsupported, Selection, VerifyMode};
 use crate::unit::{ByteRate, ByteSize, CountRate, Offset, Period, ReplId, UnixMillis};
 
 /// What `incremental` does.
@@ -49,7 +49,12 @@ pub enum Condition {
     /// An operator said `plan cutover`.
     Cutover,
     /// Both sides were compared and are equal.
-    Verify,
+    Verify {
+        /// How thoroughly.
+        mode: VerifyMode,
+        /// Keys a second that are read; `None` is as fast as both servers answer.
+        rate: Option<CountRate>,
+    },
 }
 
 /// When waiting for the stop condition ends.
@@ -192,6 +197,8 @@ pub enum Activity {
     CuttingOver,
     /// The stop condition is met or the deadline passed; it follows on and waits for an operator.
     Holding,
+    /// Comparing both sides.
+    Verifying,
     /// Putting back and removing.
     CleaningUp,
 }
@@ -284,7 +291,7 @@ impl std::fmt::Display for Condition {
             Self::Duration(period) => write!(f, "duration {period}"),
             Self::At(at) => write!(f, "at {at}"),
             Self::Cutover => f.write_str("command: cutover"),
-            Self::Verify => f.write_str("verify: equal"),
+            Self::Verify { .. } => f.write_str("verify: equal"),
         }
     }
 }

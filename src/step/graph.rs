@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CutoverWork, DestinationExpect, Endpoint, Hook, IncrementalWork, Selection, Side, SourceExpect, Windows};
+use super::{
+    CutoverWork, DestinationExpect, Endpoint, Hook, IncrementalWork, Selection, Side, SourceExpect, VerifyWork, Windows,
+};
 use crate::unit::{ByteRate, ByteSize, CountRate, Period, SecretRef};
 
 /// A plan expanded: what will be done, in which order. Its canonical JSON is what the digest is taken over, so it
@@ -80,6 +82,8 @@ pub enum Work {
     Incremental(IncrementalWork),
     /// See [`StepId::Cutover`].
     Cutover(CutoverWork),
+    /// See [`StepId::Verify`].
+    Verify(VerifyWork),
     /// See [`StepId::Cleanup`].
     Cleanup(CleanupWork),
 }

@@ -11,6 +11,7 @@ mod hook;
 mod outcome;
 mod pattern;
 mod selection;
+mod verify;
 mod window;
 
 pub use cutover::{CutoverMode, CutoverPart, CutoverResult, CutoverWork, Fence, FenceHook};
@@ -29,4 +30,8 @@ pub use hook::{Hook, Moment, OnError};
 pub use outcome::Outcome;
 pub use pattern::KeyPattern;
 pub use selection::{DbRule, DbSource, Selection};
+pub use verify::{
+    DifferenceKind, Foreign, ForeignRule, JudgedBy, KeyDifference, SideOfKey, VerifyCount, VerifyMode, VerifyPhase,
+    VerifyProgress, VerifyResult, VerifyVerdict, VerifyWork,
+};
 pub use window::{Standing, Window, Windows};

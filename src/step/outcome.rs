@@ -10,6 +10,8 @@ pub enum Outcome {
     Done,
     /// A check said no; nothing was written.
     Refused,
+    /// Both sides were compared and differ.
+    Different,
     /// A human must look.
     Failed,
     /// It waits for something outside: a window, or a human.
@@ -30,7 +32,7 @@ impl Outcome {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Refused => 1,
+            Self::Refused | Self::Different => 1,
             Self::Failed => 3,
             Self::Held => 4,
             Self::Locked => 5,

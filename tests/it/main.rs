@@ -40,3 +40,6 @@ mod steering;
 mod story;
 mod tls;
 mod values;
+mod verify;
+mod verify_cases;
+mod verify_runs;

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::follow::{Follow, Phase, Signal};
+use super::{
+    follow::{Follow, Phase, Signal},
+    stop::Compared,
+};
 use crate::{
     engine::{
         drift,
@@ -82,6 +85,8 @@ pub(super) struct Cutting {
     busy: bool,
     /// The source stands at what is applied.
     stands: bool,
+    /// Both sides were compared and are equal, or nothing is to be compared.
+    compared: bool,
 }
 
 impl Follow {
@@ -102,36 +107,52 @@ impl Follow {
             }
             fence => fence::Plan::Server(fence.clone()),
         };
-        teller.tell(Event::CutoverPart { part: CutoverPart::Fence, offset: None });
         self.cutovers += 1;
-        let number = self.cutovers;
         self.phase = Phase::Cutting(Box::new(Cutting {
-            number,
+            number: self.cutovers,
             asked,
             part: CutoverPart::Fence,
             began: Instant::now(),
             timeout,
-            fence: fence.clone(),
+            fence,
             fenced: None,
             since: None,
             offset: Offset::default(),
             hooks: run.hooks_of(Moment::CutoverFenced),
             busy: false,
             stands: false,
+            compared: run.verify_work().is_none(),
         }));
+        self.raise_fence(&work.fence, run, teller).await
+    }
+
+    /// Fences the source; compares both sides before that where nobody could read behind the fence.
+    async fn raise_fence(&mut self, fence: &Fence, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         if let Err(ending) = drift::compare(run, teller).await {
             return self.undo(&ending.summary, run, teller).await;
         }
-        let control = match source_of(run).await {
-            Ok(mut control) => match note_replicas(&work.fence, run, &mut control).await? {
-                Ok(()) => control,
-                Err(reason) => return self.undo(&reason, run, teller).await,
-            },
+        let mut control = match source_of(run).await {
+            Ok(control) => control,
             Err(error) => return self.undo(&error.to_string(), run, teller).await,
         };
+        let info = match servers::info(&mut control).await {
+            Ok(info) => info,
+            Err(error) => return self.undo(&error.to_string(), run, teller).await,
+        };
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        if !cutting.compared && !fence::lets_read(&cutting.fence, servers::version_of(&info)) {
+            return self.compare(run, teller).await;
+        }
+        cutting.part = CutoverPart::Fence;
+        cutting.began = Instant::now();
+        let (number, timeout, plan) = (cutting.number, cutting.timeout, cutting.fence.clone());
+        teller.tell(Event::CutoverPart { part: CutoverPart::Fence, offset: None });
+        if let Err(reason) = note_replicas(fence, run, &mut control).await? {
+            return self.undo(&reason, run, teller).await;
+        }
         let signals = self.beside.tell.clone();
         async_std::task::spawn(async move {
-            let fenced = fence::fence(control, fence, timeout).await.map(Box::new);
+            let fenced = fence::fence(control, plan, timeout).await.map(Box::new);
             let _ = signals.send(Signal::Cut(Cut::Fenced(number, fenced))).await;
         });
         Ok(())
@@ -220,9 +241,14 @@ impl Follow {
     pub(super) async fn cut_on(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         let elapsed = cutting.since.unwrap_or(cutting.began).elapsed();
-        if cutting.part != CutoverPart::Seal && elapsed > cutting.timeout {
+        // Writers are not kept off while both sides are compared before the fence.
+        let waits = cutting.part == CutoverPart::Verify && cutting.since.is_none();
+        if cutting.part != CutoverPart::Seal && !waits && elapsed > cutting.timeout {
             let reason = format!("it was not sealed within {} s", cutting.timeout.as_secs_f64());
             return self.undo(&reason, run, teller).await;
+        }
+        if cutting.part == CutoverPart::Verify {
+            return self.compared(lease, run, teller).await;
         }
         if cutting.part != CutoverPart::Drain || cutting.busy {
             return Ok(());
@@ -260,7 +286,11 @@ impl Follow {
             }
             fenced => {
                 cutting.fenced = fenced;
-                self.seal(self.figures.gauge.applied(), lease, run, teller)
+                if cutting.compared {
+                    self.seal(self.figures.gauge.applied(), lease, run, teller)
+                } else {
+                    self.compare(run, teller).await
+                }
             }
         }
     }
@@ -288,6 +318,40 @@ impl Follow {
             cutting.stands = true;
         }
         Ok(())
+    }
+
+    /// Begins to compare both sides: behind the fence, or before it.
+    async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let (Phase::Cutting(cutting), Some(work)) = (&mut self.phase, run.verify_work().cloned()) else {
+            return Ok(());
+        };
+        cutting.part = CutoverPart::Verify;
+        let offset = cutting.since.map(|_| self.figures.gauge.applied());
+        teller.tell(Event::CutoverPart { part: CutoverPart::Verify, offset });
+        self.comparison.begin_now(&work, run, &self.figures.gauge).await;
+        Ok(())
+    }
+
+    /// Goes on once both sides are compared: to the fence or the seal when they are equal, back when not.
+    async fn compared(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        if self.comparison.is_under_way() {
+            return Ok(());
+        }
+        match self.comparison.compared {
+            Compared::Equal => {
+                let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+                cutting.compared = true;
+                match (cutting.since, self.cutover_work.clone()) {
+                    (None, Some(work)) => self.raise_fence(&work.fence, run, teller).await,
+                    _ => self.seal(self.figures.gauge.applied(), lease, run, teller),
+                }
+            }
+            Compared::Never => self.undo("both sides could not be compared", run, teller).await,
+            Compared::Not { different, unsettled } => {
+                let reason = format!("both sides differ: {different} keys, and {unsettled} changed all the time");
+                self.undo(&reason, run, teller).await
+            }
+        }
     }
 
     fn seal(&mut self, applied: Offset, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     gauge::{Ahead, Gauge},
-    stop::Reading,
+    stop::{Compared, Reading},
 };
 use crate::{
     engine::intake::{LinkState, StreamState},
@@ -74,7 +74,7 @@ impl Figures {
     }
 
     /// What the stop conditions are judged by.
-    pub(super) fn reading(&mut self, cutover: bool) -> Reading {
+    pub(super) fn reading(&mut self, cutover: bool, compared: Compared) -> Reading {
         let wall = UnixMillis::now();
         let lag = self.lag(wall);
         let idle = self.gauge.idle(self.received(), self.since, wall);
@@ -85,6 +85,7 @@ impl Figures {
             idle: idle.filter(|_| lag.is_some_and(|lag| lag.bytes == 0)),
             lag: lag.map(|lag| Duration::from_secs_f64(lag.seconds)),
             cutover,
+            compared,
         }
     }
 

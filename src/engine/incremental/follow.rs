@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     beside::Beside,
+    comparison::Comparison,
     cutting::{Cut, Cutting},
     figures::Figures,
     gauge::Gauge,
@@ -13,6 +14,7 @@ use super::{
     stop::{Standing, StopWatch},
 };
 use crate::{
+    compare,
     engine::{
         ending::Ending,
         full::claim,
@@ -64,6 +66,8 @@ pub(super) enum Signal {
     Asked(Asked),
     /// A part of a cutover tells.
     Cut(Cut),
+    /// A comparison of both sides tells.
+    Compared(compare::Told),
     /// Time passed.
     Tick,
     /// Somebody asked for a stop.
@@ -212,6 +216,7 @@ pub(super) struct Follow {
     pub(super) cutovers: u32,
     /// The stop condition was met in a plan that cuts over by itself.
     wants_cutover: bool,
+    pub(super) comparison: Comparison,
     /// An operator said `plan cutover`; they wait for the answer.
     pub(super) cutover: Vec<Asked>,
     /// Why nothing moves, when it does not.
@@ -265,6 +270,7 @@ impl Follow {
             catching_up: 0,
             cutovers: 0,
             wants_cutover: false,
+            comparison: Comparison::new(work),
             cutover: vec![],
             waiting: None,
             spoiled: false,
@@ -283,7 +289,8 @@ impl Follow {
         let reports = self.beside.reports.clone().map(Signal::Lane);
         let asked = run.asked.clone().map(Signal::Asked);
         let told = self.intake.told.clone().map(Signal::Intake);
-        let rare = stream::select(told, asked);
+        let compared = self.comparison.told.clone().map(Signal::Compared);
+        let rare = stream::select(stream::select(told, asked), compared);
         let mut signals = Box::pin(stream::select(rare, stream::select(self.beside.signals.clone(), reports)));
         while let Some(signal) = signals.next().await {
             match signal {
@@ -354,9 +361,12 @@ impl Follow {
             Signal::Heartbeat(LeaseFault::Forgot) => return Err(Ending::again(LaneFault::Forgot.to_string())),
             Signal::Heartbeat(fault) => return Err(fault.into()),
             Signal::Asked(_) | Signal::Cut(_) => {} // The loop takes them.
+            Signal::Compared(told) => self.comparison.take(told, teller),
             Signal::Tick => {
                 self.tick(teller)?;
                 self.catch_up(run);
+                let waits = matches!(self.phase, Phase::Following) && self.watch.waits_for_comparison();
+                self.comparison.look(waits, run, &self.figures.gauge);
                 self.post(run);
             }
             Signal::Stop => {
@@ -434,7 +444,7 @@ impl Follow {
 
     /// Looks at the stop conditions.
     fn judge(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let reading = self.figures.reading(!self.cutover.is_empty());
+        let reading = self.figures.reading(!self.cutover.is_empty(), self.comparison.compared);
         let standing = self.watch.read(&reading);
         let waits = matches!(self.phase, Phase::Following | Phase::Holding);
         let by_itself = self.cutover_work.as_ref().is_some_and(|work| work.mode == CutoverMode::Auto);
@@ -472,6 +482,7 @@ impl Follow {
 
     /// Ends everything that runs beside the loop.
     async fn end(self, teller: &mut Teller<'_>) {
+        self.comparison.end().await;
         self.beside
             .end(|report| {
                 if let LaneReport::Failed(failure) = report {

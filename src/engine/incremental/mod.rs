@@ -6,6 +6,7 @@
 //! after a crash the stream goes on exactly behind it.
 
 mod beside;
+mod comparison;
 mod cutting;
 mod deadlines;
 mod feed;

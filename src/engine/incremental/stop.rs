@@ -29,6 +29,31 @@ pub(super) struct Reading {
     pub(super) idle: Option<Duration>,
     /// An operator said `plan cutover`.
     pub(super) cutover: bool,
+    /// What the last comparison of both sides came to.
+    pub(super) compared: Compared,
+}
+
+/// What the last comparison of both sides came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// There was none.
+    Never,
+    /// Nothing differs.
+    Equal,
+    /// So many keys differ, and nothing is proved of so many others.
+    Not { different: u64, unsettled: u64 },
+}
+
+impl Compared {
+    fn stands(self) -> (bool, String) {
+        match self {
+            Self::Never => (false, "not compared yet".to_owned()),
+            Self::Equal => (true, String::new()),
+            Self::Not { different, unsettled } => {
+                (false, format!("{different} keys differed and {unsettled} changed all the time"))
+            }
+        }
+    }
 }
 
 /// How following stands.
@@ -84,6 +109,11 @@ impl StopWatch {
         self.root.would_be_met()
     }
 
+    /// Whether all that stands between the other conditions and a met one, as of the last reading, is a comparison.
+    pub(super) fn waits_for_comparison(&self) -> bool {
+        !self.root.met && self.root.met_if_equal()
+    }
+
     /// How each condition stands, as of the last reading.
     pub(super) fn states(&self) -> Vec<ConditionState> {
         let mut states = vec![];
@@ -126,7 +156,7 @@ impl Node {
             Condition::Duration(period) => (reading.followed >= period.0, of(reading.followed, *period)),
             Condition::At(at) => (reading.wall >= *at, String::new()),
             Condition::Cutover => (reading.cutover, String::new()),
-            Condition::Verify => (false, "this version compares nothing".to_owned()),
+            Condition::Verify { .. } => reading.compared.stands(),
         };
     }
 
@@ -135,6 +165,15 @@ impl Node {
             Condition::Any(_) => self.inner.iter().any(Self::would_be_met),
             Condition::All(_) => self.inner.iter().all(Self::would_be_met),
             Condition::Cutover => true,
+            _ => self.met,
+        }
+    }
+
+    fn met_if_equal(&self) -> bool {
+        match &self.condition {
+            Condition::Any(_) => self.inner.iter().any(Self::met_if_equal),
+            Condition::All(_) => self.inner.iter().all(Self::met_if_equal),
+            Condition::Verify { .. } => true,
             _ => self.met,
         }
     }
@@ -185,7 +224,15 @@ mod tests {
     fn at(seconds: u64) -> Reading {
         let now = Duration::from_secs(seconds);
         let wall = UnixMillis(1_000_000 + i64::try_from(seconds).unwrap() * 1000);
-        Reading { now, wall, followed: now, lag: Some(Duration::ZERO), idle: None, cutover: false }
+        Reading {
+            now,
+            wall,
+            followed: now,
+            lag: Some(Duration::ZERO),
+            idle: None,
+            cutover: false,
+            compared: Compared::Never,
+        }
     }
 
     fn met(watch: &mut StopWatch, readings: impl IntoIterator<Item = Reading>) -> Vec<bool> {
@@ -229,6 +276,20 @@ mod tests {
         assert_eq!(watch.read(&at(3600)), Standing::Met("duration 1h".to_owned()));
         let depths: Vec<u32> = watch.states().iter().map(|state| state.depth).collect();
         assert_eq!(depths, [0, 1, 2, 2, 1]);
+    }
+
+    #[test]
+    fn a_comparison_is_due_when_nothing_else_is_missing() {
+        let verify = Condition::Verify { mode: crate::step::VerifyMode::Full, rate: None };
+        let mut watch = StopWatch::new(Condition::All(vec![lag("1s", "2s"), verify]), None);
+        let due = |watch: &mut StopWatch, reading: Reading| {
+            assert_eq!(watch.read(&reading), Standing::Follow);
+            watch.waits_for_comparison()
+        };
+        assert!(!due(&mut watch, at(0)));
+        assert!(due(&mut watch, at(2)));
+        assert!(due(&mut watch, Reading { compared: Compared::Not { different: 1, unsettled: 0 }, ..at(3) }));
+        assert!(matches!(watch.read(&Reading { compared: Compared::Equal, ..at(4) }), Standing::Met(_)));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::unit::CountRate;
+
 /// How source and destination are compared.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -10,6 +12,8 @@ pub struct Verify {
     /// How thoroughly.
     #[schemars(example = &"full", example = serde_json::json!({ "sample": { "keys": 10_000 } }))]
     pub mode: VerifyMode,
+    /// Keys a second that are read; as fast as both servers answer without it.
+    pub rate: Option<CountRate>,
 }
 
 /// How thoroughly both sides are compared.
@@ -18,11 +22,11 @@ pub struct Verify {
 pub enum VerifyMode {
     /// Not at all.
     None,
-    /// The names of all keys.
+    /// Every key's existence, type and expiry.
     Keys,
-    /// Every key with its value and expiry.
+    /// Every element of every key, and its expiry.
     Full,
-    /// So many keys, chosen at random, with value and expiry.
+    /// So many keys of all types and databases, chosen at random, with every element and expiry.
     Sample {
         /// How many.
         #[schemars(range(min = 1))]

@@ -1,18 +1,12 @@
 //! What the schema accepts and this version does not execute.
 
-use super::steps::each_condition;
 use super::{Checking, Rule};
 use crate::plan::fault::catalogue::later;
 use crate::plan::fault::{Fault, Problem};
-use crate::plan::raw::{Condition, Topology, VerifyMode};
+use crate::plan::raw::Topology;
 use crate::plan::text::Path;
 
-pub(super) const RULES: &[Rule] = &[
-    Rule { reads: &["verify.mode"], check: verify },
-    Rule { reads: &["stop.any", "stop.all"], check: comparisons },
-    Rule { reads: &[], check: blocks },
-    Rule { reads: &[], check: topologies },
-];
+pub(super) const RULES: &[Rule] = &[Rule { reads: &[], check: blocks }, Rule { reads: &[], check: topologies }];
 
 /// A block that is not executed, and whether the plan has it.
 type Block = (&'static str, &'static Fault, fn(&Checking<'_>) -> bool);
@@ -31,30 +25,6 @@ fn blocks(checking: &mut Checking<'_>) {
                 not_yet(fault, path, checking.key(path)).help("leave it out, or wait for a version that executes it");
             checking.report(problem);
         }
-    }
-}
-
-/// A condition that needs a comparison.
-fn comparisons(checking: &mut Checking<'_>) {
-    let Some(stop) = &checking.raw.stop else { return };
-    let mut found = vec![];
-    for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
-        each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
-            if matches!(condition, Condition::Verify(_)) {
-                found.push(format!("{path}.verify"));
-            }
-        });
-    }
-    for path in found {
-        let problem = not_yet(&later::LATER_VERIFY, &path, checking.key(&path));
-        checking.report(problem.help("leave the condition out; `lag` and `source_idle` say when both sides are close"));
-    }
-}
-
-fn verify(checking: &mut Checking<'_>) {
-    if checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyMode::None) {
-        let problem = not_yet(&later::LATER_VERIFY, "verify.mode", checking.value("verify.mode"));
-        checking.report(problem.help("write `verify: { mode: none }`, or leave it out"));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::report::text::Clean;
 use crate::step::{
     BufferWork, CleanupWork, Condition, CutoverMode, CutoverWork, DbRule, DbSource, DeadlineEnd, DestinationExpect,
     Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, PrecheckWork, Removal,
-    Selection, SourceExpect, Step, WhenMet, Work,
+    Selection, SourceExpect, Step, VerifyMode, VerifyWork, WhenMet, Work,
 };
 use crate::unit::TlsFiles;
 
@@ -26,6 +26,7 @@ pub(super) fn describe(step: &Step) -> Description {
         Work::Precheck(work) => precheck(work),
         Work::Full(work) => full(work),
         Work::Incremental(work) => incremental(work),
+        Work::Verify(work) => verify(work),
         Work::Cutover(work) => cutover(work),
         Work::Cleanup(work) => cleanup(work),
     }
@@ -132,6 +133,22 @@ fn cutover(work: &CutoverWork) -> Description {
 
 fn program(argv: &[String]) -> String {
     Clean(&argv.join(" ")).to_string()
+}
+
+fn verify(work: &VerifyWork) -> Description {
+    let compared = match work.mode {
+        VerifyMode::Keys => "every key's existence, type and expiry".to_owned(),
+        VerifyMode::Sample { keys } => {
+            format!("{keys} keys of all types and databases, chosen at random, each element")
+        }
+        VerifyMode::Full => "every element of every key".to_owned(),
+    };
+    let mut facts = vec![("compared", compared)];
+    facts.extend(keys(&work.selection));
+    let rate = work.rate.map_or_else(|| "as fast as both servers answer".to_owned(), |rate| rate.to_string());
+    facts.push(("rate", rate));
+    facts.push(("on difference", "the run fails, and every key is listed".to_owned()));
+    Description { does: "compares both sides", facts, not_known: &["whether both sides are equal"] }
 }
 
 fn cleanup(work: &CleanupWork) -> Description {

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lines::{change, figures, follow_figures};
+use super::lines::{change, figures, follow_figures, verify_figures};
 use crate::step::{Event, Stamped};
 
 /// Redraws a second, at most.
@@ -39,6 +39,10 @@ impl Bar {
         if let Event::Following { progress } = event {
             self.bar.tick();
             self.bar.set_message(follow_figures(progress));
+        }
+        if let Event::VerifyProgress { progress } = event {
+            self.bar.tick();
+            self.bar.set_message(verify_figures(progress));
         }
         if let Event::Waiting { .. } = event {
             self.bar.set_message(change(event).unwrap_or_default());

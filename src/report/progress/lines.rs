@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use crate::report::checks::word;
 use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spoken};
-use crate::step::{Difference, Event, FollowProgress, FullProgress, Outcome, Stamped, Verdict};
+use crate::step::{
+    Difference, Event, FollowProgress, FullProgress, KeyDifference, Outcome, Stamped, Verdict, VerifyPhase,
+    VerifyProgress, VerifyResult, VerifyVerdict,
+};
 use crate::unit::{ByteSize, UnixMillis};
 
 /// At most one line of figures, and one about waiting, in this time; milliseconds.
@@ -23,13 +26,18 @@ impl Lines {
         match event {
             // A step that is done within the time needs no figures.
             Event::StepStarted { .. } => (self.figures_at, self.waited_at) = (Some(*at), None),
-            Event::Progress { .. } | Event::Following { .. } if !is_due(&mut self.figures_at, *at) => return None,
+            Event::Progress { .. } | Event::Following { .. } | Event::VerifyProgress { .. }
+                if !is_due(&mut self.figures_at, *at) =>
+            {
+                return None;
+            }
             Event::Waiting { .. } if !is_due(&mut self.waited_at, *at) => return None,
             _ => {}
         }
         let text = match event {
             Event::Progress { progress } => figures(progress),
             Event::Following { progress } => follow_figures(progress),
+            Event::VerifyProgress { progress } => verify_figures(progress),
             _ => change(event)?,
         };
         Some(format!("{} {text}", clock(*at)))
@@ -53,7 +61,9 @@ fn clock(at: UnixMillis) -> String {
 /// What an event that is a change says; `None` for figures.
 pub(in crate::report) fn change(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Progress { .. } | Event::Following { .. } => return None,
+        Event::Progress { .. } | Event::Following { .. } | Event::VerifyProgress { .. } => return None,
+        Event::Differs { difference } => differs(difference),
+        Event::Verified { result } => verified(result),
         Event::FollowStarted { offset, .. } => format!("incremental: follows the source from offset {offset}"),
         Event::LinkLost { reason } => format!("the connection to the source is lost: {}", Clean(reason)),
         Event::LinkRestored { offset, .. } => format!("the source goes on at offset {offset}"),
@@ -166,10 +176,56 @@ pub(super) fn follow_figures(progress: &FollowProgress) -> String {
     format!("incremental: {behind}, applied up to offset {}, {rate}{failed}", progress.applied)
 }
 
+/// The figures of a comparison in a line.
+pub(super) fn verify_figures(progress: &VerifyProgress) -> String {
+    let doing = match progress.phase {
+        VerifyPhase::Choosing => "choosing keys",
+        VerifyPhase::Comparing => "comparing",
+        VerifyPhase::Extra => "looking for keys that only the destination has",
+        VerifyPhase::Rechecking => "looking again at what seemed to differ",
+    };
+    let share = percentage(progress.looked_at, Some(progress.total)).unwrap_or_default();
+    let mut parts = vec![format!("verify: {doing} {share}").trim_end().to_owned()];
+    parts.push(format!("{} keys compared", grouped(progress.keys)));
+    parts.push(per_second(progress.per_second, "names"));
+    parts.extend(progress.eta.map(|eta| format!("{} left", spoken(eta))));
+    if progress.different > 0 {
+        parts.push(format!("{} differ", grouped(progress.different)));
+    }
+    parts.join(", ")
+}
+
+fn differs(KeyDifference { db, key, kinds, repaired, .. }: &KeyDifference) -> String {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    let repaired = match repaired {
+        None => "",
+        Some(true) => ": copied again, and equal now",
+        Some(false) => ": copied again, and it still differs",
+    };
+    format!("differs: {} (db {db}): {}{repaired}", Clean(key), kinds.join(", "))
+}
+
+fn verified(result: &VerifyResult) -> String {
+    let verdict = match result.verdict() {
+        VerifyVerdict::Equal => "both sides are equal",
+        VerifyVerdict::Different => "both sides differ",
+        VerifyVerdict::Unsettled => "nothing is proved of some keys",
+    };
+    format!(
+        "verify: {verdict}: {} keys compared, {} differ, {} unsettled, {} expired, {}",
+        grouped(result.keys()),
+        grouped(result.different),
+        grouped(result.unsettled),
+        grouped(result.expired),
+        per_second(result.keys_per_second(), "keys")
+    )
+}
+
 const fn ending(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Refused => "refused",
+        Outcome::Different => "different",
         Outcome::Failed => "failed",
         Outcome::Held => "held",
         Outcome::Locked => "locked by another runner",

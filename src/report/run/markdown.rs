@@ -24,6 +24,7 @@ pub fn run_markdown(events: &[Stamped], graph: &Graph) -> String {
     out.push_str(&timeline_section(&run));
     out.push_str(&data_section(&run));
     out.push_str(&stream_section(&run));
+    out.push_str(&super::verified::section(&run));
     out.push_str(&failures_section(&run.failures));
     if !run.notices.is_empty() {
         out.push_str("## Notices\n\n");
@@ -50,6 +51,7 @@ pub(in crate::report) const fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Refused => "refused",
+        Outcome::Different => "different",
         Outcome::Failed => "failed",
         Outcome::Held => "held",
         Outcome::Locked => "locked",
@@ -186,12 +188,12 @@ fn failures_section(failures: &[KeyFailure]) -> String {
 }
 
 /// Names and values as rows.
-fn pairs(rows: Vec<(&str, String)>) -> Vec<[String; 2]> {
+pub(super) fn pairs(rows: Vec<(&str, String)>) -> Vec<[String; 2]> {
     rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect()
 }
 
 /// A Markdown table; the cells are ready.
-fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let mut out = format!("| {} |\n|{}\n", head.join(" | "), " --- |".repeat(N));
     for row in rows {
         _ = writeln!(out, "| {} |", row.join(" | "));

@@ -3,11 +3,13 @@
 mod markdown;
 mod result;
 mod summary;
+mod verified;
 
 pub use markdown::run_markdown;
 pub(super) use markdown::{cell, outcome_word};
 pub use result::run_result;
 pub use summary::{Attempt, RunSummary, StepRun, StepState, run_json};
+pub use verified::{verify_json, verify_text};
 
 #[cfg(test)]
 mod tests {

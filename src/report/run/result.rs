@@ -24,6 +24,9 @@ pub fn run_result(run: &RunSummary) -> String {
         rows.push(("stream", format!("applied up to offset {}", following.applied)));
         rows.push(("commands", commands(following)));
     }
+    if let Some(result) = &run.verified {
+        rows.extend(super::verified::rows_of(result));
+    }
     rows.retain(|(_, value)| !value.is_empty());
     rows.iter().fold(String::new(), |mut out, (name, value)| {
         _ = writeln!(out, "{name:<8} {value}");

@@ -6,12 +6,16 @@ use serde::Serialize;
 
 use crate::report::progress::change;
 use crate::step::{
-    Check, Difference, Event, FollowProgress, FullProgress, Graph, KeyFailure, Outcome, Stamped, StepId,
+    Check, Difference, Event, FollowProgress, FullProgress, Graph, KeyDifference, KeyFailure, Outcome, Stamped, StepId,
+    VerifyResult,
 };
 use crate::unit::{Offset, ReplId, UnixMillis};
 
 /// Version of the JSON report's structure.
 const FORMAT: u32 = 1;
+
+/// Differences that are held.
+const DIFFERENCES: usize = 1000;
 
 /// What the events of a run say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -34,6 +38,10 @@ pub struct RunSummary {
     pub stream: Vec<Notice>,
     /// Keys that could not be written as they are, each once.
     pub failures: Vec<KeyFailure>,
+    /// What the last comparison of both sides came to.
+    pub verified: Option<VerifyResult>,
+    /// Keys that it found to differ, the first thousand; the event log holds all of them.
+    pub differences: Vec<KeyDifference>,
     /// What else was worth saying.
     pub notices: Vec<Notice>,
 }
@@ -175,7 +183,21 @@ impl RunSummary {
                 self.step_ended(*step, *at, StepState::Failed { reason: reason.clone() });
             }
             Event::Checked { check } => self.checked(check),
-            Event::Waiting { .. } => {}
+            Event::Waiting { .. } | Event::VerifyProgress { .. } => {}
+            Event::Differs { difference } => {
+                if self.verified.take().is_some() {
+                    self.differences.clear(); // Of an earlier comparison.
+                }
+                if self.differences.len() < DIFFERENCES {
+                    self.differences.push(difference.clone());
+                }
+            }
+            Event::Verified { result } => {
+                if result.different + result.repaired == 0 {
+                    self.differences.clear();
+                }
+                self.verified = Some(result.clone());
+            }
             Event::FollowStarted { .. }
             | Event::LinkLost { .. }
             | Event::LinkRestored { .. }

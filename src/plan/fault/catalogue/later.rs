@@ -1,13 +1,9 @@
 //! What the schema accepts and this version does not execute. Each but one is an error: a plan that asks for something
-//! must not run without it. Codes of what is executed by now (P901, P903 to P907, P910, P911) are not
-//! used again.
+//! must not run without it. Codes of what is executed by now (P901 to P907, P910, P911) are not used again.
 
 use super::rows;
 
 rows! {
-    LATER_VERIFY = "P902", Error, "this version does not compare both sides",
-        "`verify` is part of the plan format, but this version does not execute the comparison. It refuses the plan rather than report a \
-         success that was not proved. Leave `verify` out, or write `mode: none`.";
     LATER_TOPOLOGY = "P908", Error, "this version migrates single servers only",
         "`topology` may be `standalone`, `sentinel` or `cluster`, but this version executes only `standalone`. For sentinels, give the master's own \
          address as the url.";

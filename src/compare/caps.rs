@@ -1,0 +1,18 @@
+//! What a server can be asked.
+
+use crate::unit::ServerVersion;
+
+/// The questions that not every version knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caps {
+    /// `PEXPIRETIME`: when a key ends, to the millisecond.
+    pub(super) end_of_key: bool,
+    /// `HPEXPIRETIME`: when a field ends.
+    pub(super) end_of_field: bool,
+}
+
+impl Caps {
+    pub(super) fn of(version: ServerVersion) -> Self {
+        Self { end_of_key: version.has_redis((7, 0)), end_of_field: version.has((7, 4), (9, 0)) }
+    }
+}

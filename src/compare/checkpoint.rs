@@ -1,0 +1,92 @@
+//! How far a comparison is, on disk, so that another process can go on with it. Removed when it is done.
+//!
+//! A walk goes on where it stood only with the same processes on both sides: another one has its keys in another order.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CompareFault,
+    scan::{Pair, Place},
+};
+use crate::{
+    step::{KeyDifference, VerifyResult},
+    store,
+};
+
+/// More is not a checkpoint.
+const MOST: u64 = 64 << 20;
+
+/// Which walk is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Walk {
+    Source,
+    Destination,
+}
+
+/// What was done when nothing was under way and no key suspect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    format: u32,
+    /// Of what it is a comparison: graph, mode, both processes.
+    of: String,
+    pub(super) walk: Walk,
+    pub(super) place: Place,
+    pub(super) looked_at: u64,
+    pub(super) result: VerifyResult,
+    pub(super) differences: Vec<(Pair, KeyDifference)>,
+}
+
+/// Where checkpoints of one comparison go.
+#[derive(Clone, Debug)]
+pub(super) struct CheckpointFile {
+    path: PathBuf,
+    of: String,
+}
+
+impl CheckpointFile {
+    pub(super) const fn new(path: PathBuf, of: String) -> Self {
+        Self { path, of }
+    }
+
+    /// The checkpoint of an earlier process; `None` when there is none that fits.
+    pub(super) fn read(&self) -> Result<Option<Checkpoint>, CompareFault> {
+        let Some(bytes) = store::read_bounded(&self.path, MOST).map_err(|error| fault(&self.path, error))? else {
+            return Ok(None);
+        };
+        let found: Option<Checkpoint> = serde_json::from_slice(&bytes).ok();
+        Ok(found.filter(|found| found.format == 1 && found.of == self.of))
+    }
+
+    pub(super) fn write(
+        &self,
+        (walk, place): (Walk, Place),
+        looked_at: u64,
+        (result, differences): (&VerifyResult, &[(Pair, KeyDifference)]),
+    ) -> Result<(), CompareFault> {
+        let checkpoint = Checkpoint {
+            format: 1,
+            of: self.of.clone(),
+            walk,
+            place,
+            looked_at,
+            result: result.clone(),
+            differences: differences.to_vec(),
+        };
+        let bytes = serde_json::to_vec(&checkpoint).map_err(|error| fault(&self.path, error.into()))?;
+        store::write_whole(&self.path, &bytes).map_err(|error| fault(&self.path, error))
+    }
+
+    pub(super) fn remove(&self) -> Result<(), CompareFault> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(fault(&self.path, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fault(path: &Path, error: std::io::Error) -> CompareFault {
+    CompareFault::File { path: path.to_owned(), error }
+}

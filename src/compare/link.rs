@@ -1,0 +1,96 @@
+//! A connection that many questions go out on before their answers are read.
+
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
+
+use super::{CompareFault, side::Server};
+use crate::{
+    net::{NetFault, Stream, Timeouts, dial},
+    resp::{Reply, ReplyReader, command},
+    step::Side,
+    unit::UnixMillis,
+};
+
+/// Bytes asked of the socket at once.
+const READ: usize = 64 << 10;
+
+pub(super) struct Link {
+    pub(super) side: Side,
+    stream: Stream,
+    reader: ReplyReader,
+    /// When bytes came last.
+    pub(super) heard: UnixMillis,
+}
+
+impl Link {
+    pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
+        let endpoint = &server.endpoint;
+        let dialled = dial(&endpoint.address, endpoint.tls.as_ref(), Timeouts::default()).await;
+        let stream = dialled.map_err(|error| CompareFault::Net { side, error })?;
+        let mut link = Self { side, stream, reader: ReplyReader::default(), heard: UnixMillis::now() };
+        if let Some(secret) = &server.secret {
+            let words = [Some("AUTH"), endpoint.username.as_deref(), Some(secret.expose_secret())];
+            let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
+            // With room for all of it: a buffer that grows leaves copies behind.
+            let mut auth = Zeroizing::new(Vec::with_capacity(4 << 10));
+            command(&mut auth, &words);
+            link.ask(&auth).await?;
+        }
+        // A name helps whoever reads CLIENT LIST; a server that refuses it is none the worse.
+        let mut naming = vec![];
+        command(&mut naming, &[b"CLIENT", b"SETNAME", b"redis-plan:verify"]);
+        link.send(&naming).await?;
+        link.reply().await?;
+        Ok(link)
+    }
+
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), CompareFault> {
+        let side = self.side;
+        self.stream.write_all(bytes).await.map_err(|error| CompareFault::Net { side, error })
+    }
+
+    /// Sends one command whose answer must not be an error.
+    pub(super) async fn ask(&mut self, bytes: &[u8]) -> Result<(), CompareFault> {
+        self.send(bytes).await?;
+        self.accepted().await
+    }
+
+    /// Reads an answer that must not be an error.
+    pub(super) async fn accepted(&mut self) -> Result<(), CompareFault> {
+        let side = self.side;
+        match self.reply().await?.error() {
+            Some(text) => Err(CompareFault::Refused { side, text }),
+            None => Ok(()),
+        }
+    }
+
+    /// The next answer.
+    pub(super) async fn reply(&mut self) -> Result<Reply<'_>, CompareFault> {
+        while !self.is_ready()? {
+            self.fill().await?;
+        }
+        let side = self.side;
+        let wrong = |what: String| CompareFault::Protocol { side, what };
+        let reply = self.reader.next().map_err(|error| wrong(error.to_string()))?;
+        reply.ok_or_else(|| wrong("nothing".to_owned()))
+    }
+
+    /// Whether the next answer has come.
+    pub(super) fn is_ready(&mut self) -> Result<bool, CompareFault> {
+        let side = self.side;
+        self.reader.is_ready().map_err(|error| CompareFault::Protocol { side, what: error.to_string() })
+    }
+
+    /// Waits for more bytes.
+    pub(super) async fn fill(&mut self) -> Result<(), CompareFault> {
+        let side = self.side;
+        let read = self.stream.read(self.reader.space(READ)).await;
+        let count = read.map_err(|error| CompareFault::Net { side, error })?;
+        if count == 0 {
+            let error = self.stream.fault(NetFault::Closed("waiting for an answer"));
+            return Err(CompareFault::Net { side, error });
+        }
+        self.reader.commit(count);
+        self.heard = UnixMillis::now();
+        Ok(())
+    }
+}

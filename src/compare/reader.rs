@@ -1,0 +1,253 @@
+//! Reading one key on one side, in rounds of questions and answers. Pure.
+
+use super::{
+    caps::Caps,
+    reading::{Moment, Reading, Seen, What},
+    stream::{Clock, Stream},
+    windows::{Broken, Windows, text, unexpected},
+};
+use crate::resp::{Reply, command};
+
+/// How much of a key is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Its type.
+    Type,
+    /// Its type and when it ends.
+    Head,
+    /// All of it.
+    Whole,
+}
+
+/// A key being read.
+#[derive(Debug)]
+pub(super) struct KeyReader {
+    key: Vec<u8>,
+    depth: Depth,
+    caps: Caps,
+    reading: Reading,
+    state: State,
+    /// Questions of this round, and how many of them are answered.
+    asked: usize,
+    answered: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Head,
+    Value(Windows),
+    Stream(Box<Stream>),
+    Done(Seen),
+    Refused(String),
+}
+
+impl KeyReader {
+    pub(super) fn new(key: Vec<u8>, depth: Depth, caps: Caps) -> Self {
+        Self { key, depth, caps, reading: Reading::default(), state: State::Head, asked: 0, answered: 0 }
+    }
+
+    /// Appends the questions of the next round; answers how many.
+    pub(super) fn ask(&mut self, out: &mut Vec<u8>) -> usize {
+        self.answered = 0;
+        self.asked = match &self.state {
+            State::Head => {
+                command(out, &[b"TYPE", &self.key]);
+                if self.depth != Depth::Type {
+                    let ending: &[u8] = if self.caps.end_of_key { b"PEXPIRETIME" } else { b"PTTL" };
+                    command(out, &[ending, &self.key]);
+                }
+                1 + usize::from(self.depth != Depth::Type)
+            }
+            State::Value(windows) => windows.ask(&self.key, out),
+            State::Stream(stream) => stream.ask(&self.key, out),
+            State::Done(_) | State::Refused(_) => 0,
+        };
+        self.asked
+    }
+
+    /// What its next round costs, an average small key's being 1.
+    pub(super) fn weight(&self) -> usize {
+        let large = match &self.state {
+            State::Value(windows) => windows.is_large(),
+            State::Stream(stream) => stream.is_large(),
+            _ => false,
+        };
+        if large { 16 } else { 1 }
+    }
+
+    /// Takes in the next answer of this round. `clock` is the server's.
+    pub(super) fn take(&mut self, reply: &Reply<'_>, clock: Clock) {
+        let index = self.answered;
+        self.answered = self.answered.saturating_add(1);
+        let last = self.answered == self.asked;
+        let taken = match &mut self.state {
+            State::Head => Self::take_head(&mut self.reading, index, reply, (clock, self.caps)),
+            State::Value(windows) if windows.asks_one() => windows.take_only(reply),
+            State::Value(windows) => {
+                windows.take(index, reply).and_then(|()| if last { windows.is_whole() } else { Ok(false) })
+            }
+            State::Stream(stream) => stream.take(index, reply, clock).map(|()| last && stream.is_whole()),
+            // The rest of the answers of a round in which it turned out to have moved.
+            State::Done(_) | State::Refused(_) => return,
+        };
+        match taken {
+            Ok(_) if matches!(self.state, State::Head) => {
+                if last {
+                    self.begin_value(clock);
+                }
+            }
+            Ok(true) => self.finish(clock),
+            Ok(false) => {}
+            Err(Broken::Moved) => self.state = State::Done(Seen { at: clock.to, what: What::Moved }),
+            Err(Broken::Refused(text)) => self.state = State::Refused(text),
+        }
+    }
+
+    /// Whether nothing is to be asked any more.
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self.state, State::Done(_) | State::Refused(_))
+    }
+
+    /// What was seen, or in which words the server refused.
+    pub(super) fn seen(self) -> Result<Seen, String> {
+        match self.state {
+            State::Done(seen) => Ok(seen),
+            State::Refused(text) => Err(text),
+            _ => Err("it was not read to its end".to_owned()),
+        }
+    }
+
+    fn take_head(
+        reading: &mut Reading,
+        index: usize,
+        reply: &Reply<'_>,
+        (clock, caps): (Clock, Caps),
+    ) -> Result<bool, Broken> {
+        if index == 0 {
+            reading.kind = String::from_utf8_lossy(text(reply)?).into_owned();
+            return Ok(false);
+        }
+        let Reply::Int(number) = reply else { return Err(unexpected(reply)) };
+        if *number >= 0 {
+            let exact = Moment { at: *number, give: 0 };
+            reading.ends = Some(if caps.end_of_key { exact } else { clock.moment(*number) });
+        }
+        if *number == -2 && reading.kind != "none" {
+            return Err(Broken::Moved);
+        }
+        Ok(false)
+    }
+
+    fn begin_value(&mut self, clock: Clock) {
+        let kind = self.reading.kind.as_str();
+        if kind == "none" {
+            self.state = State::Done(Seen { at: clock.to, what: What::Absent });
+        } else if self.depth != Depth::Whole {
+            self.finish(clock);
+        } else if kind == "stream" {
+            self.state = State::Stream(Box::new(Stream::new()));
+        } else {
+            self.state = State::Value(Windows::of(kind, self.caps.end_of_field));
+        }
+    }
+
+    fn finish(&mut self, clock: Clock) {
+        let mut reading = std::mem::take(&mut self.reading);
+        match &mut self.state {
+            State::Value(windows) => windows.finish(&mut reading),
+            State::Stream(stream) => stream.finish(&mut reading),
+            _ => {}
+        }
+        self.state = State::Done(Seen { at: clock.to, what: What::Present(Box::new(reading)) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{resp::ReplyReader, step::DifferenceKind, unit::ServerVersion};
+
+    const CLOCK: Clock = Clock { from: 1000, to: 1010 };
+
+    /// What a reader makes of these answers, given in RESP2 one round after another; `None` when it wants more.
+    fn read(version: ServerVersion, answers: &str) -> Option<Result<Seen, String>> {
+        let mut replies = ReplyReader::default();
+        replies.feed(answers.replace(' ', "\r\n").as_bytes());
+        let mut reader = KeyReader::new(b"k".to_vec(), Depth::Whole, Caps::of(version));
+        while !reader.is_done() {
+            for _ in 0..reader.ask(&mut vec![]) {
+                reader.take(&replies.next().ok()??, CLOCK);
+            }
+        }
+        Some(reader.seen())
+    }
+
+    fn seen(version: ServerVersion, answers: &str) -> Seen {
+        read(version, answers).unwrap().unwrap()
+    }
+
+    const OLD: ServerVersion = ServerVersion::redis(2, 8, 17);
+    const NEW: ServerVersion = ServerVersion::redis(7, 4, 0);
+
+    #[test]
+    fn old_and_new_words_for_the_same_are_the_same() {
+        let old = seen(OLD, "+zset :5000 *4 $1 a $19 0.10000000000000001 $1 b $2 -0 ");
+        let new = seen(NEW, "+zset :6005 *4 $1 b $1 0 $1 a $3 0.1 ");
+        assert_eq!(super::super::judge::judge(&old, &new), super::super::judge::Judged::Equal);
+        let off = seen(NEW, "+zset :9005 *4 $1 b $1 1 $1 a $3 0.1 ");
+        let kinds = vec![DifferenceKind::Score, DifferenceKind::TtlOff];
+        assert_eq!(super::super::judge::judge(&old, &off), super::super::judge::Judged::Different(kinds));
+    }
+
+    #[test]
+    fn a_set_that_is_walked_in_parts_is_its_members_in_any_order() {
+        let whole = seen(OLD, "+set :-1 :3 *2 $1 0 *3 $1 a $1 b $1 c ");
+        let parts = seen(OLD, "+set :-1 :3 *2 $1 7 *2 $1 c $1 a :3 *2 $1 0 *1 $1 b ");
+        assert_eq!(whole.reading().unwrap().parts, parts.reading().unwrap().parts);
+        // One that is given twice says nothing.
+        assert_eq!(seen(OLD, "+set :-1 :2 *2 $1 7 *2 $1 c $1 a :2 *2 $1 0 *1 $1 a ").what, What::Moved);
+    }
+
+    #[test]
+    fn ends_of_fields_are_asked_for_window_by_window() {
+        let hash = "+hash :-1 :2 *2 $1 7 *2 $1 f $1 v ";
+        let with = format!("{hash}*1 :99 :2 *2 $1 0 *2 $1 g $1 w *1 :-1 ");
+        let without = format!("{hash}*1 :-1 :2 *2 $1 0 *2 $1 g $1 w *1 :-1 ");
+        let (with, without) = (seen(NEW, &with), seen(NEW, &without));
+        let found = super::super::judge::judge(&with, &without);
+        assert_eq!(found, super::super::judge::Judged::Different(vec![DifferenceKind::FieldExpiry]));
+    }
+
+    #[test]
+    fn what_is_gone_or_another_type_meanwhile_has_moved_and_what_is_refused_is_told() {
+        assert_eq!(seen(OLD, "+none :-2 ").what, What::Absent);
+        assert_eq!(seen(OLD, "+string :-2 ").what, What::Moved);
+        let text = |answers: &str| read(OLD, &answers.replace('_', " ")).unwrap();
+        let mut replies = ReplyReader::default();
+        replies.feed(b"+list\r\n:-1\r\n-WRONGTYPE Operation against a key\r\n");
+        let mut reader = KeyReader::new(b"k".to_vec(), Depth::Whole, Caps::of(OLD));
+        for _ in 0..2 {
+            for _ in 0..reader.ask(&mut vec![]) {
+                reader.take(&replies.next().unwrap().unwrap(), CLOCK);
+            }
+        }
+        assert_eq!(reader.seen().unwrap().what, What::Moved);
+        assert_eq!(text("+list :-1 *0 ").unwrap().what, What::Moved);
+        assert!(text("-NOPERM :-1 ").unwrap_err().contains("NOPERM"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_answers_never_panic(answers in prop::collection::vec(prop_oneof![
+            Just("+string"), Just("+hash"), Just("+set"), Just("+zset"), Just("+list"), Just("+stream"), Just("+vectorset"),
+            Just(":-1"), Just(":7"), Just(":-2"), Just("*0"), Just("*-1"), Just("$-1"), Just("$1 0"), Just("*2"), Just("*4"),
+            Just("$3 1-1"), Just("-ERR"), Just("$4 name"),
+        ], 0..40)) {
+            let mut text = answers.join(" ");
+            text.push(' ');
+            let _ = read(NEW, &text);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Looking again at keys that seemed to differ.
+//!
+//! A round watches them at the source (`WATCH`), reads them there, waits until the destination has applied what the source
+//! had written by then (or a while, where nobody can say), and reads them at the destination. An empty transaction then says
+//! whether one of them was written meanwhile, also when it holds by now what it held before. A destination that holds what
+//! the source held before or after is equal: it was on its way. Where the source was not written and the destination
+//! differs, that is noted; noted twice, it is a difference. What changed in every round stays open.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_std::task::sleep;
+
+use super::{
+    CompareFault,
+    judge::{Judged, judge},
+    link::Link,
+    pool::Pool,
+    reader::Depth,
+    reading::Seen,
+    scan::Pair,
+    side::{Ask, Server},
+};
+use crate::{
+    command::Info,
+    net::{Control, Timeouts},
+    resp::{Reply, command},
+    step::{DifferenceKind, Side},
+    unit::Offset,
+};
+
+/// Up to where the source's stream is applied at the destination: `None` while nobody can say.
+pub type AppliedOffset = Arc<dyn Fn() -> Option<Offset> + Send + Sync>;
+
+/// How it is judged whether a difference stays while writes go on.
+#[derive(Clone)]
+pub enum Recheck {
+    /// By looking again, some time later.
+    Alone,
+    /// By looking again once what the source had written is applied.
+    Applied(AppliedOffset),
+}
+
+/// Rounds, and how many keys are looked at together in each: the fewer, the shorter the time in which they may change.
+const ROUNDS: [usize; 8] = [5000, 1000, 200, 50, 12, 4, 1, 1];
+/// So often must a difference be seen while the source stands still.
+const CONFIRMED: u32 = 2;
+/// So often where the source does not let keys be watched, and may have been written in between.
+const CONFIRMED_UNWATCHED: u32 = 5;
+/// The pause of the first round, doubled from round to round.
+const PAUSE: Duration = Duration::from_millis(40);
+/// How long the destination may take to apply what the source has written.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(3);
+
+/// What became of a suspect.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// Equal, gone or expired.
+    Judged(Judged, Option<String>),
+    Different {
+        kinds: Vec<DifferenceKind>,
+        source: Seen,
+        destination: Seen,
+    },
+    Open,
+}
+
+/// A suspect under examination.
+struct Suspect {
+    pair: Pair,
+    confirmed: u32,
+    /// It was seen changing.
+    moves: bool,
+}
+
+/// Whoever asks the source where it stands.
+pub(super) struct Barrier {
+    recheck: Recheck,
+    source: Server,
+    control: Option<Control>,
+    watcher: Watcher,
+}
+
+/// A connection that watches keys at the source.
+enum Watcher {
+    Closed,
+    Open(Box<Link>),
+    /// The server does not let this user watch.
+    Refused,
+}
+
+impl Barrier {
+    pub(super) const fn new(recheck: Recheck, source: Server) -> Self {
+        Self { recheck, source, control: None, watcher: Watcher::Closed }
+    }
+
+    /// Begins to watch keys at the source; `false` when it does not let this user do that.
+    async fn watch(&mut self, suspects: &[Suspect]) -> Result<bool, CompareFault> {
+        if matches!(self.watcher, Watcher::Closed) {
+            self.watcher = Watcher::Open(Box::new(Link::open(&self.source, Side::Source).await?));
+        }
+        let Watcher::Open(link) = &mut self.watcher else { return Ok(false) };
+        let mut out = vec![];
+        command(&mut out, &[b"UNWATCH"]);
+        let mut db = None;
+        let mut asked = 1;
+        for Suspect { pair, .. } in suspects {
+            if db.replace(pair.from) != Some(pair.from) {
+                command(&mut out, &[b"SELECT", pair.from.0.to_string().as_bytes()]);
+                asked += 1;
+            }
+            command(&mut out, &[b"WATCH", &pair.key]);
+            asked += 1;
+        }
+        link.send(&out).await?;
+        let mut refused = false;
+        for _ in 0..asked {
+            refused |= link.reply().await?.error().is_some();
+        }
+        if refused {
+            self.watcher = Watcher::Refused;
+        }
+        Ok(!refused)
+    }
+
+    /// Whether none of the keys was written since they are watched.
+    async fn stood_still(&mut self) -> Result<bool, CompareFault> {
+        let Watcher::Open(link) = &mut self.watcher else { return Ok(false) };
+        let mut out = vec![];
+        for word in [&b"MULTI"[..], b"PING", b"EXEC"] {
+            command(&mut out, &[word]);
+        }
+        link.send(&out).await?;
+        link.reply().await?;
+        link.reply().await?;
+        Ok(matches!(link.reply().await?, Reply::Array(Some(_))))
+    }
+
+    /// Waits until what the source has written by now can be at the destination; `false` when that did not come about.
+    async fn pass(&mut self, round: u32) -> Result<bool, CompareFault> {
+        let Recheck::Applied(applied) = &self.recheck else {
+            sleep(PAUSE.saturating_mul(1 << round.min(8))).await;
+            return Ok(true);
+        };
+        let applied = Arc::clone(applied);
+        let Some(offset) = self.source_offset().await? else { return Ok(false) };
+        let begun = Instant::now();
+        while applied().is_none_or(|applied| applied < offset) {
+            if begun.elapsed() > PATIENCE {
+                return Ok(false);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(true)
+    }
+
+    async fn source_offset(&mut self) -> Result<Option<Offset>, CompareFault> {
+        let fault = |error| CompareFault::Control { side: Side::Source, error };
+        let control = match &mut self.control {
+            Some(control) => control,
+            none => {
+                let Server { endpoint, secret, .. } = &self.source;
+                let opened = Control::open(
+                    &endpoint.address,
+                    endpoint.tls.as_ref(),
+                    endpoint.username.as_deref(),
+                    secret.as_ref(),
+                    Timeouts::default(),
+                );
+                none.insert(opened.await.map_err(fault)?)
+            }
+        };
+        let info = control.info(Some("replication")).await.map_err(fault)?;
+        Ok(Info::parse(&info).repl_offset())
+    }
+}
+
+/// Looks again at suspects until each is settled or the rounds are over.
+pub(super) async fn settle(
+    pool: &Pool,
+    barrier: &mut Barrier,
+    depth: Depth,
+    suspects: Vec<Pair>,
+) -> Result<Vec<(Pair, Settled)>, CompareFault> {
+    let mut settled = vec![];
+    let mut open: Vec<Suspect> =
+        suspects.into_iter().map(|pair| Suspect { pair, confirmed: 0, moves: false }).collect();
+    for (round, together) in (0u32..).zip(ROUNDS) {
+        // One that moves spoils what is proved of those it is watched with.
+        let (moving, still): (Vec<Suspect>, Vec<Suspect>) = open.drain(..).partition(|suspect| suspect.moves);
+        for mut group in [still, moving] {
+            while !group.is_empty() {
+                let rest = group.split_off(together.min(group.len()));
+                for looked in look(pool, barrier, (depth, round), std::mem::replace(&mut group, rest)).await? {
+                    match looked {
+                        (suspect, Settled::Open) => open.push(suspect),
+                        (suspect, became) => settled.push((suspect.pair, became)),
+                    }
+                }
+            }
+        }
+    }
+    settled.extend(open.into_iter().map(|suspect| (suspect.pair, Settled::Open)));
+    Ok(settled)
+}
+
+async fn look(
+    pool: &Pool,
+    barrier: &mut Barrier,
+    (depth, round): (Depth, u32),
+    mut suspects: Vec<Suspect>,
+) -> Result<Vec<(Suspect, Settled)>, CompareFault> {
+    let asks = |side: Side| -> Vec<Ask> {
+        let db = |pair: &Pair| if side == Side::Source { pair.from } else { pair.to };
+        suspects.iter().map(|Suspect { pair, .. }| Ask { db: db(pair), key: pair.key.clone(), depth }).collect()
+    };
+    let (here, there) = (asks(Side::Source), asks(Side::Destination));
+    let watched = barrier.watch(&suspects).await?;
+    let before = pool.read(Side::Source, here.clone()).await?;
+    let passed = barrier.pass(round).await?;
+    let destination = pool.read(Side::Destination, there).await?;
+    let stood_still = watched && barrier.stood_still().await?;
+    let after = pool.read(Side::Source, here).await?;
+    let enough = if watched { CONFIRMED } else { CONFIRMED_UNWATCHED };
+    let proof = Proof { passed, unwritten: stood_still || !watched, enough };
+    let seen = before.into_iter().zip(destination).zip(after);
+    Ok(suspects
+        .drain(..)
+        .zip(seen)
+        .map(|(suspect, ((before, there), after))| decide(suspect, proof, before, there, &after))
+        .collect())
+}
+
+/// What a round is worth.
+#[derive(Clone, Copy)]
+struct Proof {
+    /// What the source had written was applied when the destination was read.
+    passed: bool,
+    /// Nothing was written at the source meanwhile, as far as that can be known.
+    unwritten: bool,
+    /// So often must a difference be seen.
+    enough: u32,
+}
+
+fn decide(mut suspect: Suspect, proof: Proof, before: Seen, there: Seen, after: &Seen) -> (Suspect, Settled) {
+    let good = |judged: &Judged| matches!(judged, Judged::Equal | Judged::Gone | Judged::Expired);
+    for side in [after, &before] {
+        let judged = judge(side, &there);
+        if good(&judged) {
+            let kind = side.reading().map(|reading| reading.kind.clone());
+            return (suspect, Settled::Judged(judged, kind));
+        }
+    }
+    let same = before.is_still(after);
+    suspect.moves |= !same;
+    if let (Judged::Different(kinds), true) = (judge(&before, &there), same && proof.passed && proof.unwritten) {
+        suspect.confirmed += 1;
+        if suspect.confirmed >= proof.enough {
+            return (suspect, Settled::Different { kinds, source: before, destination: there });
+        }
+    }
+    (suspect, Settled::Open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reading::{Part, Reading, What};
+    use super::super::sum::Sum;
+    use super::*;
+    use crate::unit::Db;
+
+    fn holding(value: &str) -> Seen {
+        let parts = vec![(Part::Content, Sum::of(&[value.as_bytes()]))];
+        let reading = Reading { kind: "string".to_owned(), parts, ..Reading::default() };
+        Seen { at: 0, what: What::Present(Box::new(reading)) }
+    }
+
+    fn suspect() -> Suspect {
+        Suspect { pair: Pair { from: Db(0), to: Db(0), key: b"k".to_vec() }, confirmed: 0, moves: false }
+    }
+
+    fn decided(suspect: Suspect, passed: bool, [before, there, after]: [&str; 3]) -> (Suspect, Settled) {
+        let proof = Proof { passed, unwritten: true, enough: CONFIRMED };
+        decide(suspect, proof, holding(before), holding(there), &holding(after))
+    }
+
+    #[test]
+    fn a_destination_on_its_way_is_equal() {
+        for seen in [["1", "1", "1"], ["1", "1", "2"], ["1", "2", "2"]] {
+            let settled = decided(suspect(), true, seen).1;
+            assert!(matches!(settled, Settled::Judged(Judged::Equal, _)), "{seen:?}: {settled:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_differs_twice_while_the_source_stands_still_is_a_difference() {
+        let (suspect, first) = decided(suspect(), true, ["1", "0", "1"]);
+        assert!(matches!(first, Settled::Open));
+        let (suspect, moving) = decided(suspect, true, ["1", "0", "2"]);
+        assert!(matches!(moving, Settled::Open) && suspect.confirmed == 1);
+        let (suspect, early) = decided(suspect, false, ["1", "0", "1"]);
+        assert!(matches!(early, Settled::Open), "nobody knows whether it was applied");
+        let proof = Proof { passed: true, unwritten: false, enough: CONFIRMED };
+        let (suspect, written) = decide(suspect, proof, holding("1"), holding("0"), &holding("1"));
+        assert!(matches!(written, Settled::Open), "it was something else in between");
+        assert!(matches!(decided(suspect, true, ["1", "0", "1"]).1, Settled::Different { .. }));
+    }
+}

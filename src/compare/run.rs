@@ -1,0 +1,473 @@
+//! A comparison from its beginning to its end.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use async_channel::{Sender, bounded};
+use async_std::task::{sleep, spawn};
+
+use super::{
+    CompareFault, Recheck,
+    checkpoint::{CheckpointFile, Walk},
+    judge::{Judged, judge},
+    pool::{Done, Job, Pool},
+    progress::Meter,
+    reader::Depth,
+    reading::What,
+    recheck::{Barrier, settle},
+    sample::Sample,
+    scan::{Pair, Place, Scanner, is_own, origins},
+    setup::{Begun, Setup, Told},
+    side::{Ask, Server},
+    tally::{count, foreign, settled_into},
+};
+use crate::{
+    step::{ForeignRule, JudgedBy, KeyDifference, Side, VerifyMode, VerifyPhase, VerifyResult},
+    unit::Db,
+};
+
+/// Suspects after which they are looked at again before the walk goes on: they are all that is held.
+const MOST_SUSPECTS: usize = 5000;
+/// A walk is interrupted this often to look again at suspects and to note how far it is.
+const LEG: Duration = Duration::from_secs(3);
+/// Differences in a checkpoint; with more there is none.
+const NOTED: usize = 10_000;
+/// Keys of a list that are compared in one job.
+const CHUNK: usize = 200;
+
+/// Begins a comparison.
+pub fn begin(setup: Setup) -> Begun {
+    let (tell, told) = bounded(1024);
+    Begun { told, task: spawn(tell_to(setup, tell)) }
+}
+
+/// Compares, and tells what it comes to.
+pub async fn tell_to(setup: Setup, tell: Sender<Told>) {
+    let result = run(setup, tell.clone()).await;
+    let _ = tell.send(Told::Done(Box::new(result))).await;
+}
+
+async fn run(setup: Setup, tell: Sender<Told>) -> Result<VerifyResult, CompareFault> {
+    let mut run = Run::open(setup, tell).await?;
+    match (run.setup.only.take(), run.setup.mode) {
+        (Some(pairs), _) => run.pairs(pairs).await?,
+        (None, VerifyMode::Sample { keys }) => run.sample(keys).await?,
+        (None, VerifyMode::Keys | VerifyMode::Full) => run.all().await?,
+    }
+    Ok(run.finish())
+}
+
+struct Run {
+    setup: Setup,
+    depth: Depth,
+    pool: Pool,
+    barrier: Barrier,
+    checkpoints: Option<CheckpointFile>,
+    tell: Sender<Told>,
+    result: VerifyResult,
+    suspects: Vec<Pair>,
+    /// What was found, as far as it goes into checkpoints.
+    differences: Vec<(Pair, KeyDifference)>,
+    phase: VerifyPhase,
+    meter: Meter,
+    begun: Instant,
+    /// Seconds of earlier processes.
+    earlier: f64,
+    /// When the keys given so far are paid for, where there is a rate.
+    paid_at: Instant,
+}
+
+/// What a job is about.
+enum Batch {
+    Pairs(Vec<Pair>),
+    /// Pairs whose types alone are asked for.
+    Types(Vec<Pair>),
+    /// Keys of the destination and the databases they may come from.
+    Names(Vec<(Pair, Vec<Db>)>),
+}
+
+impl Run {
+    async fn open(setup: Setup, tell: Sender<Told>) -> Result<Self, CompareFault> {
+        let pool = Pool::open(&setup.source, &setup.destination, setup.workers.max(1)).await?;
+        let depth = if setup.mode == VerifyMode::Keys { Depth::Head } else { Depth::Whole };
+        let judged_by = match setup.recheck {
+            Recheck::Alone => JudgedBy::RechecksAlone,
+            Recheck::Applied(_) => JudgedBy::AppliedOffset,
+        };
+        let sampled = matches!(setup.mode, VerifyMode::Sample { .. });
+        let seed = sampled.then_some(setup.seed);
+        let now = Instant::now();
+        Ok(Self {
+            depth,
+            pool,
+            barrier: Barrier::new(setup.recheck.clone(), setup.source.clone()),
+            checkpoints: setup.checkpoint.clone().map(|(path, of)| CheckpointFile::new(path, of)),
+            tell,
+            result: VerifyResult { mode: Some(setup.mode), seed, judged_by, ..VerifyResult::default() },
+            suspects: vec![],
+            differences: vec![],
+            phase: VerifyPhase::Comparing,
+            meter: Meter::default(),
+            begun: now,
+            earlier: 0.0,
+            paid_at: now,
+            setup,
+        })
+    }
+
+    fn finish(mut self) -> VerifyResult {
+        self.result.counts.sort_by(|one, two| (one.db, &one.kind).cmp(&(two.db, &two.kind)));
+        self.result.foreign.sort_by_key(|foreign| (foreign.db, foreign.rule as u8));
+        self.result.seconds = self.seconds();
+        self.result
+    }
+
+    fn seconds(&self) -> f64 {
+        self.earlier + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// The source's databases that hold keys which may move.
+    fn from(&self) -> Vec<Db> {
+        let mut dbs: Vec<Db> = self.setup.source.keys.iter().map(|(db, _)| *db).collect();
+        dbs.retain(|db| self.setup.selection.reads(*db));
+        dbs.sort_unstable();
+        dbs
+    }
+
+    /// The source's databases from which keys of the destination may have come, those that are empty now included.
+    fn origins(&self) -> Vec<Db> {
+        let mut dbs = self.setup.selection.named();
+        dbs.extend(self.setup.source.keys.iter().chain(&self.setup.destination.keys).map(|(db, _)| *db));
+        dbs.sort_unstable();
+        dbs.dedup();
+        dbs
+    }
+
+    /// The destination's databases to walk, and the others by their counts.
+    fn to(&self) -> (Vec<Db>, Vec<(Db, u64)>) {
+        let targets = self.setup.selection.targets(&self.origins());
+        let is_walked = |db: &Db| *db == Db(0) || targets.contains(db);
+        let (walked, others): (Vec<_>, Vec<_>) =
+            self.setup.destination.keys.iter().copied().partition(|(db, _)| is_walked(db));
+        let mut walked: Vec<Db> = walked.into_iter().map(|(db, _)| db).collect();
+        walked.sort_unstable();
+        (walked, others)
+    }
+
+    /// Every key of both sides.
+    async fn all(&mut self) -> Result<(), CompareFault> {
+        let (from, (to, others)) = (self.from(), self.to());
+        let held = |server: &Server, dbs: &[Db]| -> u64 {
+            server.keys.iter().filter(|(db, _)| dbs.contains(db)).map(|(_, keys)| keys).sum()
+        };
+        self.meter.total = held(&self.setup.source, &from).saturating_add(held(&self.setup.destination, &to));
+        let earlier = self.checkpoints.as_ref().map(CheckpointFile::read).transpose()?.flatten();
+        let goes_on = earlier.map(|earlier| {
+            (self.result, self.meter.looked_at, self.differences) =
+                (earlier.result, earlier.looked_at, earlier.differences);
+            self.earlier = self.result.seconds;
+            (earlier.walk, earlier.place)
+        });
+        for found in self.differences.clone() {
+            let _ = self.tell.send(Told::Difference(Box::new(found))).await;
+        }
+        if goes_on.is_none() {
+            for (db, keys) in others {
+                foreign(&mut self.result, db, ForeignRule::Database, keys, None);
+            }
+        }
+        let place = match goes_on {
+            Some((Walk::Destination, place)) => Some(place),
+            other => {
+                self.walk(Walk::Source, &from, other.map(|(_, place)| place)).await?;
+                None
+            }
+        };
+        self.walk(Walk::Destination, &to, place).await?;
+        self.checkpoints.as_ref().map_or(Ok(()), CheckpointFile::remove)
+    }
+
+    /// Walks one side's names and compares what they name. Whenever nothing is under way and nothing suspect, it notes
+    /// where it is.
+    async fn walk(&mut self, walk: Walk, dbs: &[Db], place: Option<Place>) -> Result<(), CompareFault> {
+        let (server, side) = match walk {
+            Walk::Source => (&self.setup.source, Side::Source),
+            Walk::Destination => (&self.setup.destination, Side::Destination),
+        };
+        let phase = if walk == Walk::Source { VerifyPhase::Comparing } else { VerifyPhase::Extra };
+        let mut scanner = Scanner::open(server, side, dbs, place.as_ref()).await?;
+        let mut under_way: HashMap<usize, Batch> = HashMap::new();
+        let (mut number, mut leg, mut ended) = (0, Instant::now(), false);
+        let candidates = self.origins();
+        loop {
+            self.phase = phase;
+            let leg_over = self.suspects.len() >= MOST_SUSPECTS || leg.elapsed() >= LEG;
+            if !ended && !leg_over && under_way.len() < self.pool.depth() {
+                match scanner.next().await? {
+                    None => ended = true,
+                    Some((db, names)) => {
+                        let batch = match walk {
+                            Walk::Source => Batch::Pairs(self.chosen(db, names)),
+                            Walk::Destination => Batch::Names(self.named(db, names, &candidates)),
+                        };
+                        number += 1;
+                        self.give(number, batch, &mut under_way).await?;
+                    }
+                }
+            } else if under_way.is_empty() {
+                self.settle().await?;
+                let Some(place) = scanner.place().filter(|_| !ended) else { return Ok(()) };
+                self.note(walk, place)?;
+                leg = Instant::now();
+            } else {
+                self.fold_next(&mut under_way, None).await?;
+            }
+        }
+    }
+
+    fn note(&mut self, walk: Walk, place: Place) -> Result<(), CompareFault> {
+        self.result.seconds = self.seconds();
+        match &self.checkpoints {
+            Some(file) if self.differences.len() as u64 == self.result.different => {
+                file.write((walk, place), self.meter.looked_at, (&self.result, &self.differences))
+            }
+            // Not without all that was found so far: the process that goes on tells it again.
+            _ => Ok(()),
+        }
+    }
+
+    /// Chooses keys at random, and compares them.
+    async fn sample(&mut self, keys: u64) -> Result<(), CompareFault> {
+        let (from, (to, _)) = (self.from(), self.to());
+        let held = |server: &Server| -> u64 { server.keys.iter().map(|(_, keys)| keys).sum() };
+        self.meter.total = held(&self.setup.source).saturating_add(held(&self.setup.destination));
+        self.phase = VerifyPhase::Choosing;
+        let mut sample = Sample::new(self.setup.seed, keys);
+        let mut scanner = Scanner::open(&self.setup.source, Side::Source, &from, None).await?;
+        let mut under_way = HashMap::new();
+        let (mut number, mut ended) = (0, false);
+        while !ended || !under_way.is_empty() {
+            if ended || under_way.len() >= self.pool.depth() {
+                self.fold_next(&mut under_way, Some(&mut sample)).await?;
+                continue;
+            }
+            match scanner.next().await? {
+                None => ended = true,
+                Some((db, names)) => {
+                    number += 1;
+                    let batch = Batch::Types(self.chosen(db, names));
+                    self.give(number, batch, &mut under_way).await?;
+                }
+            }
+        }
+        self.pairs(sample.choose()).await?;
+        self.sample_names(keys, &to).await
+    }
+
+    /// Looks whether the source has some of the destination's keys, chosen at random too.
+    async fn sample_names(&mut self, keys: u64, to: &[Db]) -> Result<(), CompareFault> {
+        let candidates = self.origins();
+        self.phase = VerifyPhase::Extra;
+        let mut sample = Sample::new(self.setup.seed, keys);
+        let mut scanner = Scanner::open(&self.setup.destination, Side::Destination, to, None).await?;
+        while let Some((db, names)) = scanner.next().await? {
+            self.meter.looked_at += names.len() as u64;
+            for (pair, _) in self.named(db, names, &candidates) {
+                sample.offer(pair, "");
+            }
+            self.tell_progress().await;
+        }
+        let mut under_way = HashMap::new();
+        for (number, chunk) in sample.choose().chunks(CHUNK).enumerate() {
+            let names = chunk
+                .iter()
+                .map(|pair| (pair.clone(), origins(&self.setup.selection, &candidates, pair.to, &pair.key)));
+            let batch = Batch::Names(names.collect());
+            self.give(number, batch, &mut under_way).await?;
+            self.fold_next(&mut under_way, None).await?;
+        }
+        self.settle().await
+    }
+
+    /// Compares these keys.
+    async fn pairs(&mut self, pairs: Vec<Pair>) -> Result<(), CompareFault> {
+        self.phase = VerifyPhase::Comparing;
+        let mut under_way = HashMap::new();
+        for (number, chunk) in pairs.chunks(CHUNK).enumerate() {
+            while under_way.len() >= self.pool.depth() {
+                self.fold_next(&mut under_way, None).await?;
+            }
+            self.give(number, Batch::Pairs(chunk.to_vec()), &mut under_way).await?;
+            if self.suspects.len() >= MOST_SUSPECTS {
+                while !under_way.is_empty() {
+                    self.fold_next(&mut under_way, None).await?;
+                }
+                self.settle().await?;
+            }
+        }
+        while !under_way.is_empty() {
+            self.fold_next(&mut under_way, None).await?;
+        }
+        self.settle().await
+    }
+
+    /// Of the source's keys, those that the plan moves and that are compared.
+    fn chosen(&mut self, from: Db, names: Vec<Vec<u8>>) -> Vec<Pair> {
+        self.meter.looked_at += names.len() as u64;
+        let mut pairs = vec![];
+        for key in names {
+            match self.setup.selection.target(from, &key).filter(|_| !is_own(&key)) {
+                None => self.result.filtered += 1,
+                Some(to) if self.was_skipped(to, &key) => self.result.skipped += 1,
+                Some(to) => pairs.push(Pair { from, to, key }),
+            }
+        }
+        pairs
+    }
+
+    /// Of the destination's keys, those that the plan may have brought, and from where.
+    fn named(&mut self, to: Db, names: Vec<Vec<u8>>, candidates: &[Db]) -> Vec<(Pair, Vec<Db>)> {
+        self.meter.looked_at += names.len() as u64;
+        let mut pairs = vec![];
+        for key in names {
+            if is_own(&key) || self.was_skipped(to, &key) {
+                continue;
+            }
+            let origins = origins(&self.setup.selection, candidates, to, &key);
+            match origins.first() {
+                None => foreign(&mut self.result, to, ForeignRule::Name, 1, Some(&key)),
+                Some(from) => pairs.push((Pair { from: *from, to, key }, origins)),
+            }
+        }
+        pairs
+    }
+
+    fn was_skipped(&self, to: Db, key: &[u8]) -> bool {
+        let skipped = &self.setup.skipped;
+        !skipped.is_empty() && skipped.contains(&[format!("{to}:").as_bytes(), key].concat())
+    }
+
+    async fn give(
+        &mut self,
+        number: usize,
+        batch: Batch,
+        under_way: &mut HashMap<usize, Batch>,
+    ) -> Result<(), CompareFault> {
+        let mut job = Job { number, ..Job::default() };
+        let ask = |db: Db, key: &[u8], depth| Ask { db, key: key.to_vec(), depth };
+        let depth = self.depth;
+        match &batch {
+            Batch::Pairs(pairs) => {
+                job.source = pairs.iter().map(|pair| ask(pair.from, &pair.key, depth)).collect();
+                job.destination = pairs.iter().map(|pair| ask(pair.to, &pair.key, depth)).collect();
+            }
+            Batch::Types(pairs) => {
+                job.source = pairs.iter().map(|pair| ask(pair.from, &pair.key, Depth::Type)).collect();
+            }
+            Batch::Names(names) => {
+                let all = names.iter().flat_map(|(pair, origins)| origins.iter().map(|from| (*from, &pair.key)));
+                job.source = all.map(|(from, key)| ask(from, key, Depth::Type)).collect();
+            }
+        }
+        if job.source.is_empty() {
+            return Ok(());
+        }
+        self.pace(job.source.len()).await;
+        under_way.insert(number, batch);
+        self.pool.give(job).await
+    }
+
+    async fn pace(&mut self, keys: usize) {
+        let Some(rate) = self.setup.rate else { return };
+        let now = Instant::now();
+        #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+        let cost = Duration::from_secs_f64((keys as f64 / rate.max(1) as f64).min(3600.0));
+        sleep(self.paid_at.saturating_duration_since(now)).await;
+        self.paid_at = self.paid_at.max(now) + cost;
+    }
+
+    /// Takes in what the next finished job has read.
+    async fn fold_next(
+        &mut self,
+        under_way: &mut HashMap<usize, Batch>,
+        sample: Option<&mut Sample>,
+    ) -> Result<(), CompareFault> {
+        if under_way.is_empty() {
+            return Ok(());
+        }
+        let done = self.pool.take().await?;
+        match (under_way.remove(&done.number), sample) {
+            (Some(Batch::Pairs(pairs)), _) => self.fold_pairs(pairs, done),
+            (Some(Batch::Names(names)), _) => self.fold_names(names, done),
+            (Some(Batch::Types(pairs)), Some(sample)) => {
+                for (pair, seen) in pairs.into_iter().zip(done.source) {
+                    if let Some(reading) = seen.reading() {
+                        sample.offer(pair, &reading.kind);
+                    }
+                }
+            }
+            _ => return Err(CompareFault::Lost),
+        }
+        self.tell_progress().await;
+        Ok(())
+    }
+
+    fn fold_pairs(&mut self, pairs: Vec<Pair>, done: Done) {
+        for (pair, (here, there)) in pairs.into_iter().zip(done.source.into_iter().zip(done.destination)) {
+            match judge(&here, &there) {
+                Judged::Moved | Judged::Different(_) => self.suspects.push(pair),
+                judged => self.judged(&pair, &judged, here.reading().map(|reading| reading.kind.as_str())),
+            }
+        }
+    }
+
+    fn fold_names(&mut self, names: Vec<(Pair, Vec<Db>)>, done: Done) {
+        let mut seen = done.source.into_iter();
+        for (pair, origins) in names {
+            let found = seen.by_ref().take(origins.len());
+            // All of them are to be taken, whatever is found.
+            if found.filter(|seen| seen.what != What::Absent).count() == 0 {
+                self.suspects.push(pair);
+            }
+        }
+    }
+
+    fn judged(&mut self, pair: &Pair, judged: &Judged, kind: Option<&str>) {
+        match judged {
+            Judged::Equal => count(&mut self.result, pair.from, kind.unwrap_or_default(), false),
+            Judged::Gone => self.result.gone += 1,
+            _ => self.result.expired += 1,
+        }
+    }
+
+    /// Looks again at the suspects until none is left.
+    async fn settle(&mut self) -> Result<(), CompareFault> {
+        if self.suspects.is_empty() {
+            return Ok(());
+        }
+        self.phase = VerifyPhase::Rechecking;
+        self.meter.hurry();
+        self.tell_progress().await;
+        let mut seen = HashSet::new();
+        let mut suspects = std::mem::take(&mut self.suspects);
+        suspects.retain(|pair| seen.insert(pair.clone()));
+        for (pair, settled) in settle(&self.pool, &mut self.barrier, self.depth, suspects).await? {
+            if let Some(difference) = settled_into(&mut self.result, &self.setup.occupied, &pair, settled) {
+                if self.checkpoints.is_some() && self.differences.len() < NOTED {
+                    self.differences.push((pair.clone(), difference.clone()));
+                }
+                let _ = self.tell.send(Told::Difference(Box::new((pair, difference)))).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_progress(&mut self) {
+        let now = Instant::now();
+        if let Some(progress) = self.meter.tell(now, self.phase, &self.result, self.suspects.len()) {
+            let _ = self.tell.send(Told::Progress(progress)).await;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One server, and reading keys on it.
+
+use super::{
+    CompareFault,
+    caps::Caps,
+    link::Link,
+    reader::{Depth, KeyReader},
+    reading::Seen,
+    stream::Clock,
+};
+use crate::{
+    resp::command,
+    step::{Endpoint, Side},
+    unit::{Db, Secret, ServerVersion, UnixMillis},
+};
+
+/// A server that is compared, and what is known of it.
+#[derive(Clone)]
+pub struct Server {
+    /// Where it is and as whom.
+    pub endpoint: Endpoint,
+    /// The password, resolved.
+    pub secret: Option<Secret>,
+    /// Its version.
+    pub version: ServerVersion,
+    /// Its clock minus ours, in milliseconds.
+    pub clock_ahead: i64,
+    /// Names the process: another one is another keyspace, in which a walk cannot go on.
+    pub process: String,
+    /// Its databases that hold keys, and how many.
+    pub keys: Vec<(Db, u64)>,
+}
+
+/// A key to read.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) db: Db,
+    pub(super) key: Vec<u8>,
+    pub(super) depth: Depth,
+}
+
+/// How much is asked in one round, in average small keys.
+const ROUND: usize = 512;
+
+/// A connection that reads keys.
+pub(super) struct SideReader {
+    link: Link,
+    caps: Caps,
+    clock_ahead: i64,
+    selected: Db,
+}
+
+impl SideReader {
+    pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
+        let link = Link::open(server, side).await?;
+        let caps = Caps::of(server.version);
+        Ok(Self { link, caps, clock_ahead: server.clock_ahead, selected: Db(0) })
+    }
+
+    /// Reads keys; answers come in the order of what is asked. Those of one database should stand together.
+    pub(super) async fn read(&mut self, asks: Vec<Ask>) -> Result<Vec<Seen>, CompareFault> {
+        let mut readers: Vec<(Db, KeyReader)> =
+            asks.into_iter().map(|ask| (ask.db, KeyReader::new(ask.key, ask.depth, self.caps))).collect();
+        let mut open: Vec<usize> = (0..readers.len()).collect();
+        while !open.is_empty() {
+            for round in rounds(&open, &readers) {
+                self.round(&round, &mut readers).await?;
+            }
+            open.retain(|index| readers.get(*index).is_some_and(|(_, reader)| !reader.is_done()));
+        }
+        let side = self.link.side;
+        readers.into_iter().map(|(_, key)| key.seen().map_err(|text| CompareFault::Refused { side, text })).collect()
+    }
+
+    /// One round of questions of these readers.
+    async fn round(&mut self, round: &[usize], readers: &mut [(Db, KeyReader)]) -> Result<(), CompareFault> {
+        let mut out = Vec::with_capacity(32 << 10);
+        let mut asked = vec![];
+        for index in round {
+            let Some((db, reader)) = readers.get_mut(*index) else { continue };
+            let selects = *db != self.selected;
+            if selects {
+                self.selected = *db;
+                command(&mut out, &[b"SELECT", db.0.to_string().as_bytes()]);
+            }
+            asked.push((*index, selects, reader.ask(&mut out)));
+        }
+        let sent = UnixMillis::now();
+        self.link.send(&out).await?;
+        for (index, selects, count) in asked {
+            if selects {
+                self.link.accepted().await?;
+            }
+            for _ in 0..count {
+                let ahead = self.clock_ahead;
+                let from = sent.0.saturating_add(ahead);
+                while !self.link.is_ready()? {
+                    self.link.fill().await?;
+                }
+                let clock = Clock { from, to: self.link.heard.0.saturating_add(ahead) };
+                let reply = self.link.reply().await?;
+                if let Some((_, reader)) = readers.get_mut(index) {
+                    reader.take(&reply, clock);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The readers in groups that cost a server about the same.
+fn rounds(open: &[usize], readers: &[(Db, KeyReader)]) -> Vec<Vec<usize>> {
+    let mut rounds: Vec<Vec<usize>> = vec![vec![]];
+    let mut weight = 0;
+    for index in open {
+        weight += readers.get(*index).map_or(1, |(_, reader)| reader.weight());
+        if weight > ROUND {
+            weight = 1;
+            rounds.push(vec![]);
+        }
+        if let Some(round) = rounds.last_mut() {
+            round.push(*index);
+        }
+    }
+    rounds
+}

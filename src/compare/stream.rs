@@ -1,0 +1,234 @@
+//! Reading a stream: its entries, ids and counters, and what its consumer groups have come to. Pure.
+
+use std::collections::VecDeque;
+
+use super::{
+    reading::{Moment, Part, Reading},
+    sum::Sum,
+    windows::{Broken, items, text, unexpected},
+};
+use crate::resp::{Reply, command};
+
+/// Entries in the first window, and in the later ones.
+const ENTRIES: (usize, usize) = (100, 1000);
+/// Pending entries of a group in one window.
+const PENDING: usize = 1000;
+/// Moments of delivery that are kept of one stream; those beyond are not compared.
+const DELIVERED: usize = 100_000;
+
+/// A stream being read.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// Where the entries go on; `None` when all were read.
+    entries_from: Option<String>,
+    begun: bool,
+    /// Groups that are still to be read, the one being read first.
+    groups: VecDeque<Vec<u8>>,
+    /// Where the pending entries of the first one go on; empty at its beginning.
+    pending_from: String,
+    parts: Vec<(Part, Sum)>,
+    delivered: Vec<Moment>,
+    length: u64,
+}
+
+/// The clock of the server, between the moment of asking and that of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+impl Clock {
+    /// The moment so long after, or before, the one at which the server answered.
+    pub(super) fn moment(self, distance: i64) -> Moment {
+        let half = self.to.saturating_sub(self.from).max(0) / 2;
+        Moment { at: self.from.saturating_add(half).saturating_add(distance), give: half.saturating_add(1) }
+    }
+}
+
+impl Stream {
+    pub(super) fn new() -> Self {
+        Self { entries_from: Some("-".to_owned()), ..Self::default() }
+    }
+
+    pub(super) const fn is_large(&self) -> bool {
+        self.begun && self.entries_from.is_some()
+    }
+
+    /// Appends the questions of the next window; answers how many.
+    pub(super) fn ask(&self, key: &[u8], out: &mut Vec<u8>) -> usize {
+        if let Some(from) = &self.entries_from {
+            let count = if self.begun { ENTRIES.1 } else { ENTRIES.0 }.to_string();
+            command(out, &[b"XRANGE", key, from.as_bytes(), b"+", b"COUNT", count.as_bytes()]);
+            if self.begun {
+                return 1;
+            }
+            command(out, &[b"XINFO", b"STREAM", key]);
+            command(out, &[b"XINFO", b"GROUPS", key]);
+            return 3;
+        }
+        let Some(group) = self.groups.front() else { return 0 };
+        let from = if self.pending_from.is_empty() { "-" } else { &self.pending_from };
+        command(out, &[b"XPENDING", key, group, from.as_bytes(), b"+", PENDING.to_string().as_bytes()]);
+        if !self.pending_from.is_empty() {
+            return 1;
+        }
+        command(out, &[b"XINFO", b"CONSUMERS", key, group]);
+        2
+    }
+
+    /// Takes in the answer to question number `index` of this window.
+    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, clock: Clock) -> Result<(), Broken> {
+        match (index, self.entries_from.is_some() || !self.begun) {
+            (0, true) => self.take_entries(reply),
+            (0, false) => self.take_pending(reply, clock),
+            (1, _) if self.begun => self.take_consumers(reply),
+            (1, _) => self.take_facts(reply),
+            _ => self.take_groups(reply),
+        }
+    }
+
+    /// Ends a window of so many questions; `true` when the stream is whole.
+    pub(super) fn is_whole(&mut self) -> bool {
+        self.begun = true;
+        self.entries_from.is_none() && self.groups.is_empty()
+    }
+
+    pub(super) fn finish(&mut self, reading: &mut Reading) {
+        reading.parts = std::mem::take(&mut self.parts);
+        reading.parts.sort_unstable_by_key(|(part, _)| *part);
+        reading.delivered = std::mem::take(&mut self.delivered);
+        reading.elements = Some(self.length);
+    }
+
+    fn part(&mut self, part: Part) -> &mut Sum {
+        let at = self.parts.iter().position(|(of, _)| *of == part).unwrap_or_else(|| {
+            self.parts.push((part, Sum::default()));
+            self.parts.len().saturating_sub(1)
+        });
+        // It is there: it was found or pushed above.
+        &mut self.parts.get_mut(at).expect("a part that is there").1
+    }
+
+    fn take_entries(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        let wanted = if self.begun { ENTRIES.1 } else { ENTRIES.0 };
+        let entries = items(reply)?;
+        let mut last = None;
+        for entry in entries {
+            let [id, fields] = items(entry)? else { return Err(unexpected(entry)) };
+            let words: Vec<&[u8]> = items(fields)?.iter().map(text).collect::<Result<_, _>>()?;
+            let id = text(id)?;
+            let of_fields = Sum::of(&words).bytes();
+            self.part(Part::Entries).chain(Sum::of(&[id, &of_fields]));
+            last = Some(id);
+        }
+        self.part(Part::Entries);
+        self.length = self.length.saturating_add(entries.len() as u64);
+        self.entries_from = last.filter(|_| entries.len() >= wanted).and_then(after);
+        Ok(())
+    }
+
+    fn take_facts(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        let facts = items(reply)?;
+        let known = [
+            ("last-generated-id", Part::LastId),
+            ("max-deleted-entry-id", Part::DeletedId),
+            ("entries-added", Part::Added),
+        ];
+        for (name, part) in known {
+            if let Some(value) = field(facts, name) {
+                *self.part(part) = of_scalar(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_groups(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        for part in [Part::Groups, Part::Positions, Part::Consumers, Part::Pending] {
+            self.part(part);
+        }
+        for group in items(reply)? {
+            let facts = items(group)?;
+            let name = text(field(facts, "name").ok_or(Broken::Moved)?)?;
+            self.part(Part::Groups).add(Sum::of(&[name]));
+            if let Some(id) = field(facts, "last-delivered-id") {
+                self.part(Part::Positions).add(Sum::of(&[name, &of_scalar(id).bytes()]));
+            }
+            if let Some(read) = field(facts, "entries-read") {
+                self.part(Part::Reads).add(Sum::of(&[name, &of_scalar(read).bytes()]));
+            }
+            self.groups.push_back(name.to_vec());
+        }
+        Ok(())
+    }
+
+    fn take_consumers(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        // The group may have been left by its pending entries, which came first.
+        let Some(group) = self.groups.front().cloned() else { return Err(Broken::Moved) };
+        for consumer in items(reply)? {
+            let name = text(field(items(consumer)?, "name").ok_or(Broken::Moved)?)?;
+            self.part(Part::Consumers).add(Sum::of(&[&group, name]));
+        }
+        if self.pending_from.is_empty() {
+            self.groups.pop_front();
+        }
+        Ok(())
+    }
+
+    fn take_pending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<(), Broken> {
+        let Some(group) = self.groups.front().cloned() else { return Err(Broken::Moved) };
+        let first = self.pending_from.is_empty();
+        let pending = items(reply)?;
+        let mut last = None;
+        for entry in pending {
+            let [id, consumer, Reply::Int(idle), deliveries] = items(entry)? else { return Err(unexpected(entry)) };
+            let (id, consumer) = (text(id)?, text(consumer)?);
+            self.part(Part::Pending).add(Sum::of(&[&group, id, consumer, &of_scalar(deliveries).bytes()]));
+            if self.delivered.len() < DELIVERED {
+                self.delivered.push(clock.moment(idle.saturating_neg()));
+            }
+            last = Some(id);
+        }
+        self.pending_from = last.filter(|_| pending.len() >= PENDING).and_then(after).unwrap_or_default();
+        // Of the first window, the consumers are still to come.
+        if !first && self.pending_from.is_empty() {
+            self.groups.pop_front();
+        }
+        Ok(())
+    }
+}
+
+/// The value behind a name in a flat list of names and values.
+fn field<'a>(facts: &'a [Reply<'a>], name: &str) -> Option<&'a Reply<'a>> {
+    let named = |pair: &&[Reply<'_>]| pair.first().and_then(Reply::text) == Some(name.as_bytes());
+    facts.chunks_exact(2).find(named)?.get(1)
+}
+
+fn of_scalar(reply: &Reply<'_>) -> Sum {
+    match reply {
+        Reply::Int(number) => Sum::of(&[b":", &number.to_be_bytes()]),
+        Reply::Bulk(Some(text)) | Reply::Simple(text) => Sum::of(&[b"$", text]),
+        _ => Sum::of(&[b"nil"]),
+    }
+}
+
+/// The smallest id above one; `None` above the last that can be.
+fn after(id: &[u8]) -> Option<String> {
+    let (time, number) = std::str::from_utf8(id).ok()?.split_once('-')?;
+    match number.parse::<u64>().ok()?.checked_add(1) {
+        Some(number) => Some(format!("{time}-{number}")),
+        None => Some(format!("{}-0", time.parse::<u64>().ok()?.checked_add(1)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_behind_one_carries_over() {
+        assert_eq!(after(b"5-7").as_deref(), Some("5-8"));
+        assert_eq!(after(b"5-18446744073709551615").as_deref(), Some("6-0"));
+        assert_eq!(after(b"18446744073709551615-18446744073709551615"), None);
+    }
+}

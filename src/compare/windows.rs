@@ -1,0 +1,347 @@
+//! Reading values window by window: what to ask next, and what the answers come to. Pure.
+//!
+//! The first window is small, so that most values are read with one question; the later ones cost a server well under a
+//! millisecond each.
+
+use super::{
+    reading::{Part, Reading},
+    sum::Sum,
+};
+use crate::resp::{Refusal, RefusalKind, Reply, array_header, bulk, bulk_u64, command};
+
+/// Bytes of a string in the first window, and in the later ones.
+const BYTES: (u64, u64) = (16 << 10, 1 << 20);
+/// Elements in the first window, and in the later ones.
+const ELEMENTS: (u64, u64) = (128, 1000);
+
+/// Why a value could not be read on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It is not what it was a moment ago.
+    Moved,
+    /// The server refused, in these words.
+    Refused(String),
+}
+
+/// A value being read.
+#[derive(Debug)]
+pub(super) enum Windows {
+    Text { at: u64, sum: Sum },
+    List { at: u64, elements: Sum, order: Sum },
+    Sorted { at: u64, members: Sum, scores: Sum },
+    Members(Members),
+    Fields(Fields),
+    Serialized(Sum),
+}
+
+/// A set being read.
+#[derive(Debug)]
+pub(super) struct Members {
+    scan: Scan,
+    sum: Sum,
+}
+
+/// A hash being read.
+#[derive(Debug)]
+pub(super) struct Fields {
+    scan: Scan,
+    /// Fields of the last window, whose ends are still to be asked for.
+    names: Vec<Vec<u8>>,
+    with_ends: bool,
+    named: Sum,
+    values: Sum,
+    ends: Sum,
+}
+
+/// A walk over members or fields.
+#[derive(Debug)]
+struct Scan {
+    /// Where it goes on; `None` when it is through.
+    cursor: Option<Vec<u8>>,
+    /// How many were given so far, those given twice counted twice.
+    given: u64,
+    /// How many there are, as the server said last.
+    length: u64,
+}
+
+const fn window((first, later): (u64, u64), at: u64) -> u64 {
+    if at == 0 { first } else { later }
+}
+
+impl Windows {
+    /// The beginning of a value of this type; `None` for a stream, which has its own reader.
+    pub(super) fn of(kind: &str, end_of_field: bool) -> Self {
+        let none = Sum::default();
+        match kind {
+            "string" => Self::Text { at: 0, sum: none },
+            "list" => Self::List { at: 0, elements: none, order: none },
+            "zset" => Self::Sorted { at: 0, members: none, scores: none },
+            "set" => Self::Members(Members { scan: Scan::new(), sum: none }),
+            "hash" => Self::Fields(Fields {
+                scan: Scan::new(),
+                names: vec![],
+                with_ends: end_of_field,
+                named: none,
+                values: none,
+                ends: none,
+            }),
+            _ => Self::Serialized(none),
+        }
+    }
+
+    /// Whether it turned out to be large.
+    pub(super) const fn is_large(&self) -> bool {
+        match self {
+            Self::Text { at, .. } | Self::List { at, .. } | Self::Sorted { at, .. } => *at > 0,
+            Self::Members(members) => members.scan.given > 0,
+            Self::Fields(fields) => fields.scan.given > 0 && fields.scan.cursor.is_some(),
+            Self::Serialized(_) => false,
+        }
+    }
+
+    /// Appends the questions for the next window; answers how many.
+    pub(super) fn ask(&self, key: &[u8], out: &mut Vec<u8>) -> usize {
+        match self {
+            Self::Text { at, .. } => range(out, b"GETRANGE", key, *at, window(BYTES, *at), &[]),
+            Self::List { at, .. } => range(out, b"LRANGE", key, *at, window(ELEMENTS, *at), &[]),
+            Self::Sorted { at, .. } => range(out, b"ZRANGE", key, *at, window(ELEMENTS, *at), &[b"WITHSCORES"]),
+            Self::Members(members) => members.scan.ask(out, [b"SCARD", b"SSCAN"], key),
+            Self::Fields(fields) => fields.ask(key, out),
+            Self::Serialized(_) => {
+                command(out, &[b"DUMP", key]);
+                1
+            }
+        }
+    }
+
+    /// Takes in the answer to question number `index` of this window.
+    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
+        match self {
+            Self::Members(members) => members.take(index, reply),
+            Self::Fields(fields) => fields.take(index, reply),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in the answer of a type that asks one question a window; `true` when the value is whole.
+    pub(super) fn take_only(&mut self, reply: &Reply<'_>) -> Result<bool, Broken> {
+        match self {
+            Self::Text { at, sum } => {
+                let bytes = text(reply)?;
+                sum.chain(Sum::of(&[bytes]));
+                let whole = (bytes.len() as u64) < window(BYTES, *at);
+                *at = at.saturating_add(bytes.len() as u64);
+                Ok(whole)
+            }
+            Self::List { at, elements, order } => {
+                let items = items(reply)?;
+                for item in items {
+                    let one = Sum::of(&[text(item)?]);
+                    elements.add(one);
+                    order.chain(one);
+                }
+                let whole = (items.len() as u64) < window(ELEMENTS, *at);
+                *at = at.saturating_add(items.len() as u64);
+                if *at == 0 { Err(Broken::Moved) } else { Ok(whole) }
+            }
+            Self::Sorted { at, members, scores } => {
+                let items = items(reply)?;
+                for pair in items.chunks_exact(2) {
+                    let [member, score] = pair else { continue };
+                    let member = text(member)?;
+                    members.add(Sum::of(&[member]));
+                    scores.add(Sum::of(&[member, &canonical(text(score)?)]));
+                }
+                let pairs = items.len() as u64 / 2;
+                let whole = pairs < window(ELEMENTS, *at);
+                *at = at.saturating_add(pairs);
+                if *at == 0 { Err(Broken::Moved) } else { Ok(whole) }
+            }
+            Self::Serialized(sum) => {
+                let payload = text(reply)?;
+                // The footer, ten bytes, says which version made it.
+                *sum = Sum::of(&[payload.get(..payload.len().saturating_sub(10)).unwrap_or_default()]);
+                Ok(true)
+            }
+            Self::Members(_) | Self::Fields(_) => Ok(false),
+        }
+    }
+
+    /// Whether the value is whole after this window; for types that ask several questions.
+    pub(super) fn is_whole(&self) -> Result<bool, Broken> {
+        match self {
+            Self::Members(members) => members.scan.is_whole(),
+            Self::Fields(fields) => Ok(fields.names.is_empty() && fields.scan.is_whole()?),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a window is one question.
+    pub(super) const fn asks_one(&self) -> bool {
+        !matches!(self, Self::Members(_) | Self::Fields(_))
+    }
+
+    /// What was read.
+    pub(super) fn finish(&self, reading: &mut Reading) {
+        let (parts, elements) = match self {
+            Self::Text { at, sum } => (vec![(Part::Content, *sum)], Some(*at)),
+            Self::List { at, elements, order } => (vec![(Part::Elements, *elements), (Part::Order, *order)], Some(*at)),
+            Self::Sorted { at, members, scores } => {
+                (vec![(Part::Members, *members), (Part::Scores, *scores)], Some(*at))
+            }
+            Self::Members(members) => (vec![(Part::Members, members.sum)], Some(members.scan.given)),
+            Self::Fields(fields) => {
+                let mut parts = vec![(Part::Fields, fields.named), (Part::Values, fields.values)];
+                parts.extend(fields.with_ends.then_some((Part::FieldExpiry, fields.ends)));
+                (parts, Some(fields.scan.given))
+            }
+            Self::Serialized(sum) => (vec![(Part::Serialized, *sum)], None),
+        };
+        (reading.parts, reading.elements) = (parts, elements);
+    }
+}
+
+impl Members {
+    fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
+        if index == 0 {
+            return self.scan.take_length(reply);
+        }
+        for member in self.scan.take_window(reply, 1)? {
+            self.sum.add(Sum::of(&[text(member)?]));
+        }
+        Ok(())
+    }
+}
+
+impl Fields {
+    fn ask(&self, key: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut asked = 0;
+        if !self.names.is_empty() {
+            array_header(out, self.names.len().saturating_add(4));
+            for word in [b"HPEXPIRETIME", key, b"FIELDS"] {
+                bulk(out, word);
+            }
+            bulk_u64(out, self.names.len() as u64);
+            for name in &self.names {
+                bulk(out, name);
+            }
+            asked = 1;
+        }
+        asked + self.scan.ask(out, [b"HLEN", b"HSCAN"], key)
+    }
+
+    fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
+        match (index, self.names.is_empty()) {
+            (0, false) => self.take_ends(reply),
+            // The names are gone once their ends are known: a window's questions are told apart by their answers.
+            _ => match reply {
+                Reply::Int(_) => self.scan.take_length(reply),
+                _ => self.take_fields(reply),
+            },
+        }
+    }
+
+    fn take_ends(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        for (name, end) in std::mem::take(&mut self.names).iter().zip(items(reply)?) {
+            if let Reply::Int(end @ 0..) = end {
+                self.ends.add(Sum::of(&[name, &end.to_be_bytes()]));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_fields(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        for pair in self.scan.take_window(reply, 2)?.chunks_exact(2) {
+            let [name, value] = pair else { continue };
+            let (name, value) = (text(name)?, text(value)?);
+            self.named.add(Sum::of(&[name]));
+            self.values.add(Sum::of(&[name, value]));
+            if self.with_ends {
+                self.names.push(name.to_vec());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Scan {
+    fn new() -> Self {
+        Self { cursor: Some(b"0".to_vec()), given: 0, length: 0 }
+    }
+
+    fn ask(&self, out: &mut Vec<u8>, [length, scan]: [&[u8]; 2], key: &[u8]) -> usize {
+        let Some(cursor) = &self.cursor else { return 0 };
+        command(out, &[length, key]);
+        let count = window(ELEMENTS, self.given).to_string();
+        command(out, &[scan, key, cursor, b"COUNT", count.as_bytes()]);
+        2
+    }
+
+    fn take_length(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        let Reply::Int(length) = reply else { return Err(unexpected(reply)) };
+        self.length = u64::try_from(*length).unwrap_or(0);
+        Ok(())
+    }
+
+    fn take_window<'a>(&mut self, reply: &'a Reply<'_>, width: u64) -> Result<&'a [Reply<'a>], Broken> {
+        let [cursor, found] = items(reply)? else { return Err(unexpected(reply)) };
+        let (cursor, found) = (text(cursor)?, items(found)?);
+        self.cursor = (cursor != b"0").then(|| cursor.to_vec());
+        self.given = self.given.saturating_add(found.len() as u64 / width);
+        Ok(found)
+    }
+
+    /// A walk may give elements twice while a table shrinks: then more are given than there are, and they say nothing.
+    /// Fewer may be given, where fields have ended and are still counted.
+    fn is_whole(&self) -> Result<bool, Broken> {
+        match self.cursor {
+            Some(_) => Ok(false),
+            None if self.given == 0 || self.given > self.length => Err(Broken::Moved),
+            None => Ok(true),
+        }
+    }
+}
+
+fn range(out: &mut Vec<u8>, name: &[u8], key: &[u8], at: u64, count: u64, more: &[&[u8]]) -> usize {
+    array_header(out, more.len().saturating_add(4));
+    bulk(out, name);
+    bulk(out, key);
+    bulk_u64(out, at);
+    bulk_u64(out, at.saturating_add(count).saturating_sub(1));
+    for word in more {
+        bulk(out, word);
+    }
+    1
+}
+
+/// A score as its bits: versions write one number in different words. −0 is 0.
+fn canonical(score: &[u8]) -> [u8; 8] {
+    let number: f64 = std::str::from_utf8(score).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+    let number = if number == 0.0 { 0.0 } else { number };
+    number.to_bits().to_be_bytes()
+}
+
+/// A reply that must be a string.
+pub(super) fn text<'a>(reply: &'a Reply<'_>) -> Result<&'a [u8], Broken> {
+    match reply {
+        Reply::Simple(text) | Reply::Bulk(Some(text)) => Ok(text),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// A reply that must be an array.
+pub(super) fn items<'a>(reply: &'a Reply<'_>) -> Result<&'a [Reply<'a>], Broken> {
+    match reply {
+        Reply::Array(Some(items)) => Ok(items),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// What a reply of another form means.
+pub(super) fn unexpected(reply: &Reply<'_>) -> Broken {
+    let Reply::Error(text) = reply else { return Broken::Moved };
+    let refusal = Refusal::of(&String::from_utf8_lossy(text));
+    let lower = refusal.text.to_ascii_lowercase();
+    let moved = refusal.kind == RefusalKind::WrongType || lower.starts_with("nogroup") || lower.contains("no such key");
+    if moved { Broken::Moved } else { Broken::Refused(refusal.to_string()) }
+}

@@ -1,0 +1,117 @@
+//! Comparing both sides while the source is followed, for the condition `verify: equal`.
+//!
+//! A comparison begins when it is all that the stop condition lacks, and again a while after it found a difference. What
+//! it finds equal counts for ten minutes: a condition that is met later is met by what was seen then.
+
+use std::time::{Duration, Instant};
+
+use async_channel::{Receiver, Sender, bounded};
+use async_std::task::JoinHandle;
+
+use super::{gauge::Gauge, stop::Compared};
+use crate::{
+    compare::{Recheck, Told},
+    engine::{run::Run, teller::Teller, verify},
+    step::{Condition, Event, IncrementalWork, VerifyVerdict, VerifyWork},
+};
+
+/// How long at least until both sides are compared again; as long as the last comparison took, if that was longer.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How long equal counts.
+const HOLDS: Duration = Duration::from_mins(10);
+
+/// Comparisons of one process that follows.
+pub(super) struct Comparison {
+    /// What is compared; `None` where no condition asks for it.
+    work: Option<VerifyWork>,
+    pub(super) compared: Compared,
+    pub(super) told: Receiver<Told>,
+    tell: Sender<Told>,
+    task: Option<JoinHandle<()>>,
+    begun: Instant,
+    /// When the last one ended, and how long it took.
+    ended: Option<(Instant, Duration)>,
+}
+
+impl Comparison {
+    pub(super) fn new(work: &IncrementalWork) -> Self {
+        let (tell, told) = bounded(64);
+        let work = asked(&work.stop).map(|(mode, rate)| VerifyWork { selection: work.selection.clone(), mode, rate });
+        Self { work, compared: Compared::Never, told, tell, task: None, begun: Instant::now(), ended: None }
+    }
+
+    /// Begins a comparison if it is time for one. `waits`: the stop condition lacks nothing else.
+    pub(super) fn look(&mut self, waits: bool, run: &Run, gauge: &Gauge) {
+        let Some(work) = &self.work else { return };
+        if self.compared == Compared::Equal && self.ended.is_some_and(|(at, _)| at.elapsed() > HOLDS) {
+            self.compared = Compared::Never;
+        }
+        let rests = self.ended.is_some_and(|(at, took)| at.elapsed() < AGAIN.max(took));
+        if !waits || rests || self.task.is_some() || !run.gate.is_open() {
+            return;
+        }
+        let gauge = gauge.clone();
+        let recheck = Recheck::Applied(std::sync::Arc::new(move || Some(gauge.applied())));
+        self.begun = Instant::now();
+        self.task = Some(verify::beside(run, work, recheck, self.tell.clone()));
+    }
+
+    /// Compares now, in place of whatever is under way.
+    pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, gauge: &Gauge) {
+        if let Some(task) = self.task.take() {
+            task.cancel().await;
+        }
+        while self.told.try_recv().is_ok() {} // What that one still had to tell.
+        let gauge = gauge.clone();
+        let recheck = Recheck::Applied(std::sync::Arc::new(move || Some(gauge.applied())));
+        (self.compared, self.begun) = (Compared::Never, Instant::now());
+        self.task = Some(verify::beside(run, work, recheck, self.tell.clone()));
+    }
+
+    /// Whether one is under way.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// Takes in what a comparison tells.
+    pub(super) fn take(&mut self, told: Told, teller: &mut Teller<'_>) {
+        match told {
+            Told::Progress(progress) => teller.tell(Event::VerifyProgress { progress }),
+            Told::Difference(found) => teller.tell(Event::Differs { difference: found.1 }),
+            Told::Done(result) => {
+                self.task = None;
+                self.ended = Some((Instant::now(), self.begun.elapsed()));
+                match *result {
+                    Ok(result) => {
+                        let (different, unsettled) = (result.different, result.unsettled);
+                        self.compared = match result.verdict() {
+                            VerifyVerdict::Equal => Compared::Equal,
+                            _ => Compared::Not { different, unsettled },
+                        };
+                        teller.tell(Event::Verified { result });
+                    }
+                    Err(fault) => {
+                        teller.notice(format!("Both sides could not be compared: {fault}. It is tried again."));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the one under way.
+    pub(super) async fn end(self) {
+        self.told.close();
+        if let Some(task) = self.task {
+            task.cancel().await;
+        }
+    }
+}
+
+/// How the stop condition wants both sides compared, if it does.
+fn asked(condition: &Condition) -> Option<(crate::step::VerifyMode, Option<crate::unit::CountRate>)> {
+    match condition {
+        Condition::Any(inner) | Condition::All(inner) => inner.iter().find_map(asked),
+        Condition::Verify { mode, rate } => Some((*mode, *rate)),
+        _ => None,
+    }
+}

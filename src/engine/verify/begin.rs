@@ -1,0 +1,131 @@
+//! What a comparison needs to know of both servers before it begins.
+
+use std::collections::{BTreeMap, HashSet};
+
+use async_channel::Sender;
+use async_std::task::JoinHandle;
+use redis::cmd;
+
+use crate::{
+    compare::{self, Begun, CompareFault, Recheck, Server, Setup, Told},
+    engine::{Passwords, ending::Ending, run::Run, servers},
+    net::{Control, ControlError},
+    sink::{RecordKeys, RunRecord},
+    step::{Endpoint, Graph, Side, VerifyWork},
+    unit::{Db, Secret},
+};
+
+/// Pairs of connections where the plan says nothing else.
+const WORKERS: u32 = 4;
+
+/// Begins a comparison within a run, at the end of its copying or between the fence and the seal. Whoever asks takes what it
+/// tells, judges the result by [`super::verdict`], and ends it.
+pub(in crate::engine) async fn begin(run: &Run, work: &VerifyWork) -> Result<Begun, Ending> {
+    let mut setup = setup(&run.request.graph, &run.request.passwords, work, Recheck::Alone).await?;
+    setup.seed = seed(run);
+    let of = checkpoint_of(&run.request.digest, work, &setup);
+    setup.checkpoint = Some((run.request.state_dir.join("verify.json"), of));
+    Ok(compare::begin(setup))
+}
+
+/// Begins a comparison beside a step that goes on meanwhile. What it tells, and why it could not begin, goes to `tell`.
+pub(in crate::engine) fn beside(run: &Run, work: &VerifyWork, recheck: Recheck, tell: Sender<Told>) -> JoinHandle<()> {
+    let (graph, passwords, work) = (run.request.graph.clone(), run.request.passwords.clone(), work.clone());
+    let seed = seed(run);
+    async_std::task::spawn(async move {
+        match setup(&graph, &passwords, &work, recheck).await {
+            Ok(setup) => compare::tell_to(Setup { seed, ..setup }, tell).await,
+            Err(fault) => _ = tell.send(Told::Done(Box::new(Err(fault)))).await,
+        }
+    })
+}
+
+/// The keys of a sample are the same in every process of a run.
+fn seed(run: &Run) -> u64 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, run.journal.state().run.as_bytes())
+}
+
+/// What must be the same for another process to go on with a comparison.
+pub(super) fn checkpoint_of(digest: &str, work: &VerifyWork, setup: &Setup) -> String {
+    format!("{digest} {} {} {}", work.mode, setup.source.process, setup.destination.process)
+}
+
+/// Asks both servers.
+pub(super) async fn setup(
+    graph: &Graph,
+    passwords: &Passwords,
+    work: &VerifyWork,
+    recheck: Recheck,
+) -> Result<Setup, CompareFault> {
+    let at = |side| move |error| CompareFault::Control { side, error };
+    let there = destination(graph, passwords).await.map_err(at(Side::Destination))?;
+    let (record, skipped, destination) = there;
+    let source = source(graph, passwords).await.map_err(at(Side::Source))?;
+    let connections = crate::engine::run::limits(graph).map_or(WORKERS, |limits| limits.connections);
+    Ok(Setup {
+        source,
+        destination,
+        selection: work.selection.clone(),
+        mode: work.mode,
+        seed: 0,
+        rate: work.rate.map(|rate| rate.0),
+        workers: usize::try_from(connections).unwrap_or(1),
+        skipped,
+        occupied: record.map(|record| record.occupied).unwrap_or_default(),
+        recheck,
+        checkpoint: None,
+        only: None,
+    })
+}
+
+async fn source(graph: &Graph, passwords: &Passwords) -> Result<Server, ControlError> {
+    let mut control = servers::connect(&graph.source, passwords.source.as_ref()).await?;
+    server(&mut control, &graph.source, passwords.source.as_ref()).await
+}
+
+/// The destination, what it knows of the run, and the keys that the copy left as they were.
+async fn destination(
+    graph: &Graph,
+    passwords: &Passwords,
+) -> Result<(Option<RunRecord>, HashSet<Vec<u8>>, Server), ControlError> {
+    let mut control = servers::connect(&graph.destination, passwords.destination.as_ref()).await?;
+    let keys = RecordKeys::of(&graph.name);
+    let record = record(&mut control, &keys).await?;
+    let skipped = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
+    let destination = server(&mut control, &graph.destination, passwords.destination.as_ref()).await?;
+    Ok((record, skipped, destination))
+}
+
+/// The run record, if the destination has one that makes sense.
+pub(super) async fn record(control: &mut Control, keys: &RecordKeys) -> Result<Option<RunRecord>, ControlError> {
+    let fields: BTreeMap<String, String> = control.query(cmd("HGETALL").arg(&keys.run)).await?;
+    Ok(RunRecord::read(&fields))
+}
+
+async fn server(control: &mut Control, endpoint: &Endpoint, secret: Option<&Secret>) -> Result<Server, ControlError> {
+    let info = servers::info(control).await?;
+    let mut keys: Vec<(Db, u64)> = info.keyspace().into_iter().map(|(db, space)| (db, space.keys)).collect();
+    if keys.is_empty() {
+        keys = counted(control).await?;
+    }
+    Ok(Server {
+        endpoint: endpoint.clone(),
+        secret: secret.cloned(),
+        version: servers::version_of(&info),
+        clock_ahead: servers::clock_ahead(control).await?,
+        process: info.run_id().unwrap_or_default().to_owned(),
+        keys,
+    })
+}
+
+/// The databases that hold keys, of a server whose INFO does not tell.
+async fn counted(control: &mut Control) -> Result<Vec<(Db, u64)>, ControlError> {
+    let mut found = vec![];
+    for db in 0..servers::databases(control).await? {
+        control.command(cmd("SELECT").arg(db)).await?;
+        let size: u64 = control.query(&cmd("DBSIZE")).await?;
+        found.extend((size > 0).then_some((Db(db), size)));
+    }
+    control.command(cmd("SELECT").arg(0)).await?;
+    Ok(found)
+}

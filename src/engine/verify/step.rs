@@ -1,0 +1,139 @@
+//! The step `verify`: both sides are compared once everything is copied. A difference fails the run.
+
+use std::time::Duration;
+
+use async_channel::bounded;
+use futures_util::{StreamExt, stream};
+
+use super::begin::begin;
+use crate::{
+    compare::{Begun, Told},
+    engine::{
+        background, ending::Ending, full::claim, orders::refused, run::Run, servers, steering::Asked, teller::Teller,
+    },
+    sink::{Lease, LeaseFault},
+    step::{Activity, Event, Outcome, StepId, VerifyResult, VerifyVerdict, VerifyWork},
+};
+
+/// How often operators' orders are looked after beside what the comparison tells.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What the step's loop takes.
+enum Signal {
+    Told(Told),
+    Asked(Asked),
+    Heartbeat(LeaseFault),
+    Tick,
+    Stop,
+}
+
+/// Compares both sides; answers the lease, which the run goes on to hold, and what came out in a clause.
+pub(in crate::engine) async fn step(
+    run: &mut Run,
+    work: &VerifyWork,
+    lease: Option<Lease>,
+    teller: &mut Teller<'_>,
+) -> Result<(Lease, String), Ending> {
+    let graph = &run.request.graph;
+    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let lease = match lease {
+        Some(lease) => lease,
+        None => claim(run, &mut control).await?.0,
+    };
+    let begun = begin(run, work).await;
+    let ended = match begun {
+        Ok(begun) => {
+            let result = take(run, &lease, &begun, teller).await;
+            begun.end().await;
+            result
+        }
+        Err(ending) => Err(ending),
+    };
+    match ended.and_then(|result| told(result, teller)) {
+        Ok(text) => Ok((lease, text)),
+        Err(ending) => {
+            // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
+            let _ = lease.release(&mut control).await;
+            Err(ending)
+        }
+    }
+}
+
+/// Takes signals until the comparison is over.
+async fn take(run: &mut Run, lease: &Lease, begun: &Begun, teller: &mut Teller<'_>) -> Result<VerifyResult, Ending> {
+    let (signals_in, own) = bounded(64);
+    let tasks = [
+        background::ticks(signals_in.clone(), TICK, || Signal::Tick),
+        background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat),
+        background::stop(run, signals_in, || Signal::Stop),
+    ];
+    let asked = run.asked.clone().map(Signal::Asked);
+    let told = begun.told.clone().map(Signal::Told);
+    let mut signals = Box::pin(stream::select(stream::select(own.clone(), asked), told));
+    let result = loop {
+        match signals.next().await {
+            None => break Err(Ending::failed("The comparison ended without a result.")),
+            Some(signal) => match taken(signal, run, teller) {
+                Ok(None) => {}
+                Ok(Some(result)) => break Ok(result),
+                Err(ending) => break Err(ending),
+            },
+        }
+    };
+    own.close();
+    for task in tasks {
+        let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
+    }
+    result
+}
+
+fn taken(signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<Option<VerifyResult>, Ending> {
+    match signal {
+        Signal::Told(Told::Progress(progress)) => {
+            run.board.post(run.status(Some(StepId::Verify), Activity::Verifying));
+            teller.tell(Event::VerifyProgress { progress });
+        }
+        Signal::Told(Told::Difference(found)) => teller.tell(Event::Differs { difference: found.1 }),
+        Signal::Told(Told::Done(result)) => return Ok(Some((*result)?)),
+        Signal::Asked(asked) => {
+            if let Some(asked) = run.order(asked, teller)? {
+                asked
+                    .answer(refused("Nothing was changed: both sides are being compared, and the run ends with that."));
+            }
+        }
+        Signal::Heartbeat(fault) => return Err(fault.into()),
+        Signal::Tick => run.answer_pause(true, None),
+        Signal::Stop => {
+            return Err(Ending::stopped("Stopped while comparing. The same command goes on where the comparison was."));
+        }
+    }
+    Ok(None)
+}
+
+fn told(result: VerifyResult, teller: &mut Teller<'_>) -> Result<String, Ending> {
+    let ended = verdict(&result);
+    teller.tell(Event::Verified { result });
+    ended
+}
+
+/// What a result means for the run: a clause when both sides are equal.
+pub(in crate::engine) fn verdict(result: &VerifyResult) -> Result<String, Ending> {
+    let keys = result.keys();
+    match result.verdict() {
+        VerifyVerdict::Equal => Ok(format!("both sides are equal: {keys} keys compared")),
+        VerifyVerdict::Different => Err(Ending::new(
+            Outcome::Different,
+            format!(
+                "Both sides differ: {} of {keys} keys. `plan report` lists them. Writers that went on at the source after the \
+                 copy, or at the destination, are the usual cause; `plan verify --repair` copies the keys again, and \
+                 `plan apply` then goes on with another comparison.",
+                result.different
+            ),
+        )),
+        VerifyVerdict::Unsettled => Err(Ending::failed(format!(
+            "Nothing is proved of {} keys: they changed whenever they were looked at. All others, {keys}, are equal. Stop \
+             their writers and run the same command again.",
+            result.unsettled
+        ))),
+    }
+}

@@ -42,4 +42,5 @@ mod tls;
 mod values;
 mod verify;
 mod verify_cases;
+mod verify_cutover;
 mod verify_runs;

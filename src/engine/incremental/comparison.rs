@@ -1,4 +1,4 @@
-//! Comparing both sides while the source is followed, for the condition `verify: equal`.
+//! Comparing both sides while the source is followed: for the condition `verify: equal`, and in a cutover.
 //!
 //! A comparison begins when it is all that the stop condition lacks, and again a while after it found a difference. What
 //! it finds equal counts for ten minutes: a condition that is met later is met by what was seen then.
@@ -25,6 +25,8 @@ pub(super) struct Comparison {
     /// What is compared; `None` where no condition asks for it.
     work: Option<VerifyWork>,
     pub(super) compared: Compared,
+    /// Why the last one came to nothing.
+    pub(super) fault: Option<String>,
     pub(super) told: Receiver<Told>,
     tell: Sender<Told>,
     task: Option<JoinHandle<()>>,
@@ -37,7 +39,16 @@ impl Comparison {
     pub(super) fn new(work: &IncrementalWork) -> Self {
         let (tell, told) = bounded(64);
         let work = asked(&work.stop).map(|(mode, rate)| VerifyWork { selection: work.selection.clone(), mode, rate });
-        Self { work, compared: Compared::Never, told, tell, task: None, begun: Instant::now(), ended: None }
+        Self {
+            work,
+            compared: Compared::Never,
+            fault: None,
+            told,
+            tell,
+            task: None,
+            begun: Instant::now(),
+            ended: None,
+        }
     }
 
     /// Begins a comparison if it is time for one. `waits`: the stop condition lacks nothing else.
@@ -58,14 +69,20 @@ impl Comparison {
 
     /// Compares now, in place of whatever is under way.
     pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, gauge: &Gauge) {
+        self.cancel().await;
+        let gauge = gauge.clone();
+        let recheck = Recheck::Applied(std::sync::Arc::new(move || Some(gauge.applied())));
+        self.begun = Instant::now();
+        self.task = Some(verify::beside(run, work, recheck, self.tell.clone()));
+    }
+
+    /// Ends the one under way; what it has found so far says nothing.
+    pub(super) async fn cancel(&mut self) {
         if let Some(task) = self.task.take() {
             task.cancel().await;
         }
-        while self.told.try_recv().is_ok() {} // What that one still had to tell.
-        let gauge = gauge.clone();
-        let recheck = Recheck::Applied(std::sync::Arc::new(move || Some(gauge.applied())));
-        (self.compared, self.begun) = (Compared::Never, Instant::now());
-        self.task = Some(verify::beside(run, work, recheck, self.tell.clone()));
+        while self.told.try_recv().is_ok() {} // What it still had to tell.
+        (self.compared, self.fault) = (Compared::Never, None);
     }
 
     /// Whether one is under way.
@@ -91,7 +108,8 @@ impl Comparison {
                         teller.tell(Event::Verified { result });
                     }
                     Err(fault) => {
-                        teller.notice(format!("Both sides could not be compared: {fault}. It is tried again."));
+                        teller.notice(format!("Both sides could not be compared: {fault}."));
+                        self.fault = Some(fault.to_string());
                     }
                 }
             }

@@ -1,11 +1,11 @@
-//! A cutover while the source is followed: fence, drain, seal. Each part is a signal to the loop of following, so
+//! A cutover while the source is followed: fence, drain, compare, seal. Each part is a signal to the loop of following, so
 //! that the stream goes on being applied meanwhile. Until the seal everything can be undone, and is: the writers first.
 
 use std::time::{Duration, Instant};
 
 use super::{
     follow::{Follow, Phase, Signal},
-    stop::Compared,
+    sealing::{Unsealed, seal},
 };
 use crate::{
     engine::{
@@ -29,6 +29,9 @@ use crate::{
 
 /// The destination has caught up when it is less than this behind, in seconds.
 const CAUGHT_UP: f64 = 1.0;
+/// What is added where the time of a cutover was up while both sides were compared.
+const TOO_LONG: &str = ", comparing both sides took too long: give it more time (`cutover.timeout`, or `--timeout` for one \
+                        cutover), or let it read less (`verify.mode`)";
 
 /// What the parts of a cutover tell the loop.
 #[derive(Debug)]
@@ -43,50 +46,29 @@ pub(super) enum Cut {
     Sealed(Result<(), Unsealed>),
 }
 
-/// Why the destination is not sealed, or not known to be.
-#[derive(Debug)]
-pub(super) enum Unsealed {
-    /// Its time was up before the seal was asked for: writers may be at work again.
-    Late,
-    /// Something failed.
-    Fault(LeaseFault),
-}
-
-impl From<LeaseFault> for Unsealed {
-    fn from(fault: LeaseFault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<ControlError> for Unsealed {
-    fn from(error: ControlError) -> Self {
-        Self::Fault(error.into())
-    }
-}
-
 /// A cutover under way.
 #[derive(Debug)]
 pub(super) struct Cutting {
     /// Counts the cutovers that this process has tried.
     number: u32,
     asked: Option<Asked>,
-    part: CutoverPart,
+    pub(super) part: CutoverPart,
     began: Instant,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     fence: fence::Plan,
     fenced: Option<Box<Fenced>>,
     /// Since when writers are kept off.
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
     /// What has to be applied.
-    offset: Offset,
+    pub(super) offset: Offset,
     /// Hooks that are still to run while it is fenced.
     hooks: Vec<(usize, Hook)>,
     /// A hook runs, or the source is being asked where it stands.
     busy: bool,
     /// The source stands at what is applied.
-    stands: bool,
+    pub(super) stands: bool,
     /// Both sides were compared and are equal, or nothing is to be compared.
-    compared: bool,
+    pub(super) compared: bool,
 }
 
 impl Follow {
@@ -127,7 +109,12 @@ impl Follow {
     }
 
     /// Fences the source; compares both sides before that where nobody could read behind the fence.
-    async fn raise_fence(&mut self, fence: &Fence, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    pub(super) async fn raise_fence(
+        &mut self,
+        fence: &Fence,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
         if let Err(ending) = drift::compare(run, teller).await {
             return self.undo(&ending.summary, run, teller).await;
         }
@@ -244,12 +231,16 @@ impl Follow {
         // Writers are not kept off while both sides are compared before the fence.
         let waits = cutting.part == CutoverPart::Verify && cutting.since.is_none();
         if cutting.part != CutoverPart::Seal && !waits && elapsed > cutting.timeout {
-            let reason = format!("it was not sealed within {} s", cutting.timeout.as_secs_f64());
+            let mut reason = format!("it was not sealed within {} s", cutting.timeout.as_secs_f64());
+            if cutting.part == CutoverPart::Verify {
+                reason.push_str(TOO_LONG);
+            }
             return self.undo(&reason, run, teller).await;
         }
-        if cutting.part == CutoverPart::Verify {
-            return self.compared(lease, run, teller).await;
+        if cutting.part == CutoverPart::Verify && !self.compared(run, teller).await? {
+            return Ok(());
         }
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         if cutting.part != CutoverPart::Drain || cutting.busy {
             return Ok(());
         }
@@ -318,40 +309,6 @@ impl Follow {
             cutting.stands = true;
         }
         Ok(())
-    }
-
-    /// Begins to compare both sides: behind the fence, or before it.
-    async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let (Phase::Cutting(cutting), Some(work)) = (&mut self.phase, run.verify_work().cloned()) else {
-            return Ok(());
-        };
-        cutting.part = CutoverPart::Verify;
-        let offset = cutting.since.map(|_| self.figures.gauge.applied());
-        teller.tell(Event::CutoverPart { part: CutoverPart::Verify, offset });
-        self.comparison.begin_now(&work, run, &self.figures.gauge).await;
-        Ok(())
-    }
-
-    /// Goes on once both sides are compared: to the fence or the seal when they are equal, back when not.
-    async fn compared(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        if self.comparison.is_under_way() {
-            return Ok(());
-        }
-        match self.comparison.compared {
-            Compared::Equal => {
-                let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
-                cutting.compared = true;
-                match (cutting.since, self.cutover_work.clone()) {
-                    (None, Some(work)) => self.raise_fence(&work.fence, run, teller).await,
-                    _ => self.seal(self.figures.gauge.applied(), lease, run, teller),
-                }
-            }
-            Compared::Never => self.undo("both sides could not be compared", run, teller).await,
-            Compared::Not { different, unsettled } => {
-                let reason = format!("both sides differ: {different} keys, and {unsettled} changed all the time");
-                self.undo(&reason, run, teller).await
-            }
-        }
     }
 
     fn seal(&mut self, applied: Offset, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -446,6 +403,9 @@ impl Follow {
             }
         }
         run.gate.set_open(true);
+        if part == CutoverPart::Verify {
+            self.comparison.cancel().await;
+        }
         if part == CutoverPart::Seal {
             run.journal.append(&Record::NotSealed)?;
         }
@@ -501,30 +461,4 @@ async fn lift(fenced: Fenced, run: &mut Run, teller: &mut Teller<'_>) -> Result<
         teller.notice(format!("The fence could not be lifted: {reason}. Lift it yourself."));
         Duration::ZERO
     }))
-}
-
-/// Seals, and finds out whether it is done when an answer is lost. Nothing is sealed any more once the time is up.
-async fn seal<F>(lease: &Lease, within: Duration, connect: impl Fn() -> F) -> Result<(), Unsealed>
-where
-    F: Future<Output = Result<Control, ControlError>>,
-{
-    let begun = Instant::now();
-    loop {
-        let attempt = async {
-            let mut control = connect().await?;
-            if lease.is_sealed(&mut control).await? {
-                return Ok(());
-            }
-            if begun.elapsed() >= within {
-                return Err(Unsealed::Late);
-            }
-            Ok(lease.seal(&mut control).await?)
-        };
-        match attempt.await {
-            Err(Unsealed::Fault(LeaseFault::Control(error))) if error.retryable() && begun.elapsed() < within => {
-                async_std::task::sleep(Duration::from_millis(50)).await;
-            }
-            outcome => return outcome,
-        }
-    }
 }

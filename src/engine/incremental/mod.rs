@@ -6,6 +6,7 @@
 //! after a crash the stream goes on exactly behind it.
 
 mod beside;
+mod comparing;
 mod comparison;
 mod cutting;
 mod deadlines;
@@ -15,6 +16,7 @@ mod follow;
 mod gauge;
 mod operator;
 mod poll;
+mod sealing;
 mod setup;
 mod stop;
 

@@ -1,0 +1,58 @@
+//! Comparing both sides in a cutover: behind the fence, or before it where nobody could read behind it.
+
+use super::{
+    follow::{Follow, Phase},
+    stop::Compared,
+};
+use crate::{
+    engine::{ending::Ending, run::Run, teller::Teller},
+    step::{CutoverPart, Event},
+};
+
+impl Follow {
+    /// Begins to compare both sides.
+    pub(super) async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let (Phase::Cutting(cutting), Some(work)) = (&mut self.phase, run.verify_work().cloned()) else {
+            return Ok(());
+        };
+        cutting.part = CutoverPart::Verify;
+        let offset = cutting.since.map(|_| self.figures.gauge.applied());
+        teller.tell(Event::CutoverPart { part: CutoverPart::Verify, offset });
+        // What still comes, be it the source's pings alone, is applied: else nobody could say that an offset has passed.
+        run.gate.set_open(true);
+        self.comparison.begin_now(&work, run, &self.figures.gauge).await;
+        Ok(())
+    }
+
+    /// Goes on once both sides are compared: `true` when what the source has written since is to be applied now and the
+    /// destination to be sealed. Goes to the fence where it is not up yet, and back when both sides are not equal.
+    pub(super) async fn compared(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<bool, Ending> {
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(false) };
+        if self.comparison.is_under_way() {
+            return Ok(false);
+        }
+        let reason = match self.comparison.compared {
+            Compared::Equal => {
+                cutting.compared = true;
+                if cutting.since.is_some() {
+                    // Behind a fence that is no proof, the source is asked once more where it stands.
+                    (cutting.part, cutting.stands) = (CutoverPart::Drain, false);
+                    return Ok(true);
+                }
+                let Some(work) = self.cutover_work.clone() else { return Ok(false) };
+                self.raise_fence(&work.fence, run, teller).await?;
+                return Ok(false);
+            }
+            Compared::Never => {
+                let fault = self.comparison.fault.take().unwrap_or_else(|| "it ended without a word".to_owned());
+                format!("both sides could not be compared: {fault}")
+            }
+            Compared::Not { different, unsettled: 0 } => format!("both sides differ: {different} keys"),
+            Compared::Not { different, unsettled } => {
+                format!("both sides differ: {different} keys, and {unsettled} changed whenever they were looked at")
+            }
+        };
+        self.undo(&reason, run, teller).await?;
+        Ok(false)
+    }
+}

@@ -1,6 +1,7 @@
 //! How far a comparison is, on disk, so that another process can go on with it. Removed when it is done.
 //!
-//! A walk goes on where it stood only with the same processes on both sides: another one has its keys in another order.
+//! A walk goes on where it stood only with the same processes on both sides: another one has its keys in another order. And
+//! only within an hour: what was read before the break is not read again, and says less the older it is.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +14,14 @@ use super::{
 use crate::{
     step::{KeyDifference, VerifyResult},
     store,
+    unit::UnixMillis,
 };
 
 /// More is not a checkpoint.
 const MOST: u64 = 64 << 20;
+
+/// How old it may be.
+const FRESH: i64 = 3_600_000;
 
 /// Which walk is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,7 @@ pub(super) struct Checkpoint {
     format: u32,
     /// Of what it is a comparison: graph, mode, both processes.
     of: String,
+    at: UnixMillis,
     pub(super) walk: Walk,
     pub(super) place: Place,
     pub(super) looked_at: u64,
@@ -57,7 +63,9 @@ impl CheckpointFile {
             return Ok(None);
         };
         let found: Option<Checkpoint> = serde_json::from_slice(&bytes).ok();
-        Ok(found.filter(|found| found.format == 1 && found.of == self.of))
+        let now = UnixMillis::now();
+        let is_fresh = |at: UnixMillis| (0..FRESH).contains(&now.0.saturating_sub(at.0));
+        Ok(found.filter(|found| found.format == 1 && found.of == self.of && is_fresh(found.at)))
     }
 
     pub(super) fn write(
@@ -69,6 +77,7 @@ impl CheckpointFile {
         let checkpoint = Checkpoint {
             format: 1,
             of: self.of.clone(),
+            at: UnixMillis::now(),
             walk,
             place,
             looked_at,

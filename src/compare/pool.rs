@@ -1,7 +1,12 @@
 //! Connections that read side by side, each on its own: what bounds the pace is how fast both servers answer.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use async_channel::{Receiver, Sender, bounded, unbounded};
-use async_std::task::{JoinHandle, spawn};
+use async_std::task::{JoinHandle, sleep, spawn};
 use futures_util::future::try_join;
 
 use super::{
@@ -33,6 +38,9 @@ pub(super) struct Pool {
     jobs: Sender<Job>,
     results: Receiver<Result<Done, CompareFault>>,
     workers: Vec<JoinHandle<()>>,
+    /// Keys a second at most, and when those asked for so far are paid for.
+    rate: Option<u64>,
+    paid_at: Mutex<Instant>,
 }
 
 /// Keys of one job where many are read at once.
@@ -40,7 +48,12 @@ const CHUNK: usize = 200;
 
 impl Pool {
     /// Opens so many pairs of connections.
-    pub(super) async fn open(source: &Server, destination: &Server, workers: usize) -> Result<Self, CompareFault> {
+    pub(super) async fn open(
+        source: &Server,
+        destination: &Server,
+        workers: usize,
+        rate: Option<u64>,
+    ) -> Result<Self, CompareFault> {
         let (jobs, taken) = bounded::<Job>(workers.saturating_mul(2));
         // Never full: no worker waits for whoever gives it work.
         let (done, results) = unbounded();
@@ -50,12 +63,27 @@ impl Pool {
             let there = SideReader::open(destination, Side::Destination).await?;
             tasks.push(spawn(work((here, there), taken.clone(), done.clone())));
         }
-        Ok(Self { jobs, results, workers: tasks })
+        Ok(Self { jobs, results, workers: tasks, rate, paid_at: Mutex::new(Instant::now()) })
     }
 
     /// Jobs that may be under way at a time.
     pub(super) fn depth(&self) -> usize {
         self.workers.len().saturating_mul(3)
+    }
+
+    /// Waits until so many keys more may be read.
+    pub(super) async fn pace(&self, keys: usize) {
+        let Some(rate) = self.rate else { return };
+        #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+        let cost = Duration::from_secs_f64((keys as f64 / rate.max(1) as f64).min(3600.0));
+        let now = Instant::now();
+        let wait = {
+            let mut paid_at = self.paid_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let wait = paid_at.saturating_duration_since(now);
+            *paid_at = paid_at.max(now) + cost;
+            wait
+        };
+        sleep(wait).await;
     }
 
     pub(super) async fn give(&self, job: Job) -> Result<(), CompareFault> {
@@ -93,6 +121,7 @@ impl Pool {
                     Side::Source => Job { number: given, source: chunk.to_vec(), destination: vec![] },
                     Side::Destination => Job { number: given, source: vec![], destination: chunk.to_vec() },
                 };
+                self.pace(chunk.len()).await;
                 self.give(job).await?;
                 given += 1;
                 continue;

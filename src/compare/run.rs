@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_channel::{Sender, bounded};
-use async_std::task::{sleep, spawn};
+use async_std::task::spawn;
 
 use super::{
     CompareFault, Recheck,
@@ -21,7 +21,7 @@ use super::{
     scan::{Pair, Place, Scanner, is_own, origins},
     setup::{Begun, Setup, Told},
     side::{Ask, Server},
-    tally::{count, foreign, settled_into},
+    tally::{count, foreign, settled_into, uncount},
 };
 use crate::{
     step::{ForeignRule, JudgedBy, KeyDifference, Side, VerifyMode, VerifyPhase, VerifyResult},
@@ -75,8 +75,6 @@ struct Run {
     begun: Instant,
     /// Seconds of earlier processes.
     earlier: f64,
-    /// When the keys given so far are paid for, where there is a rate.
-    paid_at: Instant,
 }
 
 /// What a job is about.
@@ -90,7 +88,7 @@ enum Batch {
 
 impl Run {
     async fn open(setup: Setup, tell: Sender<Told>) -> Result<Self, CompareFault> {
-        let pool = Pool::open(&setup.source, &setup.destination, setup.workers.max(1)).await?;
+        let pool = Pool::open(&setup.source, &setup.destination, setup.workers.max(1), setup.rate).await?;
         let depth = if setup.mode == VerifyMode::Keys { Depth::Head } else { Depth::Whole };
         let judged_by = match setup.recheck {
             Recheck::Alone => JudgedBy::RechecksAlone,
@@ -112,7 +110,6 @@ impl Run {
             meter: Meter::default(),
             begun: now,
             earlier: 0.0,
-            paid_at: now,
             setup,
         })
     }
@@ -165,14 +162,15 @@ impl Run {
         self.meter.total = held(&self.setup.source, &from).saturating_add(held(&self.setup.destination, &to));
         let earlier = self.checkpoints.as_ref().map(CheckpointFile::read).transpose()?.flatten();
         let goes_on = earlier.map(|earlier| {
-            (self.result, self.meter.looked_at, self.differences) =
-                (earlier.result, earlier.looked_at, earlier.differences);
+            (self.result, self.meter.looked_at) = (earlier.result, earlier.looked_at);
             self.earlier = self.result.seconds;
+            // What differed then may have been mended since: it is looked at again.
+            for (pair, found) in earlier.differences {
+                uncount(&mut self.result, &found);
+                self.suspects.push(pair);
+            }
             (earlier.walk, earlier.place)
         });
-        for found in self.differences.clone() {
-            let _ = self.tell.send(Told::Difference(Box::new(found))).await;
-        }
         if goes_on.is_none() {
             for (db, keys) in others {
                 foreign(&mut self.result, db, ForeignRule::Database, keys, None);
@@ -208,6 +206,7 @@ impl Run {
                 match scanner.next().await? {
                     None => ended = true,
                     Some((db, names)) => {
+                        self.pool.pace(names.len()).await;
                         let batch = match walk {
                             Walk::Source => Batch::Pairs(self.chosen(db, names)),
                             Walk::Destination => Batch::Names(self.named(db, names, &candidates)),
@@ -256,6 +255,7 @@ impl Run {
             match scanner.next().await? {
                 None => ended = true,
                 Some((db, names)) => {
+                    self.pool.pace(names.len()).await;
                     number += 1;
                     let batch = Batch::Types(self.chosen(db, names));
                     self.give(number, batch, &mut under_way).await?;
@@ -273,6 +273,7 @@ impl Run {
         let mut sample = Sample::new(self.setup.seed, keys);
         let mut scanner = Scanner::open(&self.setup.destination, Side::Destination, to, None).await?;
         while let Some((db, names)) = scanner.next().await? {
+            self.pool.pace(names.len()).await;
             self.meter.looked_at += names.len() as u64;
             for (pair, _) in self.named(db, names, &candidates) {
                 sample.offer(pair, "");
@@ -285,6 +286,7 @@ impl Run {
                 .iter()
                 .map(|pair| (pair.clone(), origins(&self.setup.selection, &candidates, pair.to, &pair.key)));
             let batch = Batch::Names(names.collect());
+            self.pool.pace(chunk.len()).await;
             self.give(number, batch, &mut under_way).await?;
             self.fold_next(&mut under_way, None).await?;
         }
@@ -299,6 +301,7 @@ impl Run {
             while under_way.len() >= self.pool.depth() {
                 self.fold_next(&mut under_way, None).await?;
             }
+            self.pool.pace(chunk.len()).await;
             self.give(number, Batch::Pairs(chunk.to_vec()), &mut under_way).await?;
             if self.suspects.len() >= MOST_SUSPECTS {
                 while !under_way.is_empty() {
@@ -374,18 +377,8 @@ impl Run {
         if job.source.is_empty() {
             return Ok(());
         }
-        self.pace(job.source.len()).await;
         under_way.insert(number, batch);
         self.pool.give(job).await
-    }
-
-    async fn pace(&mut self, keys: usize) {
-        let Some(rate) = self.setup.rate else { return };
-        let now = Instant::now();
-        #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
-        let cost = Duration::from_secs_f64((keys as f64 / rate.max(1) as f64).min(3600.0));
-        sleep(self.paid_at.saturating_duration_since(now)).await;
-        self.paid_at = self.paid_at.max(now) + cost;
     }
 
     /// Takes in what the next finished job has read.

@@ -5,22 +5,23 @@ use std::collections::VecDeque;
 use super::{
     reading::{Moment, Part, Reading},
     sum::Sum,
-    windows::{Broken, items, text, unexpected},
+    windows::{Broken, Width, items, text, unexpected},
 };
 use crate::resp::{Reply, command};
 
 /// Entries in the first window, and in the later ones.
-const ENTRIES: (usize, usize) = (100, 1000);
+const ENTRIES: (u64, u64) = (100, 1000);
 /// Pending entries of a group in one window.
 const PENDING: usize = 1000;
 /// Moments of delivery that are kept of one stream; those beyond are not compared.
 const DELIVERED: usize = 100_000;
 
 /// A stream being read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stream {
     /// Where the entries go on; `None` when all were read.
     entries_from: Option<String>,
+    width: Width,
     begun: bool,
     /// Groups that are still to be read, the one being read first.
     groups: VecDeque<Vec<u8>>,
@@ -48,7 +49,16 @@ impl Clock {
 
 impl Stream {
     pub(super) fn new() -> Self {
-        Self { entries_from: Some("-".to_owned()), ..Self::default() }
+        Self {
+            entries_from: Some("-".to_owned()),
+            width: Width::new(ENTRIES),
+            begun: false,
+            groups: VecDeque::new(),
+            pending_from: String::new(),
+            parts: vec![],
+            delivered: vec![],
+            length: 0,
+        }
     }
 
     pub(super) const fn is_large(&self) -> bool {
@@ -58,7 +68,7 @@ impl Stream {
     /// Appends the questions of the next window; answers how many.
     pub(super) fn ask(&self, key: &[u8], out: &mut Vec<u8>) -> usize {
         if let Some(from) = &self.entries_from {
-            let count = if self.begun { ENTRIES.1 } else { ENTRIES.0 }.to_string();
+            let count = self.width.get().to_string();
             command(out, &[b"XRANGE", key, from.as_bytes(), b"+", b"COUNT", count.as_bytes()]);
             if self.begun {
                 return 1;
@@ -111,20 +121,22 @@ impl Stream {
     }
 
     fn take_entries(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
-        let wanted = if self.begun { ENTRIES.1 } else { ENTRIES.0 };
         let entries = items(reply)?;
-        let mut last = None;
+        let (mut last, mut bytes) = (None, 0);
         for entry in entries {
             let [id, fields] = items(entry)? else { return Err(unexpected(entry)) };
             let words: Vec<&[u8]> = items(fields)?.iter().map(text).collect::<Result<_, _>>()?;
             let id = text(id)?;
+            bytes += words.iter().map(|word| word.len() as u64).sum::<u64>();
             let of_fields = Sum::of(&words).bytes();
             self.part(Part::Entries).chain(Sum::of(&[id, &of_fields]));
             last = Some(id);
         }
         self.part(Part::Entries);
-        self.length = self.length.saturating_add(entries.len() as u64);
-        self.entries_from = last.filter(|_| entries.len() >= wanted).and_then(after);
+        let count = entries.len() as u64;
+        self.length = self.length.saturating_add(count);
+        self.entries_from = last.filter(|_| count >= self.width.get()).and_then(after);
+        self.width.follow(count, bytes);
         Ok(())
     }
 

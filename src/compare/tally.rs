@@ -9,7 +9,7 @@ use super::{
     scan::Pair,
 };
 use crate::{
-    step::{DifferenceKind, Foreign, ForeignRule, KeyDifference, VerifyCount, VerifyResult},
+    step::{DifferenceKind, Foreign, ForeignRule, KeyDifference, SideOfKey, VerifyCount, VerifyResult},
     unit::{Db, KeyText},
 };
 
@@ -25,6 +25,21 @@ pub(super) fn count(result: &mut VerifyResult, db: Db, kind: &str, differs: bool
         count.different += u64::from(differs);
     }
     result.different += u64::from(differs);
+}
+
+/// Takes back what was counted of a key that differed and is looked at again.
+pub(super) fn uncount(result: &mut VerifyResult, found: &KeyDifference) {
+    let kind = kind(found.source.as_ref(), found.destination.as_ref());
+    if let Some(count) = result.counts.iter_mut().find(|count| count.db == found.db && count.kind == kind) {
+        count.keys = count.keys.saturating_sub(1);
+        count.different = count.different.saturating_sub(1);
+    }
+    result.different = result.different.saturating_sub(1);
+}
+
+/// The type under which a key that differs is counted.
+fn kind<'a>(source: Option<&'a SideOfKey>, destination: Option<&'a SideOfKey>) -> &'a str {
+    source.or(destination).map_or("none", |side| side.kind.as_str())
 }
 
 /// Counts keys that are somebody else's.
@@ -65,8 +80,7 @@ pub(super) fn settled_into(
     }
     let shown = |seen: &Seen| seen.reading().map(Reading::shown);
     let (source, destination) = (shown(&source), shown(&destination));
-    let kind = source.as_ref().or(destination.as_ref()).map_or("none", |side| side.kind.as_str());
-    count(result, pair.from, kind, true);
+    count(result, pair.from, kind(source.as_ref(), destination.as_ref()), true);
     Some(KeyDifference {
         db: pair.from,
         to: pair.to,

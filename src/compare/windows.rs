@@ -1,7 +1,8 @@
 //! Reading values window by window: what to ask next, and what the answers come to. Pure.
 //!
 //! The first window is small, so that most values are read with one question; the later ones cost a server well under a
-//! millisecond each.
+//! millisecond each. How many elements one has follows from their size: an answer comes to about a megabyte at most, unless
+//! a single element is larger.
 
 use super::{
     reading::{Part, Reading},
@@ -13,6 +14,30 @@ use crate::resp::{Refusal, RefusalKind, Reply, array_header, bulk, bulk_u64, com
 const BYTES: (u64, u64) = (16 << 10, 1 << 20);
 /// Elements in the first window, and in the later ones.
 const ELEMENTS: (u64, u64) = (128, 1000);
+
+/// How many elements a window has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Width {
+    now: u64,
+    most: u64,
+}
+
+impl Width {
+    /// That of the first window, and the most that a later one may have.
+    pub(super) const fn new((first, most): (u64, u64)) -> Self {
+        Self { now: first, most }
+    }
+
+    pub(super) const fn get(self) -> u64 {
+        self.now
+    }
+
+    /// That of the next window, when so many elements took so many bytes: what is large is asked for in small numbers.
+    pub(super) fn follow(&mut self, elements: u64, bytes: u64) {
+        let each = bytes.checked_div(elements).unwrap_or(0).max(1);
+        self.now = (BYTES.1 / each).clamp(1, self.most);
+    }
+}
 
 /// Why a value could not be read on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +52,8 @@ pub(super) enum Broken {
 #[derive(Debug)]
 pub(super) enum Windows {
     Text { at: u64, sum: Sum },
-    List { at: u64, elements: Sum, order: Sum },
-    Sorted { at: u64, members: Sum, scores: Sum },
+    List { at: u64, width: Width, elements: Sum, order: Sum },
+    Sorted { at: u64, width: Width, members: Sum, scores: Sum },
     Members(Members),
     Fields(Fields),
     Serialized(Sum),
@@ -58,6 +83,7 @@ pub(super) struct Fields {
 struct Scan {
     /// Where it goes on; `None` when it is through.
     cursor: Option<Vec<u8>>,
+    width: Width,
     /// How many were given so far, those given twice counted twice.
     given: u64,
     /// How many there are, as the server said last.
@@ -71,11 +97,11 @@ const fn window((first, later): (u64, u64), at: u64) -> u64 {
 impl Windows {
     /// The beginning of a value of this type; `None` for a stream, which has its own reader.
     pub(super) fn of(kind: &str, end_of_field: bool) -> Self {
-        let none = Sum::default();
+        let (none, width) = (Sum::default(), Width::new(ELEMENTS));
         match kind {
             "string" => Self::Text { at: 0, sum: none },
-            "list" => Self::List { at: 0, elements: none, order: none },
-            "zset" => Self::Sorted { at: 0, members: none, scores: none },
+            "list" => Self::List { at: 0, width, elements: none, order: none },
+            "zset" => Self::Sorted { at: 0, width, members: none, scores: none },
             "set" => Self::Members(Members { scan: Scan::new(), sum: none }),
             "hash" => Self::Fields(Fields {
                 scan: Scan::new(),
@@ -103,8 +129,8 @@ impl Windows {
     pub(super) fn ask(&self, key: &[u8], out: &mut Vec<u8>) -> usize {
         match self {
             Self::Text { at, .. } => range(out, b"GETRANGE", key, *at, window(BYTES, *at), &[]),
-            Self::List { at, .. } => range(out, b"LRANGE", key, *at, window(ELEMENTS, *at), &[]),
-            Self::Sorted { at, .. } => range(out, b"ZRANGE", key, *at, window(ELEMENTS, *at), &[b"WITHSCORES"]),
+            Self::List { at, width, .. } => range(out, b"LRANGE", key, *at, width.get(), &[]),
+            Self::Sorted { at, width, .. } => range(out, b"ZRANGE", key, *at, width.get(), &[b"WITHSCORES"]),
             Self::Members(members) => members.scan.ask(out, [b"SCARD", b"SSCAN"], key),
             Self::Fields(fields) => fields.ask(key, out),
             Self::Serialized(_) => {
@@ -133,27 +159,34 @@ impl Windows {
                 *at = at.saturating_add(bytes.len() as u64);
                 Ok(whole)
             }
-            Self::List { at, elements, order } => {
+            Self::List { at, width, elements, order } => {
                 let items = items(reply)?;
+                let mut bytes = 0;
                 for item in items {
-                    let one = Sum::of(&[text(item)?]);
+                    let item = text(item)?;
+                    bytes += item.len() as u64;
+                    let one = Sum::of(&[item]);
                     elements.add(one);
                     order.chain(one);
                 }
-                let whole = (items.len() as u64) < window(ELEMENTS, *at);
+                let whole = (items.len() as u64) < width.get();
+                width.follow(items.len() as u64, bytes);
                 *at = at.saturating_add(items.len() as u64);
                 if *at == 0 { Err(Broken::Moved) } else { Ok(whole) }
             }
-            Self::Sorted { at, members, scores } => {
+            Self::Sorted { at, width, members, scores } => {
                 let items = items(reply)?;
+                let mut bytes = 0;
                 for pair in items.chunks_exact(2) {
                     let [member, score] = pair else { continue };
                     let member = text(member)?;
+                    bytes += member.len() as u64;
                     members.add(Sum::of(&[member]));
                     scores.add(Sum::of(&[member, &canonical(text(score)?)]));
                 }
                 let pairs = items.len() as u64 / 2;
-                let whole = pairs < window(ELEMENTS, *at);
+                let whole = pairs < width.get();
+                width.follow(pairs, bytes);
                 *at = at.saturating_add(pairs);
                 if *at == 0 { Err(Broken::Moved) } else { Ok(whole) }
             }
@@ -185,8 +218,10 @@ impl Windows {
     pub(super) fn finish(&self, reading: &mut Reading) {
         let (parts, elements) = match self {
             Self::Text { at, sum } => (vec![(Part::Content, *sum)], Some(*at)),
-            Self::List { at, elements, order } => (vec![(Part::Elements, *elements), (Part::Order, *order)], Some(*at)),
-            Self::Sorted { at, members, scores } => {
+            Self::List { at, elements, order, .. } => {
+                (vec![(Part::Elements, *elements), (Part::Order, *order)], Some(*at))
+            }
+            Self::Sorted { at, members, scores, .. } => {
                 (vec![(Part::Members, *members), (Part::Scores, *scores)], Some(*at))
             }
             Self::Members(members) => (vec![(Part::Members, members.sum)], Some(members.scan.given)),
@@ -266,13 +301,13 @@ impl Fields {
 
 impl Scan {
     fn new() -> Self {
-        Self { cursor: Some(b"0".to_vec()), given: 0, length: 0 }
+        Self { cursor: Some(b"0".to_vec()), width: Width::new(ELEMENTS), given: 0, length: 0 }
     }
 
     fn ask(&self, out: &mut Vec<u8>, [length, scan]: [&[u8]; 2], key: &[u8]) -> usize {
         let Some(cursor) = &self.cursor else { return 0 };
         command(out, &[length, key]);
-        let count = window(ELEMENTS, self.given).to_string();
+        let count = self.width.get().to_string();
         command(out, &[scan, key, cursor, b"COUNT", count.as_bytes()]);
         2
     }
@@ -287,7 +322,10 @@ impl Scan {
         let [cursor, found] = items(reply)? else { return Err(unexpected(reply)) };
         let (cursor, found) = (text(cursor)?, items(found)?);
         self.cursor = (cursor != b"0").then(|| cursor.to_vec());
-        self.given = self.given.saturating_add(found.len() as u64 / width);
+        let given = found.len() as u64 / width;
+        self.given = self.given.saturating_add(given);
+        let bytes = found.iter().filter_map(Reply::text).map(|text| text.len() as u64).sum();
+        self.width.follow(given, bytes);
         Ok(found)
     }
 
@@ -344,4 +382,24 @@ pub(super) fn unexpected(reply: &Reply<'_>) -> Broken {
     let lower = refusal.text.to_ascii_lowercase();
     let moved = refusal.kind == RefusalKind::WrongType || lower.starts_with("nogroup") || lower.contains("no such key");
     if moved { Broken::Moved } else { Broken::Refused(refusal.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_large_elements_has_few() {
+        let mut width = Width::new(ELEMENTS);
+        assert_eq!(width.get(), 128);
+        let mut next = |elements, bytes| {
+            width.follow(elements, bytes);
+            width.get()
+        };
+        assert_eq!(next(128, 128 * 20), 1000, "small ones: as many as there may be");
+        assert_eq!(next(1000, 1000 << 16), 16);
+        assert_eq!(next(16, 16 << 30), 1, "one that is larger than a window is read by itself");
+        assert_eq!(next(1, 0), 1000);
+        assert_eq!(next(0, 0), 1000);
+    }
 }

@@ -13,7 +13,7 @@ use async_channel::Receiver;
 use futures_util::{FutureExt, StreamExt, select};
 
 use super::{
-    begin::{checkpoint_of, setup},
+    begin::{ALONE, checkpoint, setup},
     guard::Guard,
     repair::Copier,
     step::verdict,
@@ -21,7 +21,9 @@ use super::{
 use crate::{
     compare::{self, Begun, Pair, Recheck, Setup, Told},
     engine::{AskError, Passwords, Steersman, ending::Ending, servers, teller::Teller},
-    step::{Event, Graph, KeyDifference, Order, Outcome, Stamped, VerifyResult, VerifyVerdict, VerifyWork},
+    step::{
+        Event, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict, VerifyWork, Work,
+    },
     unit::Offset,
 };
 
@@ -49,6 +51,9 @@ pub struct VerifyRequest {
 const MOST_REPAIRED: usize = 200_000;
 /// How often a run that follows is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+/// Why a key is left as it is where nobody knows of a run that wrote it.
+const NOT_OURS: &str = "the destination has it and knows of no run of this plan, so it may be somebody else's. With \
+                        `on_conflict: replace` in the plan it is copied or deleted all the same";
 /// Keys after which a lease is renewed.
 const RENEW_AFTER: usize = 200;
 
@@ -75,9 +80,8 @@ async fn run(request: &VerifyRequest, recheck: Recheck, teller: &mut Teller<'_>)
     }
     let alone = matches!(recheck, Recheck::Alone);
     let mut setup = new_setup(request, recheck).await?;
-    if request.state_dir.is_dir() && alone && !request.repair {
-        let of = checkpoint_of(&request.digest, &request.work, &setup);
-        setup.checkpoint = Some((request.state_dir.join("verify-alone.json"), of));
+    if alone && !request.repair {
+        setup.checkpoint = checkpoint(&request.state_dir, ALONE, &request.digest, &setup);
     }
     // Asked before anything is read: whoever may not repair is told at once.
     let mut copier = if request.repair { Some(copier(request).await?) } else { None };
@@ -166,7 +170,11 @@ async fn copier(request: &VerifyRequest) -> Result<Copier, Ending> {
     let token = crate::sink::RecordKeys::of(&graph.name).token;
     let there = servers::destination(&mut destination, &token).await?;
     let source = servers::connect(&graph.source, passwords.source.as_ref()).await?;
-    Ok(Copier { source, destination, there, guard })
+    let replaces = graph.steps.iter().any(|step| match &step.work {
+        Work::Full(work) => work.on_conflict == OnConflict::Replace,
+        _ => false,
+    });
+    Ok(Copier { source, destination, there, guard, replaces })
 }
 
 /// Copies again what differs, compares it again, and tells what came of each key.
@@ -181,7 +189,8 @@ async fn again(
         if index % RENEW_AFTER == 0 {
             copier.guard.renew(&mut copier.destination).await?;
         }
-        if let Some(why) = copier.copy(pair).await? {
+        let refused = if copier.may_copy(difference) { copier.copy(pair).await? } else { Some(NOT_OURS.to_owned()) };
+        if let Some(why) = refused {
             teller.notice(format!("The key {} could not be copied again: {why}.", difference.key));
         }
     }

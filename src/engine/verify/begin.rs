@@ -1,6 +1,9 @@
 //! What a comparison needs to know of both servers before it begins.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 use async_channel::Sender;
 use async_std::task::JoinHandle;
@@ -18,13 +21,16 @@ use crate::{
 /// Pairs of connections where the plan says nothing else.
 const WORKERS: u32 = 4;
 
+/// The files of a comparison in a run, and of one by itself.
+const IN_A_RUN: &str = "verify.json";
+pub(super) const ALONE: &str = "verify-alone.json";
+
 /// Begins a comparison within a run, at the end of its copying or between the fence and the seal. Whoever asks takes what it
 /// tells, judges the result by [`super::verdict`], and ends it.
 pub(in crate::engine) async fn begin(run: &Run, work: &VerifyWork) -> Result<Begun, Ending> {
     let mut setup = setup(&run.request.graph, &run.request.passwords, work, Recheck::Alone).await?;
     setup.seed = seed(run);
-    let of = checkpoint_of(&run.request.digest, work, &setup);
-    setup.checkpoint = Some((run.request.state_dir.join("verify.json"), of));
+    setup.checkpoint = checkpoint(&run.request.state_dir, IN_A_RUN, &run.request.digest, &setup);
     Ok(compare::begin(setup))
 }
 
@@ -45,9 +51,12 @@ fn seed(run: &Run) -> u64 {
     crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, run.journal.state().run.as_bytes())
 }
 
-/// What must be the same for another process to go on with a comparison.
-pub(super) fn checkpoint_of(digest: &str, work: &VerifyWork, setup: &Setup) -> String {
-    format!("{digest} {} {} {}", work.mode, setup.source.process, setup.destination.process)
+/// Where a comparison notes how far it is, and what must be the same for another process to go on with it. Nothing is noted
+/// where a server does not say which process it is.
+pub(super) fn checkpoint(state_dir: &Path, name: &str, digest: &str, setup: &Setup) -> Option<(PathBuf, String)> {
+    let (source, destination) = (&setup.source.process, &setup.destination.process);
+    let known = !source.is_empty() && !destination.is_empty() && state_dir.is_dir();
+    known.then(|| (state_dir.join(name), format!("{digest} {} {source} {destination}", setup.mode)))
 }
 
 /// Asks both servers.
@@ -91,9 +100,23 @@ async fn destination(
     let mut control = servers::connect(&graph.destination, passwords.destination.as_ref()).await?;
     let keys = RecordKeys::of(&graph.name);
     let record = record(&mut control, &keys).await?;
-    let skipped = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
+    let skipped = skipped(&mut control, &keys).await?;
     let destination = server(&mut control, &graph.destination, passwords.destination.as_ref()).await?;
     Ok((record, skipped, destination))
+}
+
+/// The keys that the copy left as they were.
+async fn skipped(control: &mut Control, keys: &RecordKeys) -> Result<HashSet<Vec<u8>>, ControlError> {
+    let (mut found, mut cursor) = (HashSet::new(), 0u64);
+    loop {
+        let scan = cmd("SSCAN").arg(&keys.skipped).arg(cursor).arg("COUNT").arg(1000).clone();
+        let (next, members): (u64, Vec<Vec<u8>>) = control.query(&scan).await?;
+        found.extend(members);
+        if next == 0 {
+            return Ok(found);
+        }
+        cursor = next;
+    }
 }
 
 /// The run record, if the destination has one that makes sense.

@@ -13,6 +13,7 @@ use crate::{
         Destination, Form,
         native::{Caps, NativeWriter},
     },
+    step::KeyDifference,
     unit::UnixMillis,
 };
 
@@ -28,9 +29,16 @@ pub(super) struct Copier {
     pub(super) destination: Control,
     pub(super) there: Destination,
     pub(super) guard: Guard,
+    /// The plan lets keys be replaced that it did not write.
+    pub(super) replaces: bool,
 }
 
 impl Copier {
+    /// Whether the key is the run's to write: a destination that knows of no run of the plan may hold it for others.
+    pub(super) fn may_copy(&self, found: &KeyDifference) -> bool {
+        found.destination.is_none() || self.replaces || !matches!(self.guard, Guard::Free)
+    }
+
     /// Copies one key again, or deletes it where the source has none. Answers why it could not, if it could not.
     pub(super) async fn copy(&mut self, pair: &Pair) -> Result<Option<String>, Ending> {
         self.source.command(cmd("SELECT").arg(pair.from.0)).await?;

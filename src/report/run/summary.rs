@@ -188,6 +188,9 @@ impl RunSummary {
                 if self.verified.take().is_some() {
                     self.differences.clear(); // Of an earlier comparison.
                 }
+                // A comparison that came to no end may have told it before.
+                let is_same = |known: &KeyDifference| known.db == difference.db && known.hex == difference.hex;
+                self.differences.retain(|known| !is_same(known));
                 if self.differences.len() < DIFFERENCES {
                     self.differences.push(difference.clone());
                 }

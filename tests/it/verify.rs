@@ -187,8 +187,11 @@ fn under_writes(source: &str, destination: &str, keys: u64) {
     let (finished, result) = verify(&tool, []);
     assert_eq!(found(&tool), Expected::new(), "{finished}");
     assert_eq!(result["result"]["judged_by"], "applied_offset");
+    // A few that are written all the time may change whenever they are looked at. Nothing is said of all others but `equal`.
     let unsettled = result["result"]["unsettled"].as_u64().unwrap();
     println!("{unsettled} unsettled of {keys} live keys");
+    assert!(unsettled <= keys / 20, "{finished}");
+    finished.expect(if unsettled == 0 { 0 } else { 3 });
 
     let expected = inject(&cases, &destination);
     let (finished, result) = verify(&tool, []);

@@ -21,8 +21,8 @@ use crate::unit::CountRate;
 ///
 /// Reads both sides with their own read commands and changes nothing, unless told to. Works with both servers at rest, and
 /// beside a run that follows the source: a key that changes meanwhile is looked at again until it is known whether it
-/// differs. Exits with 0 when everything compared is equal, with 1 when keys differ, and with 3 when some changed all the
-/// time, so that nothing is proved of them.
+/// differs. Exits with 0 when everything compared is equal, with 1 when keys differ, and with 3 when nothing is proved of
+/// some, because they changed all the time or the destination was too far behind.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The plan file; `-` reads standard input

@@ -4,7 +4,8 @@
 //! had written by then (or a while, where nobody can say), and reads them at the destination. An empty transaction then says
 //! whether one of them was written meanwhile, also when it holds by now what it held before. A destination that holds what
 //! the source held before or after is equal: it was on its way. Where the source was not written and the destination
-//! differs, that is noted; noted twice, it is a difference. What changed in every round stays open.
+//! differs, that is noted; noted twice, it is a difference. What changed in every round stays open, and so does what there was
+//! no time for because the destination was too far behind.
 
 use std::{
     sync::Arc,
@@ -53,6 +54,8 @@ const CONFIRMED_UNWATCHED: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(40);
 /// How long the destination may take to apply what the source has written.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long suspects are looked at in all; a destination that is far behind would be waited for again and again.
+const BUDGET: Duration = Duration::from_mins(2);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(3);
 
@@ -179,14 +182,14 @@ impl Barrier {
     }
 }
 
-/// Looks again at suspects until each is settled or the rounds are over.
+/// Looks again at suspects until each is settled, or the rounds or the time for them are over.
 pub(super) async fn settle(
     pool: &Pool,
     barrier: &mut Barrier,
     depth: Depth,
     suspects: Vec<Pair>,
 ) -> Result<Vec<(Pair, Settled)>, CompareFault> {
-    let mut settled = vec![];
+    let (begun, mut settled) = (Instant::now(), vec![]);
     let mut open: Vec<Suspect> =
         suspects.into_iter().map(|pair| Suspect { pair, confirmed: 0, moves: false }).collect();
     for (round, together) in (0u32..).zip(ROUNDS) {
@@ -194,6 +197,10 @@ pub(super) async fn settle(
         let (moving, still): (Vec<Suspect>, Vec<Suspect>) = open.drain(..).partition(|suspect| suspect.moves);
         for mut group in [still, moving] {
             while !group.is_empty() {
+                if begun.elapsed() > BUDGET {
+                    open.append(&mut group);
+                    break;
+                }
                 let rest = group.split_off(together.min(group.len()));
                 for looked in look(pool, barrier, (depth, round), std::mem::replace(&mut group, rest)).await? {
                     match looked {

@@ -88,7 +88,7 @@ pub struct VerifyResult {
     pub foreign: Vec<Foreign>,
     /// Keys that differ, those repaired left out.
     pub different: u64,
-    /// Keys that changed whenever they were looked at: nothing is proved of them.
+    /// Keys of which nothing is proved: they changed whenever they were looked at, or the destination was too far behind.
     pub unsettled: u64,
     /// Keys that were copied again and are equal now.
     pub repaired: u64,

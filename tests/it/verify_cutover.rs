@@ -93,6 +93,26 @@ fn a_cutover_whose_fence_lets_nobody_read_compares_before_it() {
     Comparer::of(&source, &destination).run().assert_equal();
 }
 
+#[test]
+fn writers_are_not_kept_off_behind_a_comparison_while_the_run_is_paused() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    fill(&source, 2000, 10);
+    let tool = tool(&plan(&source, &destination, "timeout: 10s", "mode: full, rate: 1500/s"));
+    let run = ready(&tool);
+    let cutting = tool.start(CUT);
+    until("it compares", || tool.run(["status", "move"]).stdout.contains("comparing both sides"));
+    tool.run(["pause", "move"]).expect(0);
+    let since = |text: &str| told(&tool, "\"event\"").iter().rposition(|event| event["event"] == text);
+    until("both sides are equal, and it goes on", || {
+        since("verified").is_some_and(|verified| since("following").is_some_and(|later| later > verified + 1))
+    });
+    assert_eq!(parts(&tool), ["verify"]);
+    tool.run(["resume", "move"]).expect(0);
+    cutting.wait().expect(0).says("sealed at offset");
+    run.wait().expect(0);
+    assert_eq!(parts(&tool), ["verify", "fence", "drain", "seal"]);
+}
+
 /// The order of a cutover's effects, as the events have it: whoever moves one of them changes what is proved.
 fn in_order(source: &str, fence: &str) -> Vec<String> {
     let (source, destination) = (Server::start(source), Server::start("redis-7.2.4"));

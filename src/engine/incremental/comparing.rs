@@ -9,6 +9,9 @@ use crate::{
     step::{CutoverPart, Event},
 };
 
+/// What it means that nothing is proved of some keys.
+const OPEN: &str = "which changed whenever they were looked at, or for which the destination was too far behind";
+
 impl Follow {
     /// Begins to compare both sides.
     pub(super) async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -27,18 +30,26 @@ impl Follow {
     /// Goes on once both sides are compared: `true` when what the source has written since is to be applied now and the
     /// destination to be sealed. Goes to the fence where it is not up yet, and back when both sides are not equal.
     pub(super) async fn compared(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<bool, Ending> {
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(false) };
         if self.comparison.is_under_way() {
             return Ok(false);
         }
+        let obstacles = self.obstacles(run);
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(false) };
         let reason = match self.comparison.compared {
             Compared::Equal => {
-                cutting.compared = true;
                 if cutting.since.is_some() {
                     // Behind a fence that is no proof, the source is asked once more where it stands.
-                    (cutting.part, cutting.stands) = (CutoverPart::Drain, false);
+                    (cutting.compared, cutting.part, cutting.stands) = (true, CutoverPart::Drain, false);
                     return Ok(true);
                 }
+                // Much may have changed since the cutover began: the window, the lag, whether the run is paused.
+                if let Some(obstacle) = obstacles.first() {
+                    if !self.comparison.holds() {
+                        self.undo(obstacle, run, teller).await?;
+                    }
+                    return Ok(false);
+                }
+                cutting.compared = true;
                 let Some(work) = self.cutover_work.clone() else { return Ok(false) };
                 self.raise_fence(&work.fence, run, teller).await?;
                 return Ok(false);
@@ -48,8 +59,9 @@ impl Follow {
                 format!("both sides could not be compared: {fault}")
             }
             Compared::Not { different, unsettled: 0 } => format!("both sides differ: {different} keys"),
+            Compared::Not { different: 0, unsettled } => format!("nothing is proved of {unsettled} keys, {OPEN}"),
             Compared::Not { different, unsettled } => {
-                format!("both sides differ: {different} keys, and {unsettled} changed whenever they were looked at")
+                format!("both sides differ: {different} keys; nothing is proved of {unsettled} others, {OPEN}")
             }
         };
         self.undo(&reason, run, teller).await?;

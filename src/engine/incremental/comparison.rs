@@ -54,7 +54,7 @@ impl Comparison {
     /// Begins a comparison if it is time for one. `waits`: the stop condition lacks nothing else.
     pub(super) fn look(&mut self, waits: bool, run: &Run, gauge: &Gauge) {
         let Some(work) = &self.work else { return };
-        if self.compared == Compared::Equal && self.ended.is_some_and(|(at, _)| at.elapsed() > HOLDS) {
+        if self.compared == Compared::Equal && !self.holds() {
             self.compared = Compared::Never;
         }
         let rests = self.ended.is_some_and(|(at, took)| at.elapsed() < AGAIN.max(took));
@@ -83,6 +83,11 @@ impl Comparison {
         }
         while self.told.try_recv().is_ok() {} // What it still had to tell.
         (self.compared, self.fault) = (Compared::Never, None);
+    }
+
+    /// Whether what the last one found is recent.
+    pub(super) fn holds(&self) -> bool {
+        self.ended.is_some_and(|(at, _)| at.elapsed() <= HOLDS)
     }
 
     /// Whether one is under way.

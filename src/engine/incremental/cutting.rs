@@ -228,9 +228,7 @@ impl Follow {
     pub(super) async fn cut_on(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         let elapsed = cutting.since.unwrap_or(cutting.began).elapsed();
-        // Writers are not kept off while both sides are compared before the fence.
-        let waits = cutting.part == CutoverPart::Verify && cutting.since.is_none();
-        if cutting.part != CutoverPart::Seal && !waits && elapsed > cutting.timeout {
+        if cutting.part != CutoverPart::Seal && !cutting.waits() && elapsed > cutting.timeout {
             let mut reason = format!("it was not sealed within {} s", cutting.timeout.as_secs_f64());
             if cutting.part == CutoverPart::Verify {
                 reason.push_str(TOO_LONG);
@@ -423,6 +421,11 @@ impl Follow {
 }
 
 impl Cutting {
+    /// Whether both sides are compared before the fence: no writers are kept off, and no time runs.
+    pub(super) fn waits(&self) -> bool {
+        self.part == CutoverPart::Verify && self.since.is_none()
+    }
+
     fn result(&self) -> CutoverResult {
         let blocked = self.since.map_or(0.0, |since| since.elapsed().as_secs_f64());
         let (fence, proven) = (self.fence.to_string(), self.fence.is_proof());

@@ -79,10 +79,20 @@ impl Follow {
 
     /// Why an order to cut over would not be taken up.
     pub(super) fn blockers(&mut self, run: &Run) -> Vec<String> {
-        let mut blockers = vec![];
         if matches!(self.phase, Phase::Cutting(_)) {
             return vec!["a cutover is under way".to_owned()];
         }
+        let mut blockers = self.obstacles(run);
+        let holds = matches!(self.phase, Phase::Holding);
+        if !holds && !self.watch.would_be_met() {
+            blockers.push("the stop condition would not be met by `command: cutover` now".to_owned());
+        }
+        blockers
+    }
+
+    /// What stands against keeping the writers off now.
+    pub(super) fn obstacles(&mut self, run: &Run) -> Vec<String> {
+        let mut blockers = vec![];
         if !run.gate.is_open() {
             blockers.push("the run is paused; `plan resume` first".to_owned());
         }
@@ -103,10 +113,6 @@ impl Follow {
         if self.cutover_work.is_some() && (!self.caught_up || self.catching_up > 0) {
             blockers.push("the destination has not caught up yet, or a hook of that moment runs".to_owned());
         }
-        let holds = matches!(self.phase, Phase::Holding);
-        if !holds && !self.watch.would_be_met() {
-            blockers.push("the stop condition would not be met by `command: cutover` now".to_owned());
-        }
         blockers
     }
 
@@ -114,7 +120,8 @@ impl Follow {
     pub(super) fn post(&mut self, run: &mut Run) {
         let quiet = self.beside.window.is_whole() && self.figures.gauge.is_quiet();
         run.answer_pause(quiet, Some(self.figures.gauge.applied()));
-        let activity = match self.phase {
+        let activity = match &self.phase {
+            Phase::Cutting(cutting) if cutting.waits() => Activity::Verifying,
             Phase::Following => Activity::Following,
             Phase::Met(_) | Phase::Draining(_) => Activity::Draining,
             Phase::Cutting(_) => Activity::CuttingOver,

@@ -50,7 +50,7 @@ impl Compared {
             Self::Never => (false, "not compared yet".to_owned()),
             Self::Equal => (true, String::new()),
             Self::Not { different, unsettled } => {
-                (false, format!("{different} keys differed and {unsettled} changed all the time"))
+                (false, format!("{different} keys differed, nothing is proved of {unsettled} others"))
             }
         }
     }

@@ -52,8 +52,11 @@ const MOST_REPAIRED: usize = 200_000;
 /// How often a run that follows is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 /// Why a key is left as it is where nobody knows of a run that wrote it.
-const NOT_OURS: &str = "the destination has it and knows of no run of this plan, so it may be somebody else's. With \
-                        `on_conflict: replace` in the plan it is copied or deleted all the same";
+const NOT_OURS: &str = "it may be somebody else's: the destination has it, and knows of no run of this plan that goes on. With \
+                        `on_conflict: replace` in the plan it is written or deleted all the same";
+/// What to do about a difference.
+const ADVICE: &str = "`--differences FILE` writes each of them down, `--repair` copies them again";
+const NOT_REPAIRED: &str = "They could not be copied again, or were changed at once; why is told above";
 /// Keys after which a lease is renewed.
 const RENEW_AFTER: usize = 200;
 
@@ -103,7 +106,7 @@ async fn run(request: &VerifyRequest, recheck: Recheck, teller: &mut Teller<'_>)
     if let Some(Copier { guard, mut destination, .. }) = copier {
         guard.release(&mut destination).await?;
     }
-    let ended = verdict(&result);
+    let ended = verdict(&result, if request.repair { NOT_REPAIRED } else { ADVICE });
     let repaired = result.repaired;
     let unproved = alone && result.verdict() == VerifyVerdict::Equal;
     teller.tell(Event::Verified { result });

@@ -34,9 +34,15 @@ pub(super) struct Copier {
 }
 
 impl Copier {
-    /// Whether the key is the run's to write: a destination that knows of no run of the plan may hold it for others.
+    /// Whether the key is the run's to write. A destination that knows of no run may hold it for others; one whose run is
+    /// done may have clients by now, whose new keys the source has not.
     pub(super) fn may_copy(&self, found: &KeyDifference) -> bool {
-        found.destination.is_none() || self.replaces || !matches!(self.guard, Guard::Free)
+        let is_ours = match self.guard {
+            Guard::Held { .. } => true,
+            Guard::Done { .. } => found.source.is_some(),
+            Guard::Free => false,
+        };
+        found.destination.is_none() || is_ours || self.replaces
     }
 
     /// Copies one key again, or deletes it where the source has none. Answers why it could not, if it could not.

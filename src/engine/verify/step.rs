@@ -111,28 +111,29 @@ fn taken(signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<Optio
 }
 
 fn told(result: VerifyResult, teller: &mut Teller<'_>) -> Result<String, Ending> {
-    let ended = verdict(&result);
+    let ended = verdict(&result, IN_A_RUN);
     teller.tell(Event::Verified { result });
     ended
 }
 
-/// What a result means for the run: a clause when both sides are equal.
-pub(in crate::engine) fn verdict(result: &VerifyResult) -> Result<String, Ending> {
+/// What to do about a difference, in a run.
+const IN_A_RUN: &str = "`plan report` lists them. Writers that went on at the source after the copy, or at the destination, are \
+                        the usual cause; `plan verify --repair` copies the keys again, and `plan apply` then goes on with \
+                        another comparison";
+
+/// What a result means: a clause when both sides are equal. `advice`: what to do about a difference.
+pub(super) fn verdict(result: &VerifyResult, advice: &str) -> Result<String, Ending> {
     let keys = result.keys();
     match result.verdict() {
         VerifyVerdict::Equal => Ok(format!("both sides are equal: {keys} keys compared")),
         VerifyVerdict::Different => Err(Ending::new(
             Outcome::Different,
-            format!(
-                "Both sides differ: {} of {keys} keys. `plan report` lists them. Writers that went on at the source after the \
-                 copy, or at the destination, are the usual cause; `plan verify --repair` copies the keys again, and \
-                 `plan apply` then goes on with another comparison.",
-                result.different
-            ),
+            format!("Both sides differ: {} of {keys} keys. {advice}.", result.different),
         )),
         VerifyVerdict::Unsettled => Err(Ending::failed(format!(
-            "Nothing is proved of {} keys: they changed whenever they were looked at. All others, {keys}, are equal. Stop \
-             their writers and run the same command again.",
+            "Nothing is proved of {} keys: they changed whenever they were looked at, or the destination was too far behind. \
+             All others, {keys}, are equal. Stop their writers, or wait until it has caught up, and run the same command \
+             again.",
             result.unsettled
         ))),
     }

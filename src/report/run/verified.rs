@@ -86,7 +86,10 @@ pub(super) fn section(run: &RunSummary) -> String {
         ("keys compared", result.keys()),
         ("keys that differ", result.different),
         ("keys copied again", result.repaired),
-        ("keys that changed all the time: nothing is proved of them", result.unsettled),
+        (
+            "keys of which nothing is proved: they changed all the time, or the destination was too far behind",
+            result.unsettled,
+        ),
         ("keys whose time was up", result.expired),
         ("keys gone on both sides meanwhile", result.gone),
         ("keys left out by the plan's rules", result.filtered),

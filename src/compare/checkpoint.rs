@@ -99,3 +99,34 @@ impl CheckpointFile {
 fn fault(path: &Path, error: std::io::Error) -> CompareFault {
     CompareFault::File { path: path.to_owned(), error }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Db;
+
+    #[test]
+    fn what_is_old_or_of_other_servers_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("verify.json");
+        let file = |of: &str| CheckpointFile::new(path.clone(), of.to_owned());
+        let place = Place { db: Db(3), cursor: "17".to_owned() };
+        file("these").write((Walk::Source, place.clone()), 9, (&VerifyResult::default(), &[])).unwrap();
+        let found = file("these").read().unwrap().unwrap();
+        assert_eq!((found.walk, &found.place, found.looked_at), (Walk::Source, &place, 9));
+        assert_eq!(file("others").read().unwrap(), None);
+        let aged = |by: i64| {
+            let at = UnixMillis(UnixMillis::now().0 - by);
+            std::fs::write(&path, serde_json::to_vec(&Checkpoint { at, ..found.clone() }).unwrap()).unwrap();
+            file("these").read().unwrap()
+        };
+        assert!(aged(FRESH - 60_000).is_some());
+        assert_eq!(aged(FRESH), None);
+        assert_eq!(aged(-60_000), None, "a clock that was set back says nothing");
+        std::fs::write(&path, "{").unwrap();
+        assert_eq!(file("these").read().unwrap(), None);
+        file("these").remove().unwrap();
+        file("these").remove().unwrap();
+        assert_eq!(file("these").read().unwrap(), None);
+    }
+}

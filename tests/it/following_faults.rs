@@ -1,6 +1,7 @@
 //! Faults while the source is followed: lost replies, flushes, a destination that forgets.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
@@ -14,7 +15,7 @@ use std::{
 use crate::{
     cmd,
     faults::{await_told, begin, fill, told, tool, until},
-    following::{IDLE, await_applied, began_anew, follow, record},
+    following::{IDLE, await_applied, began_anew, follow, offset, record},
     harness::{Comparer, Plan, Proxy, Random, Server, Workload},
 };
 
@@ -302,5 +303,38 @@ fn a_destination_that_lost_everything_is_copied_to_anew_by_the_next_process() {
     until("it copies", || !told(&tool, "dump_started").is_empty());
     work.stop();
     run.wait().expect(0);
+    Comparer::of(&source, &destination).run().assert_equal();
+}
+
+/// What the next process says of answers that nobody read.
+const UNHEARD: &str = "for a process that ended before it had noted the answers";
+
+#[test]
+fn answers_that_a_dead_process_had_not_read_are_told() {
+    let (source, destination) = (source("redis-7.2.4"), Server::start("redis-8.2.3"));
+    let to = Proxy::to(destination.port());
+    let tool = tool(&Plan::between_ports(source.port(), to.port()).following(IDLE));
+    let mut run = follow(&tool);
+    let mut client = source.client();
+    client.command(&cmd!["INCR", "heard"]);
+    await_applied(&tool, &mut run, &source);
+    let noted = tool.folder().join(".plan/move/heard");
+    let upto = format!("{:020}", offset(&source));
+    until("it is noted", || fs::read_to_string(&noted).is_ok_and(|text| text.contains(&upto)));
+    run.kill9();
+    let mut run = follow(&tool);
+    client.command(&cmd!["INCR", "heard"]);
+    await_applied(&tool, &mut run, &source);
+    assert!(told(&tool, UNHEARD).is_empty(), "it was heard");
+    // Carried out, and the answer never comes.
+    to.mute(true);
+    client.command(&cmd!["INCR", "unheard"]);
+    let mut there = destination.client();
+    until("it is carried out", || there.command(&cmd!["EXISTS", "unheard"]).int() == 1);
+    run.kill9();
+    to.cut();
+    to.mute(false);
+    follow(&tool).wait().expect(0);
+    assert_eq!(told(&tool, UNHEARD).len(), 1);
     Comparer::of(&source, &destination).run().assert_equal();
 }

@@ -16,8 +16,10 @@ use crate::{
     harness::{Client, Comparer, Plan, Proxy, Random, Server, Tool},
 };
 
-/// Bytes that are written at the source in all.
+/// Bytes that are written at the source in all, unless the rate is higher.
 const VOLUME: u64 = 100 << 20;
+/// Seconds that it is written for at least, since the tool says every second how far it is.
+const SECONDS: u64 = 4;
 /// The most bytes a second at the source; `REDIS_PLAN_RATE` sets another rate, in MiB/s. More than the machine of the tests
 /// leaves to an unoptimised tool beside two servers and the writers says nothing of the tool.
 const RATE: u64 = 20 << 20;
@@ -33,12 +35,17 @@ fn rate() -> u64 {
     std::env::var("REDIS_PLAN_RATE").map_or(RATE, |rate| rate.parse::<u64>().unwrap() << 20)
 }
 
+/// Bytes that are written in all.
+fn volume() -> u64 {
+    VOLUME.max(rate() * SECONDS)
+}
+
 /// Writes at the rate, until so many bytes are written.
 fn write(port: u16, written: &AtomicU64, seed: u64) {
     let mut client = Client::connect(port).unwrap();
     let mut random = Random::seeded(seed);
     let word = random.word(2000);
-    while written.load(SeqCst) < VOLUME {
+    while written.load(SeqCst) < volume() {
         let commands: Vec<_> = (0..100)
             .flat_map(|_| {
                 let key = random.between(0, 2000);
@@ -112,12 +119,12 @@ fn slow_destination(name: &str) {
     println!(
         "{name}: {} MiB/s at the source, {} MiB behind at the end of it, at most {} KiB held for us there; the tool's \
          memory {} MiB",
-        (VOLUME * 1000 / u64::try_from(millis).unwrap()) >> 20,
+        (volume() * 1000 / u64::try_from(millis).unwrap()) >> 20,
         behind >> 20,
         most >> 10,
         ended.peak_memory >> 20
     );
-    assert!(behind > VOLUME / 3, "the destination was not slow: {behind} bytes behind");
+    assert!(behind > volume() / 3, "the destination was not slow: {behind} bytes behind");
     assert!(most < MOST_AT_THE_SOURCE, "the source held {most} bytes");
     assert!(ended.peak_memory < MOST_OF_THE_TOOL, "{} bytes", ended.peak_memory);
     Comparer::of(&source, &destination).run().assert_equal();

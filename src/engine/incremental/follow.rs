@@ -10,15 +10,17 @@ use super::{
     cutting::{Cut, Cutting},
     figures::Figures,
     gauge::Gauge,
+    heard::Heard,
     setup::There,
     stop::{Standing, StopWatch},
+    taking_up::{prepare, take_up},
 };
 use crate::{
     compare,
     engine::{
         ending::Ending,
         full::claim,
-        intake::{self, DumpPlace, Intake, Told},
+        intake::{self, Intake, Told},
         run::Run,
         servers,
         steering::Asked,
@@ -26,13 +28,13 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
-    sink::{Checkpoint, LaneFault, LaneReport, Lease, LeaseFault},
+    sink::{LaneFault, LaneReport, Lease, LeaseFault},
     source::SourceFacts,
     step::{
         CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported,
         StepId, WhenMet,
     },
-    store::spool::{Level, remove_all, remove_before},
+    store::spool::{remove_all, remove_before},
     unit::{Offset, UnixMillis},
 };
 
@@ -131,7 +133,7 @@ async fn with_lease(
     control: &mut Control,
     teller: &mut Teller<'_>,
 ) -> Result<(String, Option<CutoverResult>), Ending> {
-    let (there, source_ahead) = match prepare(run, lease, control).await {
+    let (there, source_ahead) = match prepare(run, lease, control, teller).await {
         Ok(prepared) => prepared,
         Err(ending) => {
             if let Some(intake) = intake {
@@ -145,7 +147,14 @@ async fn with_lease(
         None => take_up(run, &there)?,
     };
     teller.tell(Event::FollowStarted { replid: Some(there.checkpoint.replid), offset: there.checkpoint.offset });
-    let mut follow = Follow::begin(run, work, (lease, &there), intake, source_ahead);
+    let heard = match Heard::take_up(run, &there, teller) {
+        Ok(heard) => heard,
+        Err(ending) => {
+            intake.end().await;
+            return Err(ending);
+        }
+    };
+    let mut follow = Follow::begin(run, work, (lease, &there), (intake, heard), source_ahead);
     let mut outcome = follow.run(lease, run, teller).await;
     if let Err(ending) = &outcome
         && !follow.may_be_sealed()
@@ -159,43 +168,6 @@ async fn with_lease(
         remove_all(&stream)?;
     }
     outcome
-}
-
-/// Learns where the stream goes on, and the source's clock minus ours.
-async fn prepare(run: &mut Run, lease: &Lease, control: &mut Control) -> Result<(There, i64), Ending> {
-    let mut there = There::ask(control, lease).await?;
-    if run.journal.state().follow_began.is_none() {
-        run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
-    }
-    // Only the copy needed it, and its room is the stream's now.
-    remove_all(&run.spool(there.record.generation))?;
-    let graph = &run.request.graph;
-    let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
-    let source_ahead = servers::clock_ahead(&mut source).await?;
-    there.source = crate::source::survey(&mut source).await?.version;
-    Ok((there, source_ahead))
-}
-
-/// Goes on with a stream that an earlier process took in. What is spooled here counts only if the checkpoint is of a
-/// history that was spooled here: another process may have followed a failover since, which what is here knows nothing of.
-fn take_up(run: &mut Run, there: &There) -> Result<Intake, Ending> {
-    let (generation, Checkpoint { replid, offset, .. }) = (there.record.generation, there.checkpoint);
-    let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation);
-    let is_known = known.is_some();
-    let spooled = known.filter(|dump| dump.ids.contains(&replid)).and_then(|dump| dump.replid);
-    if spooled.is_none() {
-        remove_all(&run.stream(generation).folder)?;
-    }
-    if !is_known {
-        // Another process has copied anew since.
-        run.journal.append(&Record::DumpStarted { generation })?;
-        run.journal.append(&Record::History { generation, replid, offset })?;
-    } else if spooled.is_none() {
-        run.journal.append(&Record::Renamed { generation, replid })?;
-    }
-    let (folder, tag) = (run.spool(generation), run.spool_tag(generation));
-    let place = DumpPlace { folder, tag, level: Level::default(), drains: true };
-    intake::resume(run.intake(place, generation), spooled.unwrap_or(replid), offset)
 }
 
 /// Following under way.
@@ -225,6 +197,7 @@ pub(super) struct Follow {
     spoiled: bool,
     stream: std::path::PathBuf,
     first_offset: Offset,
+    heard: Heard,
     last_told: Instant,
     last_removed: Instant,
 }
@@ -249,7 +222,7 @@ impl Follow {
         run: &Run,
         work: &IncrementalWork,
         (lease, there): (&Lease, &There),
-        intake: Intake,
+        (intake, heard): (Intake, Heard),
         source_ahead: i64,
     ) -> Self {
         let gauge = Gauge::at(there.checkpoint.offset);
@@ -262,6 +235,7 @@ impl Follow {
             watch: StopWatch::new(work.stop.clone(), work.deadline),
             stream: run.stream(there.record.generation).folder,
             first_offset: there.checkpoint.offset,
+            heard,
             intake,
             beside,
             phase: Phase::Following,
@@ -430,6 +404,7 @@ impl Follow {
     }
 
     fn tick(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        self.heard.note(self.figures.gauge.applied())?;
         if self.last_removed.elapsed() >= REMOVE_EVERY {
             self.last_removed = Instant::now();
             let begin = remove_before(&self.stream, self.figures.gauge.applied().0)?;
@@ -481,15 +456,18 @@ impl Follow {
     }
 
     /// Ends everything that runs beside the loop.
-    async fn end(self, teller: &mut Teller<'_>) {
+    async fn end(mut self, teller: &mut Teller<'_>) {
+        let mut answered = self.figures.gauge.applied();
         self.comparison.end().await;
         self.beside
-            .end(|report| {
-                if let LaneReport::Failed(failure) = report {
-                    teller.tell(Event::KeyFailed { failure });
-                }
+            .end(|report| match report {
+                LaneReport::Failed(failure) => teller.tell(Event::KeyFailed { failure }),
+                LaneReport::Confirmed { mark, .. } => answered = answered.max(Offset(mark.at)),
+                _ => {}
             })
             .await;
+        // What cannot be noted, the next process tells.
+        let _ = self.heard.note(answered);
         self.intake.end().await;
     }
 }

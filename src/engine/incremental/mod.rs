@@ -14,10 +14,12 @@ mod feed;
 mod figures;
 mod follow;
 mod gauge;
+mod heard;
 mod operator;
 mod poll;
 mod sealing;
 mod setup;
 mod stop;
+mod taking_up;
 
 pub(super) use follow::incremental;

@@ -10,8 +10,10 @@ mod state;
 mod stream;
 mod told;
 
+use std::pin::pin;
+
 use async_channel::{Receiver, Sender, bounded};
-use async_std::task::JoinHandle;
+use futures_util::future::select;
 
 pub(super) use state::{LinkState, StreamState};
 pub(super) use told::Told;
@@ -70,7 +72,8 @@ pub(super) struct Intake {
     pub(super) told: Receiver<Told>,
     /// How the stream stands.
     pub(super) state: StreamState,
-    task: JoinHandle<()>,
+    /// Dropped to end it.
+    going: Sender<()>,
     writing: Receiver<()>,
 }
 
@@ -80,7 +83,7 @@ impl Intake {
         let state = StreamState::new();
         let (tell, told) = bounded(4096);
         let (written, writing) = bounded(1);
-        let task = async_std::task::spawn({
+        let going = on_its_own_thread({
             let state = state.clone();
             async move {
                 let received = dump::receive(&setup, &tell).await;
@@ -105,7 +108,7 @@ impl Intake {
                 }
             }
         });
-        Self { told, state, task, writing }
+        Self { told, state, going, writing }
     }
 
     /// Goes on with a stream behind `offset` of history `replid`, which is where its spool ends; a spool that is not there
@@ -126,14 +129,14 @@ impl Intake {
             Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, bytes, level),
             Err(error) => Err(error),
         };
-        let task =
-            async_std::task::spawn(follow(setup, None, writer.map_err(Ending::from), (state.clone(), tell, written)));
-        Self { told, state, task, writing }
+        let going =
+            on_its_own_thread(follow(setup, None, writer.map_err(Ending::from), (state.clone(), tell, written)));
+        Self { told, state, going, writing }
     }
 
     /// Ends taking in; what was received is in the spool when this returns.
     pub(super) async fn end(self) {
-        self.task.cancel().await;
+        drop(self.going);
         // Ends when the thread that writes does.
         let _ = self.writing.recv().await;
         self.state.end();
@@ -180,6 +183,18 @@ pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<
         Told::Header { .. } | Told::DumpReceived(_) => {}
     }
     Ok(())
+}
+
+/// Runs `taking_in` on a thread of its own, so that nothing else that the tool does holds up the source, until what it
+/// answers is dropped.
+fn on_its_own_thread(taking_in: impl Future<Output = ()> + Send + 'static) -> Sender<()> {
+    let (going, gone) = bounded::<()>(1);
+    std::thread::spawn(move || {
+        async_std::task::block_on(async move {
+            let _ = select(pin!(taking_in), pin!(gone.recv())).await;
+        });
+    });
+    going
 }
 
 async fn follow(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::{Either, select};
 
-use super::{BUFFERS, IntakeSetup, LinkState, StreamState, Told, getack::GetAck};
+use super::{IntakeSetup, LinkState, StreamState, Told, getack::GetAck};
 use crate::{
     engine::{ending::Ending, servers},
     source::{Acks, Gap, Link, Resumed, SourceError},
@@ -17,6 +17,9 @@ use crate::{
 pub(super) const SEGMENT: u64 = 16 << 20;
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
+/// Buffers between the socket and the disk, 16 MiB: what a disk does not take at once need not wait at the source. They are
+/// made as they are needed.
+const BUFFERS: usize = 64;
 /// How often the source hears how much was received.
 const ACK_EVERY: Duration = Duration::from_secs(1);
 /// How often room in the spool is looked for.

@@ -2,8 +2,9 @@
 
 use std::{
     fs::{self, File},
-    io::{IoSlice, Write},
+    io::{self, IoSlice, Write},
     path::{Path, PathBuf},
+    thread::JoinHandle,
 };
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     format::{MAX_FRAME, frame_header, segment_header},
     segments::path_of,
 };
-use crate::unit::UnixMillis;
+use crate::{store::sync_folder, unit::UnixMillis};
 
 /// Appends to a new spool. Blocking: runs on a thread that may wait for the disk.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct SpoolWriter {
     segment_begin: u64,
     position: u64,
     level: Level,
+    /// The last full segment, while the disk takes it.
+    settling: Option<JoinHandle<Result<(), SpoolError>>>,
 }
 
 impl SpoolWriter {
@@ -56,8 +59,9 @@ impl SpoolWriter {
 
     fn at(folder: &Path, tag: u64, position: u64, segment_bytes: u64, level: Level) -> Result<Self, SpoolError> {
         let (file, path) = begin_segment(folder, position, tag)?;
+        sync_folder(folder).map_err(|error| SpoolError::io(folder, error))?;
         let folder = folder.to_owned();
-        Ok(Self { folder, tag, segment_bytes, file, path, segment_begin: position, position, level })
+        Ok(Self { folder, tag, segment_bytes, file, path, segment_begin: position, position, level, settling: None })
     }
 
     /// The position behind everything appended.
@@ -83,14 +87,27 @@ impl SpoolWriter {
 
     /// Makes everything appended so far survive a power loss.
     pub fn sync(&mut self) -> Result<(), SpoolError> {
+        self.settle()?;
         self.file.sync_data().map_err(|error| SpoolError::io(&self.path, error))
     }
 
+    /// Begins the next segment. The disk has until the end of that one to take the one before: a source would have to hold
+    /// what comes in the meantime.
     fn roll(&mut self) -> Result<(), SpoolError> {
-        self.sync()?;
-        (self.file, self.path) = begin_segment(&self.folder, self.position, self.tag)?;
+        self.settle()?;
+        let (file, path) = begin_segment(&self.folder, self.position, self.tag)?;
+        let (full, its) = (std::mem::replace(&mut self.file, file), std::mem::replace(&mut self.path, path));
         self.segment_begin = self.position;
+        let folder = self.folder.clone();
+        self.settling = Some(std::thread::spawn(move || {
+            full.sync_data().and_then(|()| sync_folder(&folder)).map_err(|error| SpoolError::io(&its, error))
+        }));
         Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), SpoolError> {
+        let Some(settling) = self.settling.take() else { return Ok(()) };
+        settling.join().unwrap_or_else(|_| Err(SpoolError::io(&self.path, io::Error::other("the disk's thread died"))))
     }
 }
 
@@ -100,7 +117,6 @@ fn begin_segment(folder: &Path, position: u64, tag: u64) -> Result<(File, PathBu
     let begin = || -> std::io::Result<File> {
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
         file.write_all(&segment_header(position, tag))?;
-        crate::store::sync_folder(folder)?;
         Ok(file)
     };
     begin().map(|file| (file, path.clone())).map_err(|error| SpoolError::io(&path, error))

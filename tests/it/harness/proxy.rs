@@ -70,6 +70,7 @@ struct Shared {
     struck: AtomicU32,
     rate: AtomicU64,
     stalled: AtomicBool,
+    muted: AtomicBool,
     closed: AtomicBool,
     to_server: AtomicU64,
     to_client: AtomicU64,
@@ -122,6 +123,11 @@ impl Proxy {
         self.shared.stalled.store(stalled, SeqCst);
     }
 
+    /// Holds back what the server answers, or lets it go on.
+    pub fn mute(&self, muted: bool) {
+        self.shared.muted.store(muted, SeqCst);
+    }
+
     /// Leads new connections to another port on loopback, as a moved address does; to port 1, where nobody listens, it
     /// leads nowhere. Connections there are stay.
     pub fn point_at(&self, server: u16) {
@@ -155,6 +161,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.closed.store(true, SeqCst);
         self.stall(false);
+        self.mute(false);
         self.cut();
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
@@ -287,7 +294,8 @@ impl Pump<'_> {
     }
 
     fn wait_while_stalled(&self) {
-        while self.shared.stalled.load(SeqCst) && !self.shared.closed.load(SeqCst) {
+        let muted = || self.direction == Direction::ToClient && self.shared.muted.load(SeqCst);
+        while (self.shared.stalled.load(SeqCst) || muted()) && !self.shared.closed.load(SeqCst) {
             thread::sleep(Duration::from_millis(5));
         }
     }

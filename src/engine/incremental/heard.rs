@@ -1,0 +1,108 @@
+//! Up to where the destination's answers were read, for the process that comes next.
+//!
+//! The checkpoint at the destination says what was carried out, and nothing of how it was answered: a process that dies
+//! between the two leaves commands behind of which nobody knows whether one was refused. The next process tells so.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
+};
+
+use super::setup::There;
+use crate::{
+    engine::{ending::Ending, run::Run, teller::Teller},
+    store::read_bounded,
+    unit::Offset,
+};
+
+/// The file's name in the state directory.
+const NAME: &str = "heard";
+/// The file's length: two numbers of a fixed width, so that writing it anew needs no other file.
+const LENGTH: usize = 10 + 1 + 20 + 1;
+
+/// Where the answers are read up to. What a power loss takes back makes the next process tell of more than there was.
+#[derive(Debug)]
+pub(super) struct Heard {
+    file: File,
+    generation: u32,
+    noted: Offset,
+}
+
+impl Heard {
+    /// Goes on where the destination stands, and tells of the answers that nobody read.
+    pub(super) fn take_up(run: &Run, there: &There, teller: &mut Teller<'_>) -> Result<Self, Ending> {
+        let applied = there.checkpoint.offset;
+        let (heard, unheard) =
+            Self::go_on(&run.request.state_dir, there.record.generation, applied).map_err(|error| unnoted(&error))?;
+        if let Some(from) = unheard {
+            teller.notice(format!(
+                "The destination carried out the stream from offset {from} to {applied} for a process that ended before it \
+                 had noted the answers: whether a command in between was refused is not known."
+            ));
+        }
+        Ok(heard)
+    }
+
+    /// Goes on behind `applied`, where the destination stands, and answers from where on an earlier process had not read
+    /// its answers, if there is such a place.
+    fn go_on(folder: &Path, generation: u32, applied: Offset) -> io::Result<(Self, Option<Offset>)> {
+        let path = folder.join(NAME);
+        let before = read_bounded(&path, LENGTH as u64).ok().flatten().and_then(|text| read(&text));
+        let unheard = before.filter(|(of, upto)| *of == generation && *upto < applied).map(|(_, upto)| upto);
+        let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let heard = Self { file, generation, noted: applied };
+        heard.write()?;
+        Ok((heard, unheard))
+    }
+
+    /// Notes that everything up to `offset` is answered, and that what the answers said is noted.
+    pub(super) fn note(&mut self, offset: Offset) -> Result<(), Ending> {
+        if offset == self.noted {
+            return Ok(());
+        }
+        self.noted = offset;
+        self.write().map_err(|error| unnoted(&error))
+    }
+
+    fn write(&self) -> io::Result<()> {
+        self.file.write_all_at(format!("{:010} {:020}\n", self.generation, self.noted.0).as_bytes(), 0)
+    }
+}
+
+fn unnoted(error: &io::Error) -> Ending {
+    Ending::failed(format!(
+        "How far the destination's answers are read cannot be noted in the state directory: {error}."
+    ))
+}
+
+fn read(text: &[u8]) -> Option<(u32, Offset)> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() == LENGTH)?.strip_suffix('\n')?;
+    let (generation, upto) = text.split_once(' ')?;
+    Some((generation.parse().ok()?, Offset(upto.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_heard_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let go_on = |generation, at| Heard::go_on(folder.path(), generation, Offset(at)).unwrap();
+        let (mut heard, unheard) = go_on(1, 50);
+        assert_eq!(unheard, None, "there was no process before");
+        heard.note(Offset(70)).unwrap();
+        assert_eq!(go_on(1, 70).1, None);
+        assert_eq!(go_on(1, 90).1, Some(Offset(70)));
+        assert_eq!(go_on(1, 90).1, None, "it was told");
+        assert_eq!(go_on(1, 20).1, None, "the destination forgot: it is applied again");
+        assert_eq!(go_on(2, 30).1, None, "another copy");
+        for damaged in [&b"x"[..], b"0000000002 0000000000000000001x", &[0xff; LENGTH], &[b'9'; 100]] {
+            std::fs::write(folder.path().join(NAME), damaged).unwrap();
+            assert_eq!(go_on(2, 30).1, None, "{damaged:?}");
+            std::fs::remove_file(folder.path().join(NAME)).unwrap();
+        }
+    }
+}

@@ -109,6 +109,12 @@ fn every_item_of_two_good_servers_passes() {
     for (plan, items) in [
         (Plan::between(&source, &destination), 35),
         (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 38),
+        (
+            Plan::between(&source, &destination)
+                .following("{ any: [command: cutover] }")
+                .line("cutover: { mode: manual }"),
+            39,
+        ),
     ] {
         let ended = tool(&plan).run(["check", "plan.yaml", "--format", "json"]).expect(0);
         let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();

@@ -252,3 +252,57 @@ fn scripts_that_are_sent_as_they_are_are_told() {
     run(&effects);
     check(&following(&effects, &modern()), "source-scripts").passes("plain commands");
 }
+
+/// A plan that moves the writers over behind this fence.
+fn moving(source: &Server, destination: &Server, fence: &str) -> Plan {
+    let cutover = format!("cutover: {{ mode: auto, fence: {fence} }}");
+    Plan::between(source, destination).following("{ any: [source_idle: { for: 1s }] }").line(&cutover)
+}
+
+#[test]
+fn a_fence_that_cannot_be_put_up_is_told_before_the_copy() {
+    let destination = modern();
+    let old = Server::start("redis-2.8.17");
+    let plan = moving(&old, &destination, "client_pause");
+    check(&plan, "source-fence").fails("C118", "cutover:", "`client_pause` is not possible", "no CLIENT PAUSE");
+    check(&moving(&old, &destination, "none"), "source-fence").passes("yours to stop");
+    let plan = moving(&old, &destination, "min_replicas");
+    check(&plan, "source-fence").warns("C118", "cutover:", "`min_replicas` at Redis 2.8.17", "scripts");
+    let hidden = Server::of("redis-7.0.15").args(["--rename-command", "CLIENT", ""]).start();
+    let plan = moving(&hidden, &destination, "client_pause");
+    check(&plan, "source-fence").fails("C118", "cutover:", "unknown command", "another `fence`");
+    let master = Server::start("redis-5.0.10");
+    let replica = Server::of("redis-5.0.10").replica_of(master.port()).start();
+    let plan = moving(&replica, &destination, "client_pause");
+    check(&plan, "source-fence").fails("C118", "cutover:", "is a replica", "keeps nobody off its master");
+}
+
+#[test]
+fn a_user_who_may_not_fence_is_told_what_to_grant_and_that_is_enough() {
+    for (name, fence, missing) in [
+        ("redis-6.2.14", "client_pause", "-client"),
+        ("redis-7.0.15", "client_pause", "-client|pause"),
+        ("valkey-9.1.2", "client_pause", "-multi"),
+        ("redis-7.0.15", "min_replicas", "-config|set"),
+    ] {
+        let (source, destination) = (Server::start(name), Server::start("redis-8.2.3"));
+        fill(&source, 100, 10);
+        let mut admin = source.client();
+        let mut set = |rule: &str| {
+            let mut words = cmd!["ACL", "SETUSER", "limited", "reset", "on", ">secret"];
+            words.extend(rule.split(' ').map(|word| word.as_bytes().to_vec()));
+            admin.command(&words);
+        };
+        set(&format!("~* +@all {missing}"));
+        let plan = as_user(moving(&source, &destination, fence), "source", "limited");
+        let tool = tool(&plan).env("SECRET", "secret");
+        let found = check_with(&tool, &plan, "source-fence");
+        found.fails("C118", "cutover:", "NOPERM", "ACL SETUSER limited +ping");
+        set(found.remedy.split_once("limited ").unwrap().1.split('`').next().unwrap());
+        check_with(&tool, &plan, "source-fence").passes(&format!("`{fence}` is allowed"));
+        // Nothing was fenced by asking.
+        admin.command(&cmd!["SET", "written", "at once"]);
+        tool.run(["apply", "plan.yaml"]).expect(0).says("sealed at offset");
+        Comparer::of(&source, &destination).run().assert_equal();
+    }
+}

@@ -94,12 +94,24 @@ fn writers_that_the_operator_stopped_are_believed() {
 }
 
 #[test]
-fn a_source_that_cannot_be_paused_says_so_and_is_followed_on() {
+fn a_source_that_cannot_be_paused_is_refused_before_the_copy() {
     let (source, destination) = (Server::start("redis-2.8.17"), Server::start("redis-7.2.4"));
     let tool = tool(&plan(&source, &destination, "{ mode: manual }"));
+    begin(&tool).wait().expect(1).says("source-fence").says("no CLIENT PAUSE").says("fence: min_replicas");
+}
+
+#[test]
+fn a_source_that_may_not_be_paused_any_more_says_so_and_is_followed_on() {
+    let (source, destination) = (Server::start("redis-7.0.15"), Server::start("redis-7.2.4"));
+    let mut client = source.client();
+    client.command(&cmd!["ACL", "SETUSER", "mover", "on", ">secret", "~*", "+@all"]);
+    let plan =
+        plan(&source, &destination, "{ mode: manual }").source("username: mover").source("password: { env: SECRET }");
+    let tool = tool(&plan).env("SECRET", "secret");
     let run = ready(&tool);
-    tool.run(CUT).expect(1).says("no CLIENT PAUSE").says("fence: min_replicas");
-    source.client().command(&cmd!["SET", "after", 1]);
+    client.command(&cmd!["ACL", "SETUSER", "mover", "-client|pause"]);
+    tool.run(CUT).expect(1).says("NOPERM");
+    client.command(&cmd!["SET", "after", 1]);
     until("it is followed on", || destination.client().command(&cmd!["EXISTS", "after"]).int() == 1);
     drop(run);
 }

@@ -41,6 +41,29 @@ fn another_eviction_policy_refuses_until_it_is_put_back() {
 }
 
 #[test]
+fn what_has_changed_by_the_time_of_a_fence_keeps_it_from_being_put_up() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
+    fill(&source, 500, 100);
+    let plan =
+        Plan::between(&source, &destination).following("{ any: [command: cutover] }").line("cutover: { mode: manual }");
+    let tool = tool(&plan);
+    let run = begin(&tool);
+    let ready = || tool.run(["cutover", "move", "--dry-run"]).code() == Some(0);
+    until("nothing stands against a cutover", ready);
+    let policy = |policy: &str| destination.client().command(&cmd!["CONFIG", "SET", "maxmemory-policy", policy]);
+    policy("allkeys-lru");
+    let cut = || tool.run(["cutover", "move", "--confirm", "move"]);
+    cut().expect(1).says("not what it was");
+    assert!(told(&tool, "drifted").iter().any(|event| event.to_string().contains("allkeys-lru")));
+    source.client().command(&cmd!["SET", "after", "it was followed on"]);
+    policy("noeviction");
+    until("nothing stands against a cutover again", ready);
+    cut().expect(0).says("sealed at offset");
+    run.wait().expect(0);
+    Comparer::of(&source, &destination).run().assert_equal();
+}
+
+#[test]
 fn a_policy_under_which_nothing_is_lost_is_taken_over() {
     let source = Server::start("redis-5.0.10");
     let destination = Server::of("redis-2.8.17").arg("--maxmemory-policy", "allkeys-lru").start();
@@ -144,7 +167,7 @@ fn what_a_failed_precheck_saw_is_not_held_against_its_mending() {
     let source = Server::start("redis-5.0.10");
     let destination = Server::of("redis-7.0.15").arg("--maxmemory-policy", "volatile-lru").start();
     fill(&source, 500, 100);
-    let plan = Plan::between(&source, &destination).destination("expect: { eviction: allkeys-lru }");
+    let plan = following(source.port(), destination.port()).destination("expect: { eviction: allkeys-lru }");
     let tool = tool(&plan);
     begin(&tool).wait().expect(1).says("destination-eviction");
     destination.client().command(&cmd!["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);

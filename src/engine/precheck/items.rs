@@ -1,16 +1,34 @@
 //! The table of items: what is judged, in the order in which it is told.
 
-use super::{destination, disk, finding::Finding, link, memory, pair, scene::Scene, server::Server, source, stream};
-use crate::step::Side;
+use super::{
+    destination, disk,
+    finding::Finding,
+    link, memory, pair,
+    scene::{Scene, fence, follows},
+    server::Server,
+    source, stream,
+};
+use crate::step::{Graph, Side};
 
 /// One item.
 pub(super) struct Item {
     /// Its stable name.
     pub(super) name: &'static str,
-    /// Only a run that follows its source needs it.
-    pub(super) following: bool,
+    /// Which runs need it.
+    when: When,
     /// What it looks at, and how.
     pub(super) judge: Judge,
+}
+
+/// Which runs need an item.
+#[derive(Clone, Copy)]
+enum When {
+    /// Every run.
+    Always,
+    /// One that follows its source.
+    Following,
+    /// One that moves the writers over.
+    CuttingOver,
 }
 
 /// A plain function from what is known to a finding.
@@ -29,15 +47,19 @@ pub(super) enum Judge {
 }
 
 const fn always(name: &'static str, judge: Judge) -> Item {
-    Item { name, following: false, judge }
+    Item { name, when: When::Always, judge }
 }
 
 const fn following(name: &'static str, judge: Judge) -> Item {
-    Item { name, following: true, judge }
+    Item { name, when: When::Following, judge }
+}
+
+const fn cutting_over(name: &'static str, judge: Judge) -> Item {
+    Item { name, when: When::CuttingOver, judge }
 }
 
 /// Every item.
-pub(super) static ITEMS: [Item; 38] = [
+pub(super) static ITEMS: [Item; 39] = [
     always("source-reachable", Judge::Reached(Side::Source)),
     always("source-version", Judge::Source(source::version)),
     always("source-role", Judge::Source(source::role)),
@@ -53,6 +75,7 @@ pub(super) static ITEMS: [Item; 38] = [
     always("source-fork", Judge::Source(memory::fork)),
     following("source-backlog", Judge::Source(stream::backlog)),
     following("source-scripts", Judge::Source(stream::scripts)),
+    cutting_over("source-fence", Judge::Source(source::fence)),
     always("source-latency", Judge::Source(link::latency)),
     always("source-address", Judge::Source(link::address)),
     always("destination-reachable", Judge::Reached(Side::Destination)),
@@ -84,6 +107,15 @@ pub fn check_items() -> Vec<&'static str> {
 }
 
 impl Item {
+    /// Whether the run of this graph needs it.
+    pub(super) fn is_of(&self, graph: &Graph) -> bool {
+        match self.when {
+            When::Always => true,
+            When::Following => follows(graph),
+            When::CuttingOver => fence(graph).is_some(),
+        }
+    }
+
     /// The sides it looks at.
     pub(super) fn needs(&self, side: Side) -> bool {
         match self.judge {

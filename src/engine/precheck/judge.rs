@@ -8,7 +8,7 @@ use super::{
     finding::Finding,
     items::{ITEMS, Item, Judge},
     link, probe, rate, sample,
-    scene::{AtDestination, FromSource, Scene, Where, follows, targets},
+    scene::{AtDestination, FromSource, Scene, Where, fence, follows, targets},
     server::{Server, heard},
 };
 use crate::{
@@ -86,14 +86,13 @@ impl Wanted {
         Self((!only.is_empty()).then(|| only.iter().cloned().collect()))
     }
 
-    /// Whether a plan that follows its source, or does not, needs this item.
-    fn takes(&self, item: &Item, follows: bool) -> bool {
-        let named = self.0.as_ref().is_none_or(|names| names.contains(item.name));
-        named && (follows || !item.following)
+    /// Whether the run of this graph needs this item, and it was asked for.
+    fn takes(&self, item: &Item, graph: &Graph) -> bool {
+        item.is_of(graph) && self.0.as_ref().is_none_or(|names| names.contains(item.name))
     }
 
-    fn needs(&self, side: Side, follows: bool) -> bool {
-        ITEMS.iter().any(|item| self.takes(item, follows) && item.needs(side))
+    fn needs(&self, side: Side, graph: &Graph) -> bool {
+        ITEMS.iter().any(|item| self.takes(item, graph) && item.needs(side))
     }
 }
 
@@ -113,8 +112,8 @@ async fn judge<'a>(
         if needed { Some(Server::ask(side, endpoint, secret).await) } else { None }
     };
     let (source, destination) = future::join(
-        asked(Side::Source, place.source_needed && wanted.needs(Side::Source, follows)),
-        asked(Side::Destination, wanted.needs(Side::Destination, follows)),
+        asked(Side::Source, place.source_needed && wanted.needs(Side::Source, graph)),
+        asked(Side::Destination, wanted.needs(Side::Destination, graph)),
     )
     .await;
     let mut checks = vec![];
@@ -166,12 +165,16 @@ async fn try_source(
 ) -> Result<FromSource, ControlError> {
     let (Some(control), Some(server)) = (control, server) else { return Ok(FromSource::default()) };
     let replication = Some(probe::replication(control, server).await?);
+    let fence = match fence(scene.graph) {
+        Some(fence) => probe::fence(control, server, fence).await?,
+        None => None,
+    };
     let rate = if follows { rate::measure(control).await? } else { rate::WriteRate::Unknown };
     let smallest = scene.destination.as_ref().and_then(super::pair::longest_string);
     let could_be = server.info.used_memory().zip(smallest).is_some_and(|(used, limit)| used.0 > limit / 2);
     let dbs: Vec<Db> = server.info.keyspace().into_keys().filter(|db| scene.work.selection.reads(*db)).collect();
     let sample = if could_be { sample::look(control, &dbs).await? } else { None };
-    Ok(FromSource { replication, rate, sample })
+    Ok(FromSource { replication, fence, rate, sample })
 }
 
 async fn try_destination(
@@ -205,7 +208,6 @@ fn tell(
     mut reached: Vec<(Side, Finding)>,
     teller: &mut Teller<'_>,
 ) -> Result<(), Ending> {
-    let follows = scene.follows();
     let mut failed = 0;
     for item in &ITEMS {
         let finding = match item.judge {
@@ -214,7 +216,7 @@ fn tell(
                 let position = reached.iter().position(|(own, _)| *own == side);
                 position.map(|position| reached.swap_remove(position).1)
             }
-            _ if wanted.takes(item, follows) => item.judge(scene),
+            _ if wanted.takes(item, scene.graph) => item.judge(scene),
             _ => None,
         };
         let Some(check) = finding.map(|finding| finding.check(item.name, item.place())) else { continue };

@@ -7,7 +7,7 @@ use crate::{
     net::{Control, ControlError},
     resp::RefusalKind,
     sink::RecordKeys,
-    step::PrecheckWork,
+    step::{Fence, PrecheckWork},
 };
 
 /// Whether the source lets us replicate.
@@ -81,6 +81,40 @@ async fn permission(control: &mut Control, server: &Server) -> Result<Permission
         }
     }
     Ok(Permission::Unknown(format!("the user `{user}` may REPLCONF; whether it may PSYNC it cannot ask")))
+}
+
+/// Queues what puts up a fence at the source and discards it; answers the first refusal.
+pub(super) async fn fence(
+    control: &mut Control,
+    server: &Server,
+    fence: &Fence,
+) -> Result<Option<Refused>, ControlError> {
+    let commands = match fence {
+        Fence::ClientPause => {
+            let mut pause = cmd("CLIENT");
+            pause.arg("PAUSE").arg(1);
+            if server.version().has_redis((6, 2)) {
+                pause.arg("WRITE");
+            }
+            vec![pause]
+        }
+        Fence::MinReplicas => {
+            let get = cmd("CONFIG").arg("GET").arg("min-slaves-to-write").clone();
+            vec![get, cmd("CONFIG").arg("SET").arg("min-slaves-to-write").arg(0).clone()]
+        }
+        Fence::None | Fence::Hook(_) => return Ok(None),
+    };
+    if let Some(refused) = refused(control, &cmd("MULTI")).await? {
+        // Without a transaction the fence would be put up.
+        return Ok(Some(refused));
+    }
+    let mut first = None;
+    for command in &commands {
+        let refused = refused(control, command).await?;
+        first = first.or(refused);
+    }
+    heard(control.command(&cmd("DISCARD")).await)?;
+    Ok(first)
 }
 
 /// Asks the destination for every command the run needs by queueing it: ACL, role, memory and disk refusals come at that

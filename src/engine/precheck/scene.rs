@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use super::{
-    probe::{Permission, Taken},
+    probe::{Permission, Refused, Taken},
     rate::WriteRate,
     sample::Sample,
     server::Server,
 };
 use crate::{
-    step::{Graph, PrecheckWork, StepId, Work},
+    step::{Fence, Graph, PrecheckWork, StepId, Work},
     unit::Db,
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Scene<'a> {
 #[derive(Default)]
 pub(super) struct FromSource {
     pub(super) replication: Option<Permission>,
+    /// Why the fence would be refused, where it would be.
+    pub(super) fence: Option<Refused>,
     pub(super) rate: WriteRate,
     pub(super) sample: Option<Sample>,
 }
@@ -87,6 +89,14 @@ const DUMPED: u64 = 40 << 20;
 /// Whether the graph follows the source after the copy.
 pub(super) fn follows(graph: &Graph) -> bool {
     graph.steps.iter().any(|step| step.id == StepId::Incremental)
+}
+
+/// What keeps the writers off when they are moved over; `None` where they are not.
+pub(super) fn fence(graph: &Graph) -> Option<&Fence> {
+    graph.steps.iter().find_map(|step| match &step.work {
+        Work::Cutover(work) => Some(&work.fence),
+        _ => None,
+    })
 }
 
 /// Databases at the destination that keys of this source go to, ascending.

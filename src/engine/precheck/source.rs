@@ -1,9 +1,16 @@
 //! Whether the source can be copied.
 
-use super::{finding::Finding, probe::Permission, scene::Scene, server::Server};
+use super::{
+    finding::Finding,
+    probe::Permission,
+    scene::{self, Scene},
+    server::Server,
+};
 use crate::{
     command::{Info, Mode, Role},
-    step,
+    engine::fence,
+    resp::RefusalKind,
+    step::{self, Fence},
     unit::ServerVersion,
 };
 
@@ -147,8 +154,15 @@ pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
 /// The least a user of the source needs.
 fn minimal_rule(user: &str, scene: &Scene<'_>) -> String {
     let clock = if scene.follows() { " +time" } else { "" };
-    let settings = if scene.raises_buffer() { " +config|get +config|set" } else { "" };
-    format!("ACL SETUSER {user} +ping +info +replconf +psync{clock}{settings}")
+    let fence = scene::fence(scene.graph);
+    let settings = scene.raises_buffer() || fence == Some(&Fence::MinReplicas);
+    let settings = if settings { " +config|get +config|set" } else { "" };
+    let fence = match fence {
+        Some(Fence::ClientPause) => " +multi +exec +discard +client|pause +client|unpause",
+        Some(Fence::MinReplicas) => " +multi +exec +discard",
+        _ => "",
+    };
+    format!("ACL SETUSER {user} +ping +info +replconf +psync{clock}{settings}{fence}")
 }
 
 /// What a run says to a source.
@@ -174,6 +188,39 @@ pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::warn(format!("CONFIG is refused: {refused}"), remedy).at(server.user_place());
     }
     Finding::pass("none that a run needs is disabled or renamed")
+}
+
+/// Whether writers can be kept off the source when they are moved over.
+pub(super) fn fence(server: &Server, scene: &Scene<'_>) -> Finding {
+    let Some(fence) = scene::fence(scene.graph) else { return Finding::pass("the plan moves no writers") };
+    let place = "cutover.fence";
+    if let Some(reason) = fence::refusal(fence, server.version()) {
+        return Finding::fail(format!("`{fence}` is not possible"), reason).at(place);
+    }
+    if let Some(refused) = &scene.from.fence {
+        let rule = minimal_rule(server.user(), scene);
+        let remedy = match refused.kind {
+            Some(RefusalKind::NoPermission) => format!("The cutover would be undone: `{rule}`."),
+            _ => "The cutover would be undone: give the command back, or choose another `fence`.".to_owned(),
+        };
+        return Finding::fail(&refused.error, remedy).at(place);
+    }
+    if server.info.role() == Some(Role::Replica) && matches!(fence, Fence::ClientPause | Fence::MinReplicas) {
+        let master = server.info.get("master_host").unwrap_or("its master");
+        let remedy = "A fence at a replica keeps nobody off its master: point `source.url` at the master, stop the writers \
+                      by programs of your own (`fence: { hook: … }`), or yourself (`fence: none`).";
+        return Finding::fail(format!("the source is a replica, and writers write to {master}"), remedy).at(place);
+    }
+    match fence {
+        Fence::None => Finding::pass("none: the writers are yours to stop"),
+        Fence::Hook(_) => Finding::pass("by programs of yours"),
+        Fence::MinReplicas if !server.version().has_redis((7, 0)) => {
+            let remedy =
+                "Before Redis 7 it lets writes of scripts through: make sure that none run, or use `client_pause`.";
+            Finding::warn(format!("`{fence}` at {}", server.version()), remedy).at(place)
+        }
+        _ => Finding::pass(format!("`{fence}` is allowed")),
+    }
 }
 
 /// Whether the source can write a dump now.

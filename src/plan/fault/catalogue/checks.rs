@@ -59,6 +59,10 @@ rows! {
     SOURCE_IDENTITY = "C117", Item("source-identity"), "the source is the very process that was reviewed",
         "Every start of a server gives it a new run id. Where `source.expect.run_id` names one, another means a restart, a failover or another server \
          at this address. Without it a restart is fine wherever the source's history goes on, which its answer to PSYNC says.";
+    SOURCE_FENCE = "C118", Item("source-fence"), "writers can be kept off the source when they are moved over",
+        "A cutover keeps writers off the source until the run is sealed, as `cutover.fence` says. What puts the fence up is queued and discarded, so \
+         that a missing right, a renamed command or a version without it shows before the copy and not in the night of the cutover. A \
+         fence at a replica keeps nobody off its master.";
     DESTINATION_REACHABLE = "C201", Item("destination-reachable"), "the destination answers",
         "The destination is connected to, signed in to and asked for its state (`INFO`). Nothing else can be judged without it. Check the plan's \
          `destination`: its address and port from this host, `username`, and what `password` refers to.";

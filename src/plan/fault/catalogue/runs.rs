@@ -113,6 +113,10 @@ rows! {
     OTHER_PLANS_STATE = "R503", Ending(Stale), "the state directory belongs to another plan",
         "The journal in the state directory is that of a plan with another name. Using it would mix two runs. Point `--state` to this \
          plan's own directory; without the option it is `.plan/<name>/`.";
+    DRIFTED = "R504", Ending(Stale), "a server is not what it was when the run began",
+        "What both servers are is noted when their precheck has passed, and compared at every start and before a fence. An older version, another \
+         role, another eviction policy or keys of others in the way mean that it may not be the server that was reviewed. Give it back what it \
+         was, or begin a run under another name.";
 
     LEASE_HELD = "R601", Ending(Locked), "another process holds the lease of this run",
         "The destination says that another process works on the run, and names it. If it is alive, leave the work to it. If it is dead, its \

@@ -292,6 +292,16 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_ends_within_a_reply_is_lost_and_not_misunderstood() {
+        for cut in ["*3\r\n*2\r\n$3\r\nget\r\n:2\r\n", "$100\r\nredis_version", "*2\r\n+O", ":1"] {
+            play(&["+PONG\r\n", cut], false, None, async |control| {
+                let gone = control.unwrap().command(&redis::cmd("COMMAND")).await.unwrap_err();
+                assert!(matches!(&gone, ControlError::Net(_)) && gone.retryable(), "{cut:?}: {gone}");
+            });
+        }
+    }
+
+    #[test]
     fn a_transaction_refused_when_queued_says_why() {
         let answers = [
             "+PONG\r\n",

@@ -80,7 +80,12 @@ impl ControlError {
                 _ => NetFault::Other { doing: DOING, text },
             });
         }
-        let seen = error.to_string().chars().take(120).collect();
+        let text = error.to_string();
+        // The connection ended within a reply.
+        if error.kind() == redis::ErrorKind::Parse && text.contains("Unexpected end of input") {
+            return net(NetFault::Closed(DOING));
+        }
+        let seen = text.chars().take(120).collect();
         Self::Unexpected { address: address.clone(), command: command.to_owned(), seen }
     }
 }

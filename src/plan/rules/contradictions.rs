@@ -85,7 +85,9 @@ fn fence_of_old_source(checking: &mut Checking<'_>) {
 fn fence_of_replica(checking: &mut Checking<'_>) {
     let Some(cutover) = &checking.raw.cutover else { return };
     let role = checking.raw.source.expect.as_ref().and_then(|expect| expect.role);
-    if role != Some(Role::Replica) || cutover.fence == Some(Fence::None) {
+    // A hook of the user's own may well reach the master.
+    let elsewhere = matches!(cutover.fence, Some(Fence::None | Fence::Hook(_)));
+    if role != Some(Role::Replica) || elsewhere {
         return;
     }
     let path = if cutover.fence.is_some() { "cutover.fence" } else { "cutover.mode" };
@@ -134,4 +136,29 @@ fn auto_that_waits(checking: &mut Checking<'_>) {
         problem = problem.label(checking.key("stop"), "only an operator's command");
     }
     checking.report(problem);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::judge;
+
+    #[test]
+    fn only_a_fence_of_ours_needs_the_master() {
+        let plan = |fence: &str| {
+            format!(
+                "version: 1\nname: a\nsource: {{ url: redis://a, expect: {{ role: replica }} }}\ndestination: {{ url: \
+                 redis://b }}\nmigration: [full, incremental]\ncutover: {{ mode: manual, fence: {fence} }}\n"
+            )
+        };
+        for (fence, told) in [
+            ("client_pause", true),
+            ("min_replicas", true),
+            ("none", false),
+            ("{ hook: { run: [./stop.sh], undo: [./start.sh] } }", false),
+        ] {
+            let report = judge("plan.yaml", plan(fence).as_bytes(), None);
+            assert_eq!(report.errors(), 0, "{fence}: {:?}", report.problems());
+            assert_eq!(report.problems().iter().any(|one| one.fault.code == "P418"), told, "{fence}");
+        }
+    }
 }

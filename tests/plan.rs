@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::{Strategy, any, prop, proptest};
 use proptest::test_runner::Config;
 use redis_plan::plan::fault::catalogue;
-use redis_plan::plan::{Program, Report, judge, schema_text};
+use redis_plan::plan::{About, Fault, Program, Report, judge, schema_text};
 use redis_plan::report::diagnostics::{Style, human, json};
 
 const STYLE: Style = Style { width: 100, colour: false };
@@ -226,6 +226,46 @@ fn every_item_of_the_precheck_has_a_code() {
     let rows = catalogue::checks::rows().count();
     assert_eq!(items.len(), rows, "a row in src/plan/fault/catalogue/checks.rs is of no item");
 }
+
+/// The text of every test of the folder.
+fn tests_of(folder: &str) -> String {
+    files(folder)
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+/// An item counts as tested only where a real server that is set up wrong makes it fail or warn, or hides what it needs; an
+/// ending where a run comes to it, or the error that it stands for does.
+#[test]
+fn every_code_of_a_check_and_of_an_ending_has_a_case() {
+    let tests = tests_of("tests/it");
+    let pinned = fs::read_to_string(root().join(ENDINGS)).unwrap();
+    let has_case = |fault: &&Fault| match fault.about {
+        About::Item(_) => CHECKS.iter().any(|verdict| {
+            let call = format!(".{verdict}(");
+            let calls = tests.split(&call).skip(1);
+            calls.map(str::trim_start).any(|call| call.starts_with(&format!("\"{}\"", fault.code)))
+        }),
+        About::Ending(_) => {
+            GENERAL.contains(&fault.code)
+                || tests.contains(&format!(".because(\"{}\")", fault.code))
+                || tests.contains(&format!("[\"code\"], \"{}\")", fault.code))
+                || pinned.contains(&format!("\n{} exit ", fault.code))
+        }
+        About::Plan(_) => true,
+    };
+    let missing: Vec<&str> = catalogue::all().filter(|fault| !has_case(fault)).map(|fault| fault.code).collect();
+    assert!(missing.is_empty(), "no case in tests/it or {ENDINGS} for {missing:?}");
+}
+
+/// Where the endings of all kinds of errors are pinned.
+const ENDINGS: &str = "src/engine/snapshots/redis_plan__engine__ending__tests__every_kind_of_error_has_its_page.snap";
+/// How a test of an item says that it does not pass.
+const CHECKS: [&str; 3] = ["fails", "warns", "is_unknown"];
+/// Stands for every run with its exit code, and each of those has a cause with a code of its own.
+const GENERAL: [&str; 1] = ["R005"];
 
 /// Every secret in the cases starts with this word, or with a piece of it.
 const SECRETS: [&str; 4] = ["hunter", "hun/t", "er2", "unter"];

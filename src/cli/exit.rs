@@ -42,7 +42,7 @@ pub(super) enum Failure {
     /// The graph is not the one that was approved.
     #[error(
         "the plan's digest is {actual}, not the expected {expected}: it changed since it was reviewed\n\
-         help: review `plan preview` again, then pass the digest it shows"
+         help: review `plan preview` again, then pass the digest it shows (`plan explain R006` says more)"
     )]
     Digest {
         /// What `--expect-digest` says.

@@ -204,16 +204,16 @@ fn idle(file: &Path, state: Option<PathBuf>) -> Result<(ApplyRequest, StopSignal
 
 /// Does something and prints what it says of its end; what else it says goes to standard error.
 fn told(out: &mut Output, work: impl FnOnce(&mut dyn FnMut(&Stamped)) -> Outcome) -> Result<Exit, Failure> {
-    let mut ended = String::new();
+    let (mut ended, mut page) = (String::new(), String::new());
     let outcome = work(&mut |Stamped { event, .. }| match event {
-        Event::RunFinished { summary, .. } => ended.clone_from(summary),
+        Event::RunFinished { summary, code, .. } => (ended, page) = (summary.clone(), code.clone()),
         Event::Notice { text } => tracing::warn!("{text}"),
         _ => {}
     });
     if outcome == Outcome::Done {
         out.print(&format!("{ended}\n"))?;
     } else {
-        Output::stderr().print(&format!("error: {ended}\n"))?;
+        Output::stderr().print(&format!("error: {ended}\nhelp: `plan explain {page}` says more\n"))?;
     }
     Ok(Exit::Outcome(outcome))
 }

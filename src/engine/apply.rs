@@ -6,7 +6,7 @@ use super::{
     ApplyRequest, Passwords,
     buffer::buffer,
     cleanup, drift,
-    ending::Ending,
+    ending::{Ending, FINISHED},
     full,
     incremental::incremental,
     intake::Intake,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     journal::Record,
+    plan::fault::catalogue::runs,
     sink::{Claim, Lease},
     step::{Activity, CutoverResult, Event, Graph, Moment, Order, Outcome, Stamped, Step, StepId, Work},
     unit::UnixMillis,
@@ -30,8 +31,9 @@ use crate::{
 pub fn apply(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
     let begun = Instant::now();
     let mut teller = Teller::new(on_event);
+    let (source, destination) = (request.graph.source.address.clone(), request.graph.destination.address.clone());
     let ending = async_std::task::block_on(run(request, &mut teller)).unwrap_or_else(|ending| ending);
-    finish(&mut teller, ending, begun)
+    finish(&mut teller, ending.between(&source, &destination), begun)
 }
 
 /// Runs the precheck alone, read-only: the items named in `only`, or all when it names none.
@@ -45,12 +47,17 @@ pub fn check(
     let begun = Instant::now();
     let mut teller = Teller::new(on_event);
     let ending = async_std::task::block_on(precheck::alone(graph, passwords, only, stop, &mut teller));
-    finish(&mut teller, ending.unwrap_or_else(|ending| ending), begun)
+    finish(
+        &mut teller,
+        ending.unwrap_or_else(|ending| ending).between(&graph.source.address, &graph.destination.address),
+        begun,
+    )
 }
 
 fn finish(teller: &mut Teller<'_>, ending: Ending, begun: Instant) -> Outcome {
+    let code = ending.code().to_owned();
     let Ending { outcome, summary, .. } = ending;
-    teller.tell(Event::RunFinished { outcome, summary, seconds: begun.elapsed().as_secs_f64() });
+    teller.tell(Event::RunFinished { outcome, code, summary, seconds: begun.elapsed().as_secs_f64() });
     outcome
 }
 
@@ -64,7 +71,7 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
         ));
     }
     if state.ended == Some(Outcome::Done) {
-        return Ok(Ending::done("This run is finished already; nothing was done."));
+        return Ok(Ending::of(&runs::FINISHED_BEFORE, FINISHED));
     }
     teller.tell(Event::RunStarted {
         run: state.run.clone(),
@@ -176,7 +183,7 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
             teller.tell(Event::StepSkipped { step: step.id, reason: "it was done before".to_owned() });
         } else {
             if run.stopping() {
-                return Err(Ending::stopped(format!("Stopped before the step `{}`.", step.id)));
+                return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, format!("Stopped before the step `{}`.", step.id)));
             }
             run.orders_between_steps(teller)?;
             match one(run, step, held, teller).await {
@@ -194,7 +201,7 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
                 let password = run.request.passwords.destination.as_ref();
                 lease.release(&mut servers::connect(&graph.destination, password).await?).await?;
             }
-            return Err(Ending::stopped(format!("Stopped after the step `{}`, as asked.", step.id)));
+            return Err(Ending::of(&runs::STOPPED_AT_STEP, format!("Stopped after the step `{}`, as asked.", step.id)));
         }
     }
     Ok(Ending::done(format!(
@@ -216,7 +223,7 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
             );
             asked.answer(done(text.clone()));
             teller.tell(ordered("aborted and sealed"));
-            Ending::new(Outcome::Sealed, text)
+            Ending::of(&runs::ABORTED, text)
         }
         Err(ending) => {
             asked.answer(refused(format!(
@@ -273,7 +280,8 @@ fn again(run: &mut Run, ending: &Ending, teller: &mut Teller<'_>) -> Result<(), 
     if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
         run.journal.append(&Record::DumpLost { generation })?;
     }
-    teller.notice(format!("The stream cannot go on: {}. A new full copy is needed.", ending.summary));
+    let (code, why) = (ending.code(), &ending.summary);
+    teller.notice(format!("The stream cannot go on ({code}): {why}. A new full copy is needed."));
     Ok(())
 }
 

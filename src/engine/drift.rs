@@ -12,8 +12,9 @@ use crate::{
     command::{self, Info},
     journal::{Fingerprint, Record},
     net::ControlError,
+    plan::fault::catalogue::runs,
     resp::RefusalKind,
-    step::{Difference, Event, Outcome, PrecheckWork, Role, Side, Work},
+    step::{Difference, Event, PrecheckWork, Role, Side, Work},
     unit::{Db, ReplId},
 };
 
@@ -81,8 +82,8 @@ pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<()
     let refused = differences.iter().filter(|difference| difference.refused).count();
     teller.tell(Event::Drifted { differences });
     if refused > 0 {
-        return Err(Ending::new(
-            Outcome::Stale,
+        return Err(Ending::of(
+            &runs::DRIFTED,
             "A server is not what it was when this run began (see above), and the run does not go on. Give the server back \
              what it was; or, if this is the migration that is wanted now, begin a run of its own: a plan with another name.",
         ));

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     journal::{Journal, Record},
+    plan::fault::catalogue::runs,
     sink::{Checkpoint, Claimant, RecordKeys},
     step::{Activity, CutoverWork, Graph, Limits, Status, StepId, VerifyWork, Work},
     store::FolderLock,
@@ -51,15 +52,18 @@ impl Run {
     pub(super) fn open(request: ApplyRequest) -> Result<Self, Ending> {
         let folder = &request.state_dir;
         let unusable = |error: &dyn std::fmt::Display| {
-            Ending::failed(format!(
-                "The state directory {} cannot be used: {error}. Make it writable or point --state elsewhere.",
-                folder.display()
-            ))
+            Ending::of(
+                &runs::STATE_UNUSABLE,
+                format!(
+                    "The state directory {} cannot be used: {error}. Make it writable or point --state elsewhere.",
+                    folder.display()
+                ),
+            )
         };
         make_folder(folder).map_err(|error| unusable(&error))?;
         let lock = FolderLock::take(folder).map_err(|error| match error {
-            crate::store::LockError::Held => Ending::new(
-                crate::step::Outcome::Locked,
+            crate::store::LockError::Held => Ending::of(
+                &runs::STATE_IN_USE,
                 format!("Another process works in the state directory {}.", folder.display()),
             ),
             crate::store::LockError::Io(error) => unusable(&error),

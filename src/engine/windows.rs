@@ -6,6 +6,7 @@ use async_std::task::sleep;
 
 use super::{ending::Ending, run::Run, teller::Teller};
 use crate::{
+    plan::fault::catalogue::runs,
     step::{Activity, Event, Outcome, Standing, StepId, Window, Windows},
     unit::UnixMillis,
 };
@@ -36,7 +37,7 @@ impl Run {
             status.reasons.insert(0, reason);
             self.board.post(status);
             if self.stopping() {
-                return Err(Ending::stopped("Stopped while waiting for a window."));
+                return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped while waiting for a window."));
             }
             self.orders_between_steps(teller)?;
             sleep(LOOK).await;

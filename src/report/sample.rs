@@ -232,5 +232,5 @@ fn failed() -> Event {
 
 fn finished() -> Event {
     let summary = "The dump's keys are at the destination; 1 key was left out and is listed in the report.".to_owned();
-    Event::RunFinished { outcome: Outcome::Done, summary, seconds: 12.011 }
+    Event::RunFinished { outcome: Outcome::Done, code: "R000".to_owned(), summary, seconds: 12.011 }
 }

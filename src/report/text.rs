@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result, Write as _};
 
+use crate::step::Outcome;
 use crate::unit::ByteSize;
 
 /// Text from a plan or a server with every control character and every character that changes how a line is shown
@@ -73,6 +74,11 @@ pub(super) fn percentage(part: u64, total: Option<u64>) -> Option<String> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
 pub(super) fn whole(value: f64) -> u64 {
     value.clamp(0.0, 9e15) as u64
+}
+
+/// Whether an ending's page holds more than everybody knows. Runs of earlier versions have noted no code.
+pub(in crate::report) fn says_more(outcome: Outcome, code: &str) -> bool {
+    !code.is_empty() && !(outcome == Outcome::Done && code == "R000")
 }
 
 #[cfg(test)]

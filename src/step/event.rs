@@ -200,6 +200,9 @@ pub enum Event {
     RunFinished {
         /// How.
         outcome: Outcome,
+        /// The code of the page that says more, such as `R402`.
+        #[serde(default)]
+        code: String,
         /// Why and what to do next, in a sentence or two.
         summary: String,
         /// Seconds this process took.

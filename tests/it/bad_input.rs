@@ -154,7 +154,7 @@ fn a_source_that_goes_during_its_dump_is_asked_again_by_the_same_command() {
     fill(&source, 10_000, 100);
     let from = Proxy::to(source.port()).with(Fault::cut(Direction::ToClient, 500_000).once_sent("PSYNC"));
     let tool = tool(&Plan::between_ports(from.port(), destination.port()));
-    begin(&tool).wait().expect(75).says("bytes of its dump").says("a new full copy begins");
+    begin(&tool).wait().expect(75).because("R201").says("bytes of its dump").says("a new full copy begins");
     begin(&tool).wait().expect(0).says("was not received to its end");
     Comparer::of(&source, &destination).run().assert_equal();
 }
@@ -168,7 +168,7 @@ fn a_byte_that_was_changed_on_the_way_is_found_and_the_next_dump_replaces_it() {
         fill(&source, 100, 100);
         let from = Proxy::to(source.port()).with(Fault::flip(Direction::ToClient, 150_000).once_sent("PSYNC"));
         let tool = tool(&Plan::between_ports(from.port(), destination.port()));
-        begin(&tool).wait().expect(3).says("checksum").says("byte").says("Apply again for a new dump");
+        begin(&tool).wait().expect(3).because("R205").says("checksum").says("byte").says("Apply again for a new dump");
         assert_eq!(from.struck(), 1);
         begin(&tool).wait().expect(0).says("damaged");
         Comparer::of(&source, &destination).run().assert_equal();
@@ -215,7 +215,7 @@ fn a_type_and_an_opcode_that_nobody_knows_are_named_with_their_place() {
     for (dump, number, place) in dumps {
         let destination = modern();
         let tool = tool(&Plan::between_ports(scripted_source(dump), destination.port()));
-        begin(&tool).wait().expect(3).says(number).says(place).says("The dump is damaged");
+        begin(&tool).wait().expect(3).because("R205").says(number).says(place).says("The dump is damaged");
     }
 }
 
@@ -234,7 +234,7 @@ fn a_destination_that_stays_full_ends_the_run_until_it_has_room() {
     let slow = Slow::new(modern());
     let run = slow.copying();
     slow.destination.client().command(&cmd!["CONFIG", "SET", "maxmemory", 1]);
-    let ended = run.wait().expect(3).says("OOM").says("maxmemory");
+    let ended = run.wait().expect(3).because("R302").says("OOM").says("maxmemory");
     assert!(ended.took < Duration::from_secs(45), "{ended}");
     slow.destination.client().command(&cmd!["CONFIG", "SET", "maxmemory", 0]);
     slow.goes_on();
@@ -320,7 +320,7 @@ fn a_destination_that_restarts_without_its_newest_data_is_noticed() {
     let before = keys(&slow.destination);
     until("more keys are there", || keys(&slow.destination) > before + 500);
     slow.destination.restart();
-    run.wait().expect(3).says("has lost writes that it had confirmed");
+    run.wait().expect(3).because("R304").says("has lost writes that it had confirmed");
     slow.goes_on();
 }
 
@@ -329,7 +329,7 @@ fn a_destination_that_was_emptied_is_noticed() {
     let slow = Slow::new(modern());
     let run = slow.copying();
     slow.destination.client().command(&cmd!["FLUSHALL"]);
-    run.wait().expect(3).says("run record at the destination is gone").says("apply again");
+    run.wait().expect(3).because("R303").says("run record at the destination is gone").says("apply again");
     slow.goes_on();
 }
 
@@ -360,7 +360,7 @@ fn a_bound_of_the_spool_that_cannot_be_kept_is_told() {
         .line("on_conflict: skip")
         .line("limits: { spool: 100 KiB, chunk_above: 64 KiB }");
     let tool = tool(&plan);
-    begin(&tool).wait().expect(3).says("limits.spool").says("Raise");
+    begin(&tool).wait().expect(3).because("R402").says("limits.spool").says("Raise");
 }
 
 #[test]
@@ -369,15 +369,16 @@ fn the_state_directory_of_another_plan_and_a_changed_plan_are_refused() {
     fill(&source, 10, 10);
     let plan = || Plan::between(&source, &destination);
     let tool = tool(&plan());
-    tool.run(["apply", "plan.yaml", "--until", "precheck"]).expect(75);
+    tool.run(["apply", "plan.yaml", "--until", "precheck"]).expect(75).because("R103");
     tool.write("other.yaml", &plan().name("other").text());
     let other = tool.run(["apply", "other.yaml", "--state", ".plan/move"]).expect(6);
-    other.says("belongs to the plan `move`").says("--state");
+    other.because("R503").says("belongs to the plan `move`").says("--state");
     tool.write("plan.yaml", &plan().line("on_conflict: replace").text());
     tool.run(["apply", "plan.yaml"])
         .expect(6)
+        .because("R502")
         .says("a run goes on only with the plan it began with".trim_start_matches("a "));
-    tool.run(["apply", "plan.yaml", "--expect-digest", &"0".repeat(64)]).expect(6).says("digest");
+    tool.run(["apply", "plan.yaml", "--expect-digest", &"0".repeat(64)]).expect(6).because("R006").says("digest");
     assert_eq!(destination.client().command(&cmd!["DBSIZE"]).int(), 0);
 }
 
@@ -386,7 +387,11 @@ fn a_changed_plan_is_refused_from_an_empty_state_directory_too() {
     let slow = Slow::new(modern());
     slow.copying().kill9();
     slow.tool.write("other.yaml", &Plan::between_ports(slow.source.port(), slow.to.port()).text());
-    slow.tool.run(["apply", "other.yaml", "--state", "empty"]).expect(6).says("unfinished run of this name");
+    slow.tool
+        .run(["apply", "other.yaml", "--state", "empty"])
+        .expect(6)
+        .because("R501")
+        .says("unfinished run of this name");
     slow.goes_on();
 }
 
@@ -395,7 +400,7 @@ fn a_state_directory_that_cannot_be_written_is_named() {
     let (source, destination) = (Server::start("redis-5.0.10"), modern());
     let tool = tool(&Plan::between(&source, &destination));
     let state = "/sys/redis-plan-state";
-    tool.run(["apply", "plan.yaml", "--state", state]).expect(3).says(state).says("Make it writable");
+    tool.run(["apply", "plan.yaml", "--state", state]).expect(3).because("R405").says(state).says("Make it writable");
     tool.run(["apply", "plan.yaml", "--state", "plan.yaml"]).expect(3).says("plan.yaml").says("Make it writable");
 }
 
@@ -430,7 +435,7 @@ fn a_journal_with_a_changed_byte_or_without_its_first_line_is_refused() {
     let mut bad = good.clone();
     bad[second + 30] ^= 1;
     fs::write(&journal, &bad).unwrap();
-    let ended = begin(&slow.tool).wait().expect(3).says(".plan/move/journal");
+    let ended = begin(&slow.tool).wait().expect(3).because("R404").says(".plan/move/journal");
     ended.says(&format!("at byte {second}")).says("Move the state directory away");
     fs::write(&journal, &good[..second / 2]).unwrap();
     begin(&slow.tool).wait().expect(3).says("at byte 0");
@@ -478,8 +483,17 @@ fn a_damaged_spool_does_not_say_what_to_take_back_and_nothing_is_deleted() {
 fn a_second_process_is_turned_away() {
     let slow = Slow::new(modern());
     let run = slow.copying();
-    slow.tool.run(["apply", "plan.yaml"]).expect(5).says("works in the state directory").says(".plan/move");
-    slow.tool.run(["apply", "plan.yaml", "--state", "other"]).expect(5).says("Another process works on this run");
+    slow.tool
+        .run(["apply", "plan.yaml"])
+        .expect(5)
+        .because("R603")
+        .says("works in the state directory")
+        .says(".plan/move");
+    slow.tool
+        .run(["apply", "plan.yaml", "--state", "other"])
+        .expect(5)
+        .because("R601")
+        .says("Another process works on this run");
     slow.ends_equal(run);
 }
 
@@ -498,7 +512,7 @@ fn a_process_that_was_taken_over_writes_nothing_more() {
     slow.source.client().command(&cmd!["SET", "later", 1]);
     let before = calls(&slow.destination, "restore");
     run.signal(Signal::CONT);
-    run.wait().expect(5).says("taken this run over");
+    run.wait().expect(5).because("R602").says("taken this run over");
     assert_eq!(calls(&slow.destination, "restore"), before);
     assert_equal_but(&slow.source, &slow.destination, |key| key == b"later");
 }
@@ -512,7 +526,7 @@ fn the_source_has_its_settings_back_after_every_ending() {
     let stopped = slow.copying();
     assert_ne!(setting(), before, "the buffer is unlimited meanwhile");
     stopped.signal(Signal::TERM);
-    stopped.wait().expect(143);
+    stopped.wait().expect(143).because("R102");
     assert_eq!(setting(), before, "after a signal");
 
     let mut run = begin(&slow.tool);

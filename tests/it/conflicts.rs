@@ -18,7 +18,7 @@ fn with_fail_a_destination_with_keys_is_refused_before_anything_is_written() {
     let mut there = destination.client();
     there.command(&cmd!["SET", "bulk:7", "mine"]);
     let tool = tool(&Plan::between(&source, &destination));
-    begin(&tool).wait().expect(1).says("destination-empty").says("`skip` or `replace`");
+    begin(&tool).wait().expect(1).because("R001").says("destination-empty").says("`skip` or `replace`");
     assert_eq!(there.command(&cmd!["KEYS", "*"]).items().len(), 1);
     assert_eq!(there.command(&cmd!["GET", "bulk:7"]).text(), "mine");
     there.command(&cmd!["DEL", "bulk:7"]);
@@ -45,7 +45,7 @@ fn a_key_appears(source: &str, destination: &str) {
     let mine: Vec<&String> = names.iter().filter(|name| set(name, &mut there)).collect();
     assert!(mine.len() > 10, "{} keys of {} were not there yet", mine.len(), names.len());
     to.throttle(0);
-    run.wait().expect(3).says("this run did not write it").says("on_conflict");
+    run.wait().expect(3).because("R305").says("this run did not write it").says("on_conflict");
     for again in 0..2 {
         let is_mine = |name: &&&String| there.reply(&cmd!["GET", name]) == Reply::Bulk(b"foreign".to_vec());
         let left = mine.iter().filter(is_mine).count();

@@ -58,7 +58,7 @@ fn moves_over(source: &str, fence: &str) {
     until("the source takes writes", || !client.reply(&cmd!["SET", "late", 1]).is_error());
     let limits = client.command(&cmd!["CONFIG", "GET", "min-slaves-to-write"]);
     assert!(format!("{limits:?}").contains("\"0\""), "{limits:?}");
-    tool.run(["apply", "plan.yaml"]).expect(7).says("sealed");
+    tool.run(["apply", "plan.yaml"]).expect(7).because("R007").says("sealed");
     tool.run(["apply", "plan.yaml", "--state", "elsewhere"]).expect(7).says("sealed");
     assert_eq!(destination.client().command(&cmd!["EXISTS", "late"]).int(), 0);
 }
@@ -286,7 +286,7 @@ fn a_hook_behind_the_seal_that_fails_is_run_again_and_nothing_else_is() {
     let run = ready(&tool);
     source.client().command(&cmd!["SET", "before", 1]);
     tool.run(CUT).expect(0);
-    run.wait().expect(4).says("./switch.sh");
+    run.wait().expect(4).because("R004").says("./switch.sh");
     tool.run(["apply", "plan.yaml"]).expect(4);
     // A copy of the state directory without what it knows of the seal, and none at all, are turned away.
     tool.run(["apply", "plan.yaml", "--state", "elsewhere"]).expect(7);
@@ -338,7 +338,7 @@ fn accounts_are_removed_and_proved_removed() {
         .line("cleanup: { accounts: [{ side: source, run: [./remove.sh] }, { side: destination, user: mig }] }");
     let tool = tool(&plan).env("MIG", "secret-of-mig").env("PATH", "/usr/bin:/bin");
     tool.script("remove.sh", "env > environment; test -e may-pass && touch removed");
-    tool.run(["apply", "plan.yaml"]).expect(3).says("remove.sh");
+    tool.run(["apply", "plan.yaml"]).expect(3).because("R003").says("remove.sh");
     let environment = fs::read_to_string(tool.folder().join("environment")).unwrap();
     assert!(environment.contains("PLAN_SIDE=source") && !environment.contains("secret-of-mig"), "{environment}");
     tool.write("may-pass", "");

@@ -13,12 +13,12 @@ fn following(from: u16, to: u16) -> Plan {
 
 /// Runs up to this step.
 fn until_step(tool: &Tool, step: &str) {
-    tool.run(["apply", "plan.yaml", "--until", step]).expect(75).says("as asked");
+    tool.run(["apply", "plan.yaml", "--until", step]).expect(75).because("R103").says("as asked");
 }
 
 /// The next start; it must refuse and show these side by side.
 fn refuses(tool: &Tool, what: &str, was: &str, now: &str) -> Finished {
-    let ended = begin(tool).wait().expect(6).says("when the run began");
+    let ended = begin(tool).wait().expect(6).because("R504").says("when the run began");
     let row = ended.stderr.lines().find(|line| line.contains("drift:") && line.contains(what));
     let row = row.unwrap_or_else(|| panic!("nothing of {what}: {ended}")).to_owned();
     let places = [what, was, now, "(refused)"].map(|text| row.find(text).unwrap_or_else(|| panic!("{text}: {row}")));

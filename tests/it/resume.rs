@@ -289,7 +289,8 @@ fn a_finished_run_is_finished_also_for_an_empty_state_directory() {
     let tool = tool(&Plan::between_ports(source.port(), to.port()));
     begin(&tool).wait().expect(0);
     source.client().command(&cmd!["SET", "later", 1]);
-    begin(&tool).wait().expect(0).says("finished already");
+    assert_eq!(told(&tool, "run_finished")[0]["code"], "R000");
+    begin(&tool).wait().expect(0).because("R101").says("finished already");
     tool.run(["apply", "plan.yaml", "--state", "empty"]).expect(0).says("finished already");
     assert_eq!((keys(&destination), calls(&destination, "restore")), (100, (100, 0)));
     assert!(to.bytes(Direction::ToServer) > 0);

@@ -139,7 +139,7 @@ fn an_aborted_run_is_sealed() {
     source.client().command(&cmd!["SET", "before", 1]);
     until("it is there", || destination.client().command(&cmd!["EXISTS", "before"]).int() == 1);
     tool.run(["abort", "move"]).expect(0).says("aborted and sealed");
-    run.wait().expect(7).says("sealed");
+    run.wait().expect(7).because("R104").says("sealed");
     source.client().command(&cmd!["SET", "after", 1]);
     tool.run(["apply", "plan.yaml"]).expect(7);
     tool.run(["apply", "plan.yaml", "--state", "elsewhere"]).expect(7);
@@ -164,5 +164,5 @@ fn a_deadline_holds_for_an_operator_or_fails() {
     Comparer::of(&source, &destination).run().assert_equal();
 
     let fail = tool(&plan("fail").name("other").line("on_conflict: replace"));
-    begin(&fail).wait().expect(3).says("deadline passed");
+    begin(&fail).wait().expect(3).because("R105").says("deadline passed");
 }

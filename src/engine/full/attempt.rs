@@ -24,6 +24,7 @@ use crate::{
         teller::Teller,
     },
     journal::Record,
+    plan::fault::catalogue::runs,
     rdb::{Decoder, SafePoint},
     sink::{Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
     step::{Activity, Event, FollowProgress, FullWork, OnConflict, OnUnsupported, StepId},
@@ -300,11 +301,12 @@ impl Copy {
                 }
             }
             Signal::Stop => {
-                return Err(Ending::stopped(if self.received {
+                let text = if self.received {
                     "Stopped. The whole dump is in the spool: the same command goes on where this one stopped."
                 } else {
                     "Stopped while the dump was being received: the same command begins a new full copy."
-                }));
+                };
+                return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, text));
             }
         }
         Ok(())
@@ -374,10 +376,13 @@ impl Copy {
                 teller.tell(Event::KeyFailed { failure });
                 if self.work.on_conflict != OnConflict::Skip {
                     run.journal.append(&Record::KeyLeft { generation: self.generation, key })?;
-                    return Err(Ending::failed(format!(
-                        "{text}, and this run did not write it. It was left as it is. Find out who writes there; the \
-                         plan's `on_conflict: skip` or `replace` says what to do with such keys."
-                    )));
+                    return Err(Ending::of(
+                        &runs::FOREIGN_KEY,
+                        format!(
+                            "{text}, and this run did not write it. It was left as it is. Find out who writes there; the \
+                             plan's `on_conflict: skip` or `replace` says what to do with such keys."
+                        ),
+                    ));
                 }
                 self.tally.skip();
             }
@@ -388,9 +393,10 @@ impl Copy {
                 teller.tell(Event::KeyFailed { failure });
                 if self.work.on_unsupported == OnUnsupported::Fail {
                     run.journal.append(&Record::KeyLeft { generation: self.generation, key })?;
-                    return Err(Ending::failed(format!(
-                        "{text}. With `on_unsupported: report` such keys are listed and left out."
-                    )));
+                    return Err(Ending::of(
+                        &runs::UNSUPPORTED,
+                        format!("{text}. With `on_unsupported: report` such keys are listed and left out."),
+                    ));
                 }
             }
             LaneReport::Lossy(failure) => {

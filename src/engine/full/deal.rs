@@ -5,6 +5,7 @@ use async_channel::Sender;
 use super::tally::Signal;
 use crate::{
     engine::{ending::Ending, gate::Gate, pace::Throttle},
+    plan::fault::catalogue::runs,
     rdb::{Checksum, Decoder, Item, RdbError, RdbFault},
     sink::{DealFault, Dealer, Dealt, Job, Window},
     step::KeyFailure,
@@ -164,5 +165,5 @@ fn damaged(error: &RdbError) -> Ending {
         }
         _ => "The source's dump cannot be read to its end. Nothing behind that byte was copied.",
     };
-    Ending::failed(format!("The dump is damaged: {error}. {advice}"))
+    Ending::of(&runs::DUMP_DAMAGED, format!("The dump is damaged: {error}. {advice}"))
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
+    plan::fault::catalogue::runs,
     resp::{CommandReader, RespError},
     sink::{Batch, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
     step::{KeyFailure, OnUnsupported},
@@ -170,11 +171,14 @@ impl Outlet {
             let reason = failure.reason.clone();
             let _ = self.to.signals.send_blocking(Signal::Left(failure));
             if self.to.on_unsupported == OnUnsupported::Fail {
-                return Err(Fault::Ending(Ending::failed(format!(
-                    "At offset {} of the source's stream: {reason} Nothing from there on was applied. With \
-                     `on_unsupported: report` such commands are listed and left out.",
-                    self.upto
-                ))));
+                return Err(Fault::Ending(Ending::of(
+                    &runs::UNSUPPORTED,
+                    format!(
+                        "At offset {} of the source's stream: {reason} Nothing from there on was applied. With \
+                         `on_unsupported: report` such commands are listed and left out.",
+                        self.upto
+                    ),
+                )));
             }
         }
         Ok(())

@@ -28,6 +28,7 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
+    plan::fault::catalogue::runs,
     sink::{LaneFault, LaneReport, Lease, LeaseFault},
     source::SourceFacts,
     step::{
@@ -116,10 +117,15 @@ pub(in crate::engine) async fn incremental(
         let at = record.stream.map(|checkpoint| checkpoint.offset);
         if went_on_at.replace(at) == Some(at) {
             let _ = lease.release(&mut control).await;
-            return Err(Ending::failed(format!("{} It happened twice at the same place.", ending.summary)));
+            return Err(ending.twice());
         }
         teller.notice(format!("{} It goes on from the checkpoint.", ending.summary));
     }
+}
+
+/// The destination is behind what it had confirmed: the stream goes on from what it still has.
+fn forgot() -> Ending {
+    Ending::again(&runs::DESTINATION_FORGOT, LaneFault::Forgot.to_string())
 }
 
 async fn destination(run: &Run) -> Result<Control, ControlError> {
@@ -320,11 +326,11 @@ impl Follow {
             Signal::Fed(ending) => return Err(ending),
             Signal::Spoiled(reason) => {
                 self.spoiled = true;
-                return Err(Ending::again(reason));
+                return Err(Ending::again(&runs::STREAM_UNREADABLE, reason));
             }
             Signal::Lane(report) => self.take_report(report, run, teller)?,
             Signal::LaneEnded(Err(LaneFault::Forgot)) => {
-                return Err(Ending::again(LaneFault::Forgot.to_string()));
+                return Err(forgot());
             }
             Signal::LaneEnded(ended) => {
                 ended?;
@@ -332,7 +338,7 @@ impl Follow {
             }
             // Our own seal takes the token away, and a cutover that may be sealed is heard out.
             Signal::Heartbeat(_) | Signal::Stop if self.may_be_sealed() => {}
-            Signal::Heartbeat(LeaseFault::Forgot) => return Err(Ending::again(LaneFault::Forgot.to_string())),
+            Signal::Heartbeat(LeaseFault::Forgot) => return Err(forgot()),
             Signal::Heartbeat(fault) => return Err(fault.into()),
             Signal::Asked(_) | Signal::Cut(_) => {} // The loop takes them.
             Signal::Compared(told) => self.comparison.take(told, teller),
@@ -344,7 +350,8 @@ impl Follow {
                 self.post(run);
             }
             Signal::Stop => {
-                return Err(Ending::stopped(
+                return Err(Ending::of(
+                    &runs::STOPPED_BY_SIGNAL,
                     "Stopped while following. What is applied is noted at the destination: the same command goes on \
                      right behind it.",
                 ));
@@ -396,11 +403,14 @@ impl Follow {
         if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
             run.journal.append(&Record::KeyLeft { generation, key: key.clone() })?;
         }
-        Err(Ending::failed(format!(
-            "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides differ \
-             there. Find out who else writes at the destination. Applied again, this run begins with a new full copy; \
-             with `on_unsupported: report` such answers are listed and the run goes on."
-        )))
+        Err(Ending::of(
+            &runs::DIVERGED,
+            format!(
+                "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides \
+                 differ there. Find out who else writes at the destination. Applied again, this run begins with a new full \
+                 copy; with `on_unsupported: report` such answers are listed and the run goes on."
+            ),
+        ))
     }
 
     fn tick(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -438,7 +448,8 @@ impl Follow {
                 ));
             }
             (Standing::Late(DeadlineEnd::Fail), _) if matches!(self.phase, Phase::Following) => {
-                return Err(Ending::failed(
+                return Err(Ending::of(
+                    &runs::DEADLINE,
                     "The deadline passed before the stop condition was met. What is applied is noted at the destination; \
                      applied again, the run goes on and fails again unless the condition is met at once.",
                 ));

@@ -8,6 +8,7 @@ use super::feed::Restore;
 use crate::{
     engine::{ending::Ending, servers},
     net::{Control, ControlError},
+    plan::fault::catalogue::runs,
     sink::{Checkpoint, Destination, Lease, RecordKeys, RunRecord, TranslatorSetup},
     step::IncrementalWork,
     unit::{Db, ServerVersion},
@@ -33,7 +34,10 @@ impl There {
     pub(super) async fn ask(control: &mut Control, lease: &Lease) -> Result<Self, Ending> {
         let record = lease.record(control).await?;
         let Some(checkpoint) = record.stream else {
-            return Err(Ending::anew("the destination holds no checkpoint of the source's stream"));
+            return Err(Ending::anew(
+                &runs::DESTINATION_FORGOT,
+                "the destination holds no checkpoint of the source's stream",
+            ));
         };
         let keys = &lease.keys;
         let left_alone: HashSet<Vec<u8>> = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;

@@ -7,6 +7,7 @@ use async_channel::{Receiver, Sender, bounded};
 use super::{BUFFERS, DumpPlace, IntakeSetup, Told, segment};
 use crate::{
     engine::{ending::Ending, servers},
+    plan::fault::catalogue::runs,
     source::{Link, Waiting, WaitingFor},
     store::spool::{MAX_FRAME, SpoolError, SpoolWriter},
     unit::{ByteSize, Offset, ReplId, UnixMillis},
@@ -40,7 +41,8 @@ async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Recei
         .await?;
     let history = header.replid.zip(header.offset);
     if history.is_none() && setup.stream.is_some() {
-        return Err(Ending::failed(
+        return Err(Ending::of(
+            &runs::SOURCE_SYNC_ONLY,
             "The source knows only SYNC, whose stream cannot be resumed after a break. Give this host PSYNC (it may be \
              renamed there), or migrate with `migration: [full]` while nobody writes.",
         ));
@@ -106,13 +108,16 @@ async fn fill(
 async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
     while place.level.held() >= bound.0 && !(place.drains && place.level.is_waited_for()) {
         if !place.drains {
-            return Err(Ending::failed(format!(
-                "The spool holds {}, the bound of the plan's `limits.spool`, and the dump goes on. It cannot be removed \
-                 while it is received, because it says which keys this run wrote, and the destination was not empty or \
-                 `on_conflict` is not `fail`. Raise `limits.spool` and apply again under another name, or empty the \
-                 destination.",
-                ByteSize(place.level.held()),
-            )));
+            return Err(Ending::of(
+                &runs::SPOOL_LIMIT,
+                format!(
+                    "The spool holds {}, the bound of the plan's `limits.spool`, and the dump goes on. It cannot be removed \
+                     while it is received, because it says which keys this run wrote, and the destination was not empty or \
+                     `on_conflict` is not `fail`. Raise `limits.spool` and apply again under another name, or empty the \
+                     destination.",
+                    ByteSize(place.level.held()),
+                ),
+            ));
         }
         async_std::task::sleep(Duration::from_millis(50)).await;
     }

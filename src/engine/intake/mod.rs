@@ -21,6 +21,7 @@ pub(super) use told::Told;
 use super::{ending::Ending, pace::Throttle, run::Run, teller::Teller};
 use crate::{
     journal::Record,
+    plan::fault::catalogue::runs,
     source::Link,
     step::{Endpoint, Event, StepId},
     store::spool::{Level, SpoolWriter, Stored, remove_all, stored},
@@ -178,7 +179,7 @@ pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<
             ),
         }),
         Told::Holding(false) => teller.notice("There is room in the spool again: the source is read on."),
-        Told::Gap(gap) => return Err(Ending::anew(gap.to_string())),
+        Told::Gap(gap) => return Err(Ending::anew(&runs::STREAM_LOST, gap.to_string())),
         Told::Failed(ending) => return Err(ending),
         Told::Header { .. } | Told::DumpReceived(_) => {}
     }

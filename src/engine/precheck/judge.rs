@@ -14,6 +14,7 @@ use super::{
 use crate::{
     engine::{Passwords, drift, ending::Ending, run::Run, servers, teller::Teller},
     net::{Control, ControlError},
+    plan::fault::catalogue::runs,
     step::{Check, Event, Graph, Outcome, PrecheckWork, Side, Verdict, Work},
     unit::{Db, Secret},
 };
@@ -69,7 +70,7 @@ pub(in crate::engine) async fn alone(
     let judging = std::pin::pin!(judge(graph, passwords, (work, &place), &wanted, teller));
     let stopped = std::pin::pin!(stop.recv());
     match future::select(stopped, judging).await {
-        Either::Left(_) => Err(Ending::stopped("Stopped.")),
+        Either::Left(_) => Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped.")),
         Either::Right((judged, _)) => judged.map(|_| Ending::done("Both servers are fit for this plan.")),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::checks::word;
-use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, spoken};
+use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, says_more, spoken};
 use crate::step::{
     Difference, Event, FollowProgress, FullProgress, KeyDifference, Outcome, Stamped, Verdict, VerifyPhase,
     VerifyProgress, VerifyResult, VerifyVerdict,
@@ -127,8 +127,13 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
         }
         Event::Drifted { differences } => side_by_side(differences),
         Event::Notice { text } => format!("note: {}", Clean(text)),
-        Event::RunFinished { outcome, summary, seconds } => {
-            format!("{} after {}: {}", ending(*outcome), spoken(*seconds), Clean(summary))
+        Event::RunFinished { outcome, code, summary, seconds } => {
+            let more = if says_more(*outcome, code) {
+                format!(" (`plan explain {}` says more)", Clean(code))
+            } else {
+                String::new()
+            };
+            format!("{} after {}: {}{more}", ending(*outcome), spoken(*seconds), Clean(summary))
         }
     })
 }

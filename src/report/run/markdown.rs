@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::summary::{Attempt, Dump, RunSummary, StepState};
 use crate::report::checks::check_table;
 use crate::report::graph::endpoint;
-use crate::report::text::{Clean, byte_rate, grouped, spoken};
+use crate::report::text::{Clean, byte_rate, grouped, says_more, spoken};
 use crate::step::{FullProgress, Graph, KeyFailure, Outcome, Stamped};
 use crate::unit::ByteSize;
 
@@ -44,7 +44,9 @@ fn outcome(run: &RunSummary) -> String {
                 continues the run."
             .to_owned();
     };
-    format!("Outcome: **{}**. {}", outcome_word(ending.outcome), prose(&ending.summary))
+    let more = says_more(ending.outcome, &ending.code);
+    let code = if more { format!(" ({})", prose(&ending.code)) } else { String::new() };
+    format!("Outcome: **{}**{code}. {}", outcome_word(ending.outcome), prose(&ending.summary))
 }
 
 pub(in crate::report) const fn outcome_word(outcome: Outcome) -> &'static str {

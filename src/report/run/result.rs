@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::markdown::outcome_word;
 use super::summary::RunSummary;
 use crate::report::status::commands;
-use crate::report::text::{Clean, grouped, spoken};
+use crate::report::text::{Clean, grouped, says_more, spoken};
 use crate::step::FullProgress;
 use crate::unit::ByteSize;
 
@@ -15,6 +15,9 @@ pub fn run_result(run: &RunSummary) -> String {
     if let Some(ending) = run.attempts.last().and_then(|attempt| attempt.ending.as_ref()) {
         rows.push(("outcome", format!("{} after {}", outcome_word(ending.outcome), spoken(ending.seconds))));
         rows.push(("", Clean(&ending.summary).to_string()));
+        if says_more(ending.outcome, &ending.code) {
+            rows.push(("", format!("`plan explain {}` says more.", Clean(&ending.code))));
+        }
     }
     if let Some(progress) = &run.progress {
         rows.push(("keys", keys(progress)));

@@ -100,6 +100,8 @@ pub struct Ending {
     pub at: UnixMillis,
     /// How.
     pub outcome: Outcome,
+    /// The code of the page that says more; empty when a version before there were any noted it.
+    pub code: String,
     /// Why and what next.
     pub summary: String,
     /// Seconds the process took.
@@ -225,13 +227,13 @@ impl RunSummary {
                 self.notices.extend(differences.iter().map(notice));
             }
             Event::Notice { text } => self.notices.push(Notice { at: *at, text: text.clone() }),
-            Event::RunFinished { outcome, summary, seconds } => {
+            Event::RunFinished { outcome, code, summary, seconds } => {
                 if self.attempts.is_empty() {
                     self.attempts.push(Attempt { number: 0, at: *at, steps: vec![], ending: None });
                 }
                 if let Some(attempt) = self.attempts.last_mut() {
-                    attempt.ending =
-                        Some(Ending { at: *at, outcome: *outcome, summary: summary.clone(), seconds: *seconds });
+                    let (code, summary) = (code.clone(), summary.clone());
+                    attempt.ending = Some(Ending { at: *at, outcome: *outcome, code, summary, seconds: *seconds });
                 }
             }
         }

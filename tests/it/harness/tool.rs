@@ -171,6 +171,11 @@ impl Finished {
         self
     }
 
+    /// It must have named this page for how it ended.
+    pub fn because(self, code: &str) -> Self {
+        self.says(&format!("`plan explain {code}` says more"))
+    }
+
     /// What it said must contain this, on either stream.
     pub fn says(self, text: &str) -> Self {
         assert!(self.stdout.contains(text) || self.stderr.contains(text), "nowhere {text:?}:\n{self}");

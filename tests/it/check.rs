@@ -224,14 +224,31 @@ fn who_we_are_to_a_server_is_told_or_that_it_hides_it() {
         check(&plan, "destination-address").passes("it sees us at 127.0.0.1:");
     }
     let (source, destination) = (modern(), modern());
-    for (server, side, code, item) in
-        [(&source, "source", "C116", "source-address"), (&destination, "destination", "C214", "destination-address")]
-    {
+    let as_shy = |server: &Server, side: &str, item: &str| {
         server.client().command(&cmd!["ACL", "SETUSER", "shy", "on", ">secret", "~*", "+@all", "-client"]);
         let plan = as_user(Plan::between(&source, &destination), side, "shy");
-        let found = check_with(&tool(&plan).env("SECRET", "secret"), &plan, item);
-        found.is_unknown(code, "username: shy", "`shy`", "+client|info");
-    }
+        check_with(&tool(&plan).env("SECRET", "secret"), &plan, item)
+    };
+    let found = as_shy(&source, "source", "source-address");
+    found.is_unknown("C116", "username: shy", "`shy`", "+client|info");
+    let found = as_shy(&destination, "destination", "destination-address");
+    found.is_unknown("C214", "username: shy", "`shy`", "+client|info");
+}
+
+#[test]
+fn clocks_that_differ_are_told() {
+    let (source, destination) = (modern(), modern());
+    check(&Plan::between(&source, &destination), "clocks").passes("ms apart");
+    let late = Server::of("redis-7.0.15").clock_ahead(-90).start();
+    check(&Plan::between(&source, &late), "clocks").warns("C301", "url:", "90.", "synchronise the clocks");
+}
+
+#[test]
+fn a_sentinel_is_neither_a_source_nor_a_destination() {
+    let (sentinel, server) = (Server::of("redis-7.0.15").sentinel().start(), modern());
+    let remedy = "SENTINEL GET-MASTER-ADDR-BY-NAME";
+    check(&Plan::between(&sentinel, &server), "source-mode").fails("C105", "url:", "a Sentinel", remedy);
+    check(&Plan::between(&server, &sentinel), "destination-mode").fails("C209", "url:", "a Sentinel", remedy);
 }
 
 #[test]

@@ -104,6 +104,13 @@ fn a_service_without_replication_is_told() {
         );
         check(&plan, "source-commands").warns("C107", "url:", "PSYNC", "rename-command");
     }
+    let source = Server::of("redis-2.8.17").args(["--rename-command", "PSYNC", ""]).start();
+    let destination = modern();
+    let found = check(&following(&source, &destination), "source-replication");
+    found.fails("C104", "migration:", "only SYNC", "migration: [full]");
+    let plan = Plan::between(&source, &destination);
+    check(&plan, "source-replication").passes("SYNC");
+    check(&plan, "source-commands").warns("C107", "url:", "disabled or renamed: PSYNC", "cannot be followed");
     let source = Server::of("redis-7.0.15").args(["--rename-command", "CONFIG", ""]).start();
     let plan = following(&source, &modern());
     check(&plan, "source-commands").warns(

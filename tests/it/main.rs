@@ -15,6 +15,7 @@ mod comparer_finds;
 mod conflicts;
 mod connections;
 mod cutover;
+mod endings;
 mod faults;
 mod fingerprint;
 mod follow;

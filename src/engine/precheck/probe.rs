@@ -51,7 +51,8 @@ pub(super) async fn replication(control: &mut Control, server: &Server) -> Resul
         return Ok(Permission::NotOffered("it knows neither PSYNC nor SYNC".to_owned()));
     }
     if !server.version().has_redis((6, 0)) {
-        return Ok(Permission::Granted("REPLCONF and PSYNC are offered".to_owned()));
+        let sync = if server.lacks("psync") { "SYNC" } else { "PSYNC" };
+        return Ok(Permission::Granted(format!("REPLCONF and {sync} are offered")));
     }
     permission(control, server).await
 }

@@ -136,6 +136,11 @@ pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
 pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
     let user = server.user();
     let grant = format!("Grant the user replication: `{}`.", minimal_rule(user, scene));
+    if scene.follows() && server.lacks("psync") && !server.lacks("sync") {
+        let remedy = "A stream that SYNC began cannot be resumed after a break: let `rename-command` (or the service) give \
+                      PSYNC back, or migrate with `migration: [full]` while nobody writes.";
+        return Finding::fail("it knows only SYNC, not PSYNC", remedy).at("migration");
+    }
     match &scene.from.replication {
         Some(Permission::Granted(seen)) => Finding::pass(seen),
         Some(Permission::Refused(seen)) => Finding::fail(seen, grant).at(server.user_place()),
@@ -168,6 +173,13 @@ fn minimal_rule(user: &str, scene: &Scene<'_>) -> String {
 /// What a run says to a source.
 const NEEDED: [&str; 6] = ["PSYNC", "REPLCONF", "INFO", "CONFIG", "CLIENT", "TIME"];
 
+/// What cannot be done without some of them; without the others less can be judged.
+const LOST: [(&str, &str); 3] = [
+    ("PSYNC", "a copy that breaks off begins anew, and the source cannot be followed"),
+    ("CONFIG", "limits cannot be read and the output buffer cannot be raised"),
+    ("CLIENT", "writers cannot be paused for a cutover"),
+];
+
 /// Commands that services take away.
 pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
     if server.commands.is_none() {
@@ -177,8 +189,14 @@ pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
     let missing: Vec<&str> = NEEDED.into_iter().filter(|command| server.lacks(&command.to_ascii_lowercase())).collect();
     if !missing.is_empty() {
         let seen = format!("disabled or renamed: {}", missing.join(", "));
-        let remedy = "Without CONFIG limits cannot be read and the output buffer cannot be raised: let `rename-command` \
-                      (or the service) give them back, or set the limits there by hand.";
+        let lost: Vec<&str> =
+            LOST.iter().filter(|(command, _)| missing.contains(command)).map(|(_, lost)| *lost).collect();
+        let remedy = format!(
+            "Without {}, {}: let `rename-command` (or the service) give it back{}.",
+            missing.join(" and "),
+            if lost.is_empty() { "less can be judged".to_owned() } else { lost.join(", and ") },
+            if missing.contains(&"CONFIG") { ", or set the limits there by hand" } else { "" }
+        );
         return Finding::warn(seen, remedy);
     }
     if let (Some(refused), true) = (&server.settings.refused, scene.raises_buffer()) {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command as Process, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -25,6 +25,7 @@ pub struct Builder {
     arguments: Vec<String>,
     password: Option<String>,
     encrypted: bool,
+    clock_ahead: Option<i64>,
 }
 
 /// A running server. Dropping it kills it and removes its files.
@@ -35,13 +36,14 @@ pub struct Server {
     folder: TempDir,
     arguments: Vec<String>,
     password: Option<String>,
+    clock_ahead: Option<i64>,
     process: Child,
 }
 
 impl Server {
     /// A server by name, such as `redis-5.0.10`.
     pub fn of(name: &str) -> Builder {
-        Builder { flavour: Flavour::of(name), arguments: vec![], password: None, encrypted: false }
+        Builder { flavour: Flavour::of(name), arguments: vec![], password: None, encrypted: false, clock_ahead: None }
     }
 
     /// A plain one, started.
@@ -85,7 +87,7 @@ impl Server {
     /// Kills it when it runs, starts it again on the same port with the same files.
     pub fn restart(&mut self) {
         self.kill9();
-        self.process = spawn(self.flavour, self.port, self.folder(), &self.arguments);
+        self.process = spawn(self.flavour, self.port, self.folder(), &self.arguments, self.clock_ahead);
         let ready = wait_ready(&mut self.process, self.port, self.folder.path(), self.password.as_deref());
         assert!(ready, "port {} is taken by somebody else now", self.port);
     }
@@ -150,6 +152,16 @@ impl Builder {
         self.args(["--slaveof", "127.0.0.1", &port.to_string()])
     }
 
+    /// Its clock is wrong by so many seconds.
+    pub fn clock_ahead(self, seconds: i64) -> Self {
+        Self { clock_ahead: Some(seconds), ..self }
+    }
+
+    /// It is a Sentinel, which holds no data.
+    pub fn sentinel(self) -> Self {
+        self.args(["--sentinel"])
+    }
+
     /// Starts it; returns when it answers PING.
     pub fn start(self) -> Server {
         loop {
@@ -158,10 +170,10 @@ impl Builder {
             let tls_port = self.encrypted.then(free_port);
             let mut arguments = self.arguments.clone();
             arguments.extend(tls_port.into_iter().flat_map(|port| ["--tls-port".to_owned(), port.to_string()]));
-            let mut process = spawn(self.flavour, port, folder.path(), &arguments);
+            let mut process = spawn(self.flavour, port, folder.path(), &arguments, self.clock_ahead);
             if wait_ready(&mut process, port, folder.path(), self.password.as_deref()) {
-                let Self { flavour, password, .. } = self;
-                return Server { flavour, port, tls_port, folder, arguments, password, process };
+                let Self { flavour, password, clock_ahead, .. } = self;
+                return Server { flavour, port, tls_port, folder, arguments, password, clock_ahead, process };
             }
         }
     }
@@ -181,19 +193,43 @@ fn free_port() -> u16 {
     }
 }
 
-fn spawn(flavour: Flavour, port: u16, folder: &Path, arguments: &[String]) -> Child {
+fn spawn(flavour: Flavour, port: u16, folder: &Path, arguments: &[String], clock_ahead: Option<i64>) -> Child {
     let mut process = Process::new(flavour.program());
-    process.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--logfile", "server.log", "--save", ""]);
-    process.args(["--databases", "16"]).arg("--dir").arg(folder);
-    if flavour.has_diskless_delay() {
+    let sentinel = arguments.iter().any(|argument| argument == "--sentinel");
+    if sentinel {
+        // It writes what it finds out into its configuration, and takes no settings of a dataset.
+        let file = folder.join("sentinel.conf");
+        File::create(&file).unwrap();
+        process.arg(file);
+    }
+    process
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--logfile", "server.log"])
+        .arg("--dir")
+        .arg(folder);
+    if !sentinel {
+        process.args(["--save", "", "--databases", "16"]);
+    }
+    if flavour.has_diskless_delay() && !sentinel {
         process.args(["--repl-diskless-sync-delay", "0"]);
     }
-    if flavour.guards_debug() {
+    if flavour.guards_debug() && !sentinel {
         process.args(["--enable-debug-command", "yes"]);
+    }
+    if let Some(seconds) = clock_ahead {
+        process.env("LD_PRELOAD", wrong_clock(folder)).env("CLOCK_AHEAD", seconds.to_string());
     }
     let output = File::create(folder.join("output.log")).unwrap();
     process.args(arguments).current_dir(folder).stdin(Stdio::null());
     process.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap()
+}
+
+/// Builds what makes a clock wrong; the compiler is the one that links these tests.
+fn wrong_clock(folder: &Path) -> PathBuf {
+    let library = folder.join("clock.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/harness/clock.c");
+    let built = Process::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
+    assert!(built.success(), "cc: {built}");
+    library
 }
 
 /// Waits until the process answers PING itself; `false` when its port is somebody else's.

@@ -259,6 +259,13 @@ fn every_code_of_a_check_and_of_an_ending_has_a_case() {
     };
     let missing: Vec<&str> = catalogue::all().filter(|fault| !has_case(fault)).map(|fault| fault.code).collect();
     assert!(missing.is_empty(), "no case in tests/it or {ENDINGS} for {missing:?}");
+    let shown: Vec<String> = files("tests/snapshots/check").iter().map(|path| name(path)).collect();
+    let items = catalogue::checks::rows().map(|fault| format!("{}.snap", fault.code));
+    assert_eq!(
+        shown,
+        items.collect::<Vec<_>>(),
+        "one case of each item is pinned: `Found::pinned` in tests/it/check.rs"
+    );
 }
 
 /// Where the endings of all kinds of errors are pinned.

@@ -9,6 +9,7 @@ use super::load::load;
 use super::output::Output;
 use super::secrets::passwords;
 use super::signals::StopSignal;
+use super::target::{Target, plain};
 use crate::plan;
 use crate::report::diagnostics::{Style, concise, github, human, sarif};
 use crate::report::{check_json, check_junit, check_list, check_problems};
@@ -28,6 +29,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 
+    /// Write them to a file as well, such as `junit=check.xml`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE")]
+    output: Vec<Target<Format>>,
+
     /// Judge only these items, such as `clocks`; whether a server answers is always said
     #[arg(
         long,
@@ -39,7 +44,7 @@ pub(super) struct Args {
     only: Vec<String>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
     /// A list, and the lines of the plan that something is wrong with
     Human,
@@ -68,6 +73,10 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     };
     let outcome = crate::engine::check(&graph, &passwords, &args.only, &stop.asked(), told);
     out.print(&args.format.render(outcome, &checks, &loaded.plan, out.style()))?;
+    for Target { format, file } in &args.output {
+        let text = format.render(outcome, &checks, &loaded.plan, plain(out.style()));
+        std::fs::write(file, text).map_err(|source| Failure::Write { path: file.clone(), source })?;
+    }
     Ok(match (outcome, stop.signal()) {
         (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
         _ => Exit::Outcome(outcome),

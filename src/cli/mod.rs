@@ -20,6 +20,7 @@ mod secrets;
 mod signals;
 mod status;
 mod steer;
+mod target;
 mod validate;
 mod verify;
 mod watch;

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::load::{name, read};
+use super::target::{Target, plain};
 use crate::plan::{self, Program, Report};
 use crate::report::diagnostics::{self, Style};
 
@@ -25,7 +25,7 @@ pub(super) struct ValidateArgs {
 
     /// Write it to a file as well, such as `sarif=plan.sarif`; may be given several times
     #[arg(long, value_name = "FORMAT=FILE")]
-    output: Vec<Target>,
+    output: Vec<Target<Format>>,
 
     /// Take warnings for errors
     #[arg(long)]
@@ -54,22 +54,6 @@ enum Format {
     Github,
     /// `JUnit` XML, for GitLab, Jenkins and others
     Junit,
-}
-
-/// A file to write, and how.
-#[derive(Clone, Debug)]
-struct Target {
-    format: Format,
-    file: PathBuf,
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or("write FORMAT=FILE")?;
-        Ok(Self { format: clap::ValueEnum::from_str(format, false)?, file: file.into() })
-    }
 }
 
 impl Format {
@@ -107,8 +91,7 @@ pub(super) fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, e
     }
     out.flush()?;
     for target in &args.output {
-        let plain = Style { width: style.width.max(100), colour: false };
-        if let Err(error) = std::fs::write(&target.file, target.format.render(&shown, plain)) {
+        if let Err(error) = std::fs::write(&target.file, target.format.render(&shown, plain(style))) {
             trouble = true;
             writeln!(err, "error: cannot write {}: {error}", target.file.display())?;
         }

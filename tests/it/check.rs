@@ -1,5 +1,7 @@
 //! `plan check` against servers that are set up wrong: each item says so, with its code, at the plan's own line.
 
+use std::fs;
+
 use crate::{
     cmd,
     faults::{fill, tool},
@@ -15,6 +17,8 @@ pub struct Found {
     pub line: String,
     pub seen: String,
     pub remedy: String,
+    /// What a terminal would show of it.
+    pub shown: String,
 }
 
 /// Checks one item of a plan.
@@ -24,7 +28,7 @@ pub fn check(plan: &Plan, item: &str) -> Found {
 
 /// The same with a tool that has passwords.
 pub fn check_with(tool: &Tool, plan: &Plan, item: &str) -> Found {
-    let ended = tool.run(["check", "plan.yaml", "--format", "json", "--only", item]);
+    let ended = tool.run(["check", "plan.yaml", "--format", "json", "--only", item, "--output", "human=shown.txt"]);
     let json: serde_json::Value =
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended}"));
     let checks = json["checks"].as_array().unwrap();
@@ -38,26 +42,51 @@ pub fn check_with(tool: &Tool, plan: &Plan, item: &str) -> Found {
         line: plan.text().lines().nth(line - 1).unwrap().trim().to_owned(),
         seen: text("seen"),
         remedy: text("remedy"),
+        shown: fs::read_to_string(tool.folder().join("shown.txt")).unwrap(),
     }
 }
 
 impl Found {
     /// It fails the check, under this code, at a line that begins so, and says this of what was seen and of the way out.
-    pub fn fails(&self, code: &str, line: &str, seen: &str, remedy: &str) {
+    pub fn fails(&self, code: &str, line: &str, seen: &str, remedy: &str) -> &Self {
         assert_eq!((self.verdict.as_str(), self.exit), ("fail", Some(1)), "{}", self.seen);
         self.is(code, line, seen, remedy);
+        self
     }
 
     /// It warns, and the check passes.
-    pub fn warns(&self, code: &str, line: &str, seen: &str, remedy: &str) {
+    pub fn warns(&self, code: &str, line: &str, seen: &str, remedy: &str) -> &Self {
         assert_eq!((self.verdict.as_str(), self.exit), ("warn", Some(0)), "{}", self.seen);
         self.is(code, line, seen, remedy);
+        self
     }
 
     /// It could not be found out, and the check passes.
-    pub fn is_unknown(&self, code: &str, line: &str, seen: &str, remedy: &str) {
+    pub fn is_unknown(&self, code: &str, line: &str, seen: &str, remedy: &str) -> &Self {
         assert_eq!((self.verdict.as_str(), self.exit), ("unknown", Some(0)), "{}", self.seen);
         self.is(code, line, seen, remedy);
+        self
+    }
+
+    /// Pins what is shown, but for what is another one each time. One case of each item is pinned.
+    pub fn pinned(&self) {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_snapshot_path("../snapshots/check");
+        for (what, instead) in [
+            (r"answers: .*", "answers: SERVER"),
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+            (r"[0-9a-f]{40}", "ID"),
+            (r"\d+(\.\d+)? (B|KiB|MiB|GiB)\b", "SIZE"),
+            (r"\d+(\.\d+)? (ms|s)\b", "TIME"),
+            (r"(maxmemory|repl-backlog-size|maxclients) \d+", "$1 N"),
+            (r"\d+ of (\d+) connections", "N of $1 connections"),
+            (r"(in|of) /[^ ,]+", "$1 FOLDER"),
+        ] {
+            settings.add_filter(what, instead);
+        }
+        settings.bind(|| insta::assert_snapshot!(self.code.clone(), self.shown));
     }
 
     /// It passes and says this of what was seen.
@@ -150,7 +179,16 @@ fn what_fails_is_told_in_the_formats_of_code_hosts_too() {
 fn junit_has_a_case_for_each_item() {
     let (source, destination) = (modern(), Server::of("redis-7.0.15").arg("--maxmemory", "1mb").start());
     let plan = Plan::between(&source, &destination);
-    let ended = tool(&plan).run(["check", "plan.yaml", "--format", "junit", "--only", "destination-memory"]).expect(1);
+    let tool = tool(&plan);
+    let only = ["check", "plan.yaml", "--only", "destination-memory", "--format", "junit"];
+    let files = ["--output", "json=all.json", "--output", "junit=all.xml", "--output", "human=all.txt"];
+    let arguments: [&str; 12] = [only.as_slice(), files.as_slice()].concat().try_into().unwrap();
+    let ended = tool.run(arguments).expect(1);
+    let written = |name: &str| fs::read_to_string(tool.folder().join(name)).unwrap();
+    assert_eq!(written("all.xml"), ended.stdout);
+    let json: serde_json::Value = serde_json::from_str(&written("all.json")).unwrap();
+    assert_eq!((json["format"].as_u64(), json["checks"][2]["line"].as_u64()), (Some(1), Some(6)), "{json}");
+    assert!(written("all.txt").contains("C205 ("));
     for part in
         ["tests=\"3\" failures=\"1\"", "name=\"C205 destination-memory\"", "<failure type=\"C205\"", "line=\"6\""]
     {
@@ -183,10 +221,10 @@ fn the_way_in_is_judged_where_the_plan_says_it() {
     };
     let plan = wrong(Plan::between(&locked, &open), "source");
     let tool_of = |plan: &Plan| tool(plan).env("SECRET", "hunter2");
-    check_with(&tool_of(&plan), &plan, "source-reachable").fails("C101", "password:", "WRONGPASS", "source");
+    check_with(&tool_of(&plan), &plan, "source-reachable").fails("C101", "password:", "WRONGPASS", "source").pinned();
     let plan = wrong(Plan::between(&open, &locked), "destination");
     let found = check_with(&tool_of(&plan), &plan, "destination-reachable");
-    found.fails("C201", "password:", "WRONGPASS", "destination");
+    found.fails("C201", "password:", "WRONGPASS", "destination").pinned();
     check(&Plan::between(&locked, &open), "source-reachable").fails("C101", "url:", "NOAUTH", "password");
     check(&Plan::between_ports(open.port(), 1), "destination-reachable").fails("C201", "url:", "refused", "allow-list");
     let plan = as_user(Plan::between(&open, &modern()), "source", "nobody");
@@ -211,8 +249,8 @@ fn a_server_that_is_far_away_is_told() {
         relay.throttle(1 << 30);
     }
     let plan = Plan::between_ports(from.port(), to.port());
-    check(&plan, "source-latency").warns("C115", "url:", "ms", "nearer to the source");
-    check(&plan, "destination-latency").warns("C213", "url:", "ms", "limits.connections");
+    check(&plan, "source-latency").warns("C115", "url:", "ms", "nearer to the source").pinned();
+    check(&plan, "destination-latency").warns("C213", "url:", "ms", "limits.connections").pinned();
 }
 
 #[test]
@@ -230,9 +268,9 @@ fn who_we_are_to_a_server_is_told_or_that_it_hides_it() {
         check_with(&tool(&plan).env("SECRET", "secret"), &plan, item)
     };
     let found = as_shy(&source, "source", "source-address");
-    found.is_unknown("C116", "username: shy", "`shy`", "+client|info");
+    found.is_unknown("C116", "username: shy", "`shy`", "+client|info").pinned();
     let found = as_shy(&destination, "destination", "destination-address");
-    found.is_unknown("C214", "username: shy", "`shy`", "+client|info");
+    found.is_unknown("C214", "username: shy", "`shy`", "+client|info").pinned();
 }
 
 #[test]
@@ -240,15 +278,15 @@ fn clocks_that_differ_are_told() {
     let (source, destination) = (modern(), modern());
     check(&Plan::between(&source, &destination), "clocks").passes("ms apart");
     let late = Server::of("redis-7.0.15").clock_ahead(-90).start();
-    check(&Plan::between(&source, &late), "clocks").warns("C301", "url:", "90.", "synchronise the clocks");
+    check(&Plan::between(&source, &late), "clocks").warns("C301", "url:", "90.", "synchronise the clocks").pinned();
 }
 
 #[test]
 fn a_sentinel_is_neither_a_source_nor_a_destination() {
     let (sentinel, server) = (Server::of("redis-7.0.15").sentinel().start(), modern());
     let remedy = "SENTINEL GET-MASTER-ADDR-BY-NAME";
-    check(&Plan::between(&sentinel, &server), "source-mode").fails("C105", "url:", "a Sentinel", remedy);
-    check(&Plan::between(&server, &sentinel), "destination-mode").fails("C209", "url:", "a Sentinel", remedy);
+    check(&Plan::between(&sentinel, &server), "source-mode").fails("C105", "url:", "a Sentinel", remedy).pinned();
+    check(&Plan::between(&server, &sentinel), "destination-mode").fails("C209", "url:", "a Sentinel", remedy).pinned();
 }
 
 #[test]
@@ -256,7 +294,7 @@ fn two_urls_of_one_server_are_found_out() {
     let server = modern();
     let other = Proxy::to(server.port());
     let plan = Plan::between_ports(server.port(), other.port());
-    check(&plan, "distinct-servers").fails("C306", "url:", "same server", "urls");
+    check(&plan, "distinct-servers").fails("C306", "url:", "same server", "urls").pinned();
     let replica = Server::of("redis-7.0.15").replica_of(server.port()).start();
     let mut client = replica.client();
     crate::faults::until("it has its master's data", || {
@@ -264,5 +302,5 @@ fn two_urls_of_one_server_are_found_out() {
     });
     let plan = Plan::between(&server, &replica);
     check(&plan, "distinct-servers").fails("C306", "url:", "replica in the source's own chain", "stop that first");
-    check(&plan, "destination-role").fails("C203", "url:", "replica", &format!("127.0.0.1:{}", server.port()));
+    check(&plan, "destination-role").fails("C203", "url:", "replica", &format!("127.0.0.1:{}", server.port())).pinned();
 }

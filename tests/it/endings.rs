@@ -39,3 +39,17 @@ fn a_command_that_only_the_destination_refuses_ends_the_run() {
     source.client().command(&cmd!["RPUSH", "list", 2]);
     run.wait().expect(3).because("R307").says("`list`").says("WRONGTYPE").says("Find out who else writes");
 }
+
+#[test]
+fn a_value_that_the_destination_cannot_hold_ends_the_run() {
+    let (source, destination) = (Server::start("redis-8.2.3"), Server::start("redis-6.2.14"));
+    let plan = Plan::between(&source, &destination)
+        .line("hooks: [{ at: precheck.passed, run: [./wait.sh], timeout: 20s, on_error: fail }]");
+    let tool = tool(&plan);
+    tool.script("wait.sh", "touch passed; until test -e written; do sleep 0.01; done");
+    let run = begin(&tool);
+    until("the precheck has passed", || tool.folder().join("passed").exists());
+    source.client().command(&cmd!["VADD", "points", "VALUES", 2, "1.0", "2.0", "one"]);
+    tool.write("written", "");
+    run.wait().expect(3).because("R306").says("points").says("vectorset").says("on_unsupported");
+}

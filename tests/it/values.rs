@@ -247,7 +247,7 @@ fn a_modules_values_are_reported_where_it_is_not() {
     let (source, destination) = (with_bloom("redis-7.2.4"), Server::start("redis-7.0.15"));
     source.client().pipeline_ok(&filters());
     let plan = Plan::between(&source, &destination);
-    Moved::by(&plan).expect(3).run.because("R306").says("the destination has no module for the type");
+    Moved::by(&plan).expect(1).run.says("modules: missing at the destination: bf; of the ").says("`MBbloom--`");
 
     let destination = Server::start("redis-7.0.15");
     let moved = Moved::by(&Plan::between(&source, &destination).line("on_unsupported: report")).expect(0);

@@ -174,7 +174,10 @@ async fn try_source(
     let smallest = scene.destination.as_ref().and_then(super::pair::longest_string);
     let could_be = server.info.used_memory().zip(smallest).is_some_and(|(used, limit)| used.0 > limit / 2);
     let dbs: Vec<Db> = server.info.keyspace().into_keys().filter(|db| scene.work.selection.reads(*db)).collect();
-    let sample = if could_be { sample::look(control, &dbs).await? } else { None };
+    let lacks_modules =
+        scene.destination.as_ref().is_some_and(|there| !super::pair::missing_modules(server, there).is_empty());
+    let sample =
+        if could_be || lacks_modules { sample::look(control, &dbs, &scene.work.selection).await? } else { None };
     Ok(FromSource { replication, fence, rate, sample })
 }
 

@@ -1,6 +1,6 @@
 //! What both servers must agree on.
 
-use super::{finding::Finding, scene::Scene, server::Server};
+use super::{finding::Finding, sample::Sample, scene::Scene, server::Server};
 use crate::{
     command::{self, Class},
     step::{OnUnsupported, Work},
@@ -58,25 +58,37 @@ pub(super) fn modules(source: &Server, destination: &Server, scene: &Scene<'_>) 
     if here.is_empty() {
         return Finding::pass("the source has none");
     }
-    let names = here.join(", ");
-    let Some(there) = &destination.modules else {
-        let seen = format!("the source has {names}; the destination lists none");
-        return Finding::warn(seen, "Values of these modules cannot be held without the module.");
-    };
-    let missing: Vec<&str> = here.iter().filter(|name| !there.contains(name)).map(String::as_str).collect();
+    let missing = missing_modules(source, destination);
     if missing.is_empty() {
-        return Finding::pass(format!("{names}, on both sides"));
+        return Finding::pass(format!("{}, on both sides", here.join(", ")));
     }
-    let remedy = format!(
-        "Values of these modules cannot be held there: load them, or say `on_unsupported: report` to leave such keys out \
-         ({} now).",
-        unsupported(scene)
-    );
-    Finding::warn(format!("missing at the destination: {}", missing.join(", ")), remedy).at("on_unsupported")
+    let seen = format!("missing at the destination: {}", missing.join(", "));
+    values_of_modules(seen, scene.from.sample.as_ref(), fails_on_unsupported(scene))
 }
 
-fn unsupported(scene: &Scene<'_>) -> &'static str {
-    if fails_on_unsupported(scene) { "`fail`" } else { "`report`" }
+/// Modules of the source that the destination does not list.
+pub(super) fn missing_modules<'a>(source: &'a Server, destination: &Server) -> Vec<&'a str> {
+    let there = destination.modules.as_deref().unwrap_or_default();
+    let here = source.modules.iter().flatten();
+    here.filter(|name| !there.contains(name)).map(String::as_str).collect()
+}
+
+/// Whether values are in the way that only a module which is missing there can hold.
+fn values_of_modules(missing: String, sample: Option<&Sample>, fails: bool) -> Finding {
+    let remedy = "Load the module at the destination; or write `on_unsupported: report`, so that keys with its values are listed \
+                  and left out.";
+    let Some(sample) = sample else { return Finding::warn(missing, remedy).at("on_unsupported") };
+    let met: Vec<String> = sample.of_modules.iter().map(|(kind, keys)| format!("{keys} of type `{kind}`")).collect();
+    let looked = format!("{} keys looked at", sample.keys);
+    match (met.is_empty(), sample.all) {
+        (true, true) => Finding::pass(format!("{missing}; no key has a value of a module")),
+        (true, false) => Finding::warn(format!("{missing}; none of the {looked} has a value of a module"), remedy)
+            .at("on_unsupported"),
+        (false, _) => {
+            let seen = format!("{missing}; of the {looked} {}", met.join(", "));
+            if fails { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) }.at("on_unsupported")
+        }
+    }
 }
 
 fn fails_on_unsupported(scene: &Scene<'_>) -> bool {

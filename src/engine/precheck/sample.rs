@@ -1,10 +1,13 @@
-//! A look at some of the source's keys, for values that are too large to move.
+//! A look at some of the source's keys, for values that are too large to move or of a module.
+
+use std::collections::BTreeMap;
 
 use redis::{Value, cmd, pipe};
 
 use super::server::heard;
 use crate::{
     net::{Control, ControlError},
+    step::Selection,
     unit::{ByteSize, Db, KeyText},
 };
 
@@ -21,7 +24,12 @@ pub(super) struct Sample {
     pub(super) all: bool,
     /// The largest string or value found.
     pub(super) largest: Option<Large>,
+    /// Types of modules that were met, and how many keys are of each.
+    pub(super) of_modules: BTreeMap<String, usize>,
 }
+
+/// Types that need no module.
+const PLAIN: [&str; 7] = ["string", "list", "set", "zset", "hash", "stream", "none"];
 
 /// A large value.
 pub(super) struct Large {
@@ -30,9 +38,15 @@ pub(super) struct Large {
     pub(super) size: ByteSize,
 }
 
-/// Looks at some keys of these databases: the length of a string. Other values go in pieces.
-pub(super) async fn look(control: &mut Control, dbs: &[Db]) -> Result<Option<Sample>, ControlError> {
-    let mut sample = Sample { keys: 0, all: true, largest: None };
+/// Looks at some keys of these databases: the length of a string (other values go in pieces), and the type.
+/// Keys that no rule takes are passed over.
+pub(super) async fn look(
+    control: &mut Control,
+    dbs: &[Db],
+    selection: &Selection,
+) -> Result<Option<Sample>, ControlError> {
+    let mut seen = 0;
+    let mut sample = Sample { keys: 0, all: true, largest: None, of_modules: BTreeMap::new() };
     for db in dbs {
         if heard(control.command(cmd("SELECT").arg(db.0)).await)?.is_none() {
             return Ok(None);
@@ -40,15 +54,17 @@ pub(super) async fn look(control: &mut Control, dbs: &[Db]) -> Result<Option<Sam
         let mut cursor = 0u64;
         loop {
             let scan = cmd("SCAN").arg(cursor).arg("COUNT").arg(AT_ONCE).clone();
-            let Some((next, keys)) = heard(control.query::<(u64, Vec<Vec<u8>>)>(&scan).await)? else {
+            let Some((next, mut keys)) = heard(control.query::<(u64, Vec<Vec<u8>>)>(&scan).await)? else {
                 return Ok(None);
             };
-            lengths(control, *db, &keys, &mut sample).await?;
+            seen += keys.len();
+            keys.retain(|key| selection.target(*db, key).is_some());
+            ask(control, *db, &keys, &mut sample).await?;
             cursor = next;
             if cursor == 0 {
                 break;
             }
-            if sample.keys >= LOOKED_AT {
+            if seen >= LOOKED_AT {
                 sample.all = false;
                 return Ok(Some(sample));
             }
@@ -57,17 +73,23 @@ pub(super) async fn look(control: &mut Control, dbs: &[Db]) -> Result<Option<Sam
     Ok(Some(sample))
 }
 
-async fn lengths(control: &mut Control, db: Db, keys: &[Vec<u8>], sample: &mut Sample) -> Result<(), ControlError> {
+async fn ask(control: &mut Control, db: Db, keys: &[Vec<u8>], sample: &mut Sample) -> Result<(), ControlError> {
     if keys.is_empty() {
         return Ok(());
     }
     let mut questions = pipe();
     for key in keys {
-        questions.cmd("STRLEN").arg(key.as_slice());
+        questions.cmd("STRLEN").arg(key.as_slice()).cmd("TYPE").arg(key.as_slice());
     }
-    for (key, answer) in keys.iter().zip(control.pipeline(&questions).await?) {
+    let answers = control.pipeline(&questions).await?;
+    for (key, answers) in keys.iter().zip(answers.chunks(2)) {
         sample.keys += 1;
-        let Value::Int(length) = answer else { continue };
+        if let Some(Value::SimpleString(kind)) = answers.get(1)
+            && !PLAIN.contains(&kind.as_str())
+        {
+            *sample.of_modules.entry(kind.clone()).or_default() += 1;
+        }
+        let Some(Value::Int(length)) = answers.first().cloned() else { continue };
         let size = ByteSize(u64::try_from(length).unwrap_or(0));
         if sample.largest.as_ref().is_none_or(|largest| largest.size < size) {
             sample.largest = Some(Large { db, key: KeyText(key).to_string(), size });

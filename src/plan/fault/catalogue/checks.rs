@@ -109,8 +109,8 @@ rows! {
         "Keys with a time to live carry the moment of their end, and each server judges it by its own clock. Clocks that differ end lives \
          early or late at the destination. Synchronise the clocks of both hosts before the migration.";
     MODULES = "C302", Item("modules"), "the destination has the source's modules",
-        "A value of a module can be held only where that module is loaded. Which keys are such values is not known before they are read: with \
-         `on_unsupported: fail` the run ends at the first, with `report` it leaves them out and lists them. Load the module there first.";
+        "A value of a module can be held only where that module is loaded. Some keys are looked at for such values, and one that is found fails \
+         the check. With `on_unsupported: report` a run lists such keys and leaves them out. Load the module at the destination first.";
     FUNCTIONS = "C303", Item("functions"), "the destination can hold the source's function libraries",
         "Libraries of functions (Redis 7.0) are part of the dump. An older destination cannot hold them; a library of the same name there is a \
          conflict as a key would be. Say `on_unsupported: report` to go on without them.";

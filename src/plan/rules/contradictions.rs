@@ -64,6 +64,8 @@ fn keys_that_must_and_must_not_be(checking: &mut Checking<'_>) {
         .help("add `on_conflict: skip` or `replace`, or expect `empty: true`");
     if checking.raw.on_conflict.is_some() {
         problem = problem.label(checking.value("on_conflict"), "no key may be there");
+    } else {
+        problem.message.push_str(", because `on_conflict` is `fail` where the plan does not say");
     }
     checking.report(problem);
 }

@@ -269,10 +269,12 @@ fn chunks(checking: &mut Checking<'_>) {
     if limits.chunk_above <= limits.spool {
         return;
     }
-    let message = format!("values of up to {} do not fit into a spool of {}", limits.chunk_above, limits.spool);
     let raw = checking.raw.limits.as_ref();
     let (chunk, spool) =
         (raw.is_some_and(|limits| limits.chunk_above.is_some()), raw.is_some_and(|limits| limits.spool.is_some()));
+    let default = if chunk { "" } else { ", the default of `chunk_above`," };
+    let message =
+        format!("values of up to {}{default} do not fit into a spool of {}", limits.chunk_above, limits.spool);
     let path = if spool { "limits.spool" } else { "limits.chunk_above" };
     let mut problem =
         checking.problem(&keys::CHUNK_OVER_SPOOL, path, message, if spool { "too small" } else { "too large" });

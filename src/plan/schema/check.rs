@@ -169,10 +169,10 @@ impl Faults<'_> {
         let span = if path.0.is_empty() { self.places.first_key() } else { self.place(path).key_or_value() };
         let message = format!("{} has no `{key}`", subject(path));
         let property = tree::property(schema, key);
-        let purpose = property.and_then(tree::purpose).map(|purpose| format!("`{key}`: {purpose}"));
+        let help = property.and_then(|property| missing_help(key, property));
         let problem =
             Problem::new(&shape::MISSING_KEY, path.clone(), message).label(span, format!("`{key}` is missing here"));
-        let problem = problem.maybe_help(purpose);
+        let problem = problem.maybe_help(help);
         self.found.push(Finding { problem, wrong: Wrong::Missing(path.clone(), key.to_owned()) });
     }
 
@@ -301,7 +301,7 @@ impl Faults<'_> {
     }
 
     pub(super) fn literal_secret(&mut self, path: &Path) {
-        let message = format!("{} stands in the plan itself", subject(path));
+        let message = format!("{} stands in the plan itself, where everybody sees it who sees the plan", subject(path));
         self.value(&endpoints::LITERAL_SECRET, path, message, "a literal secret", Some(SECRET_FORMS.to_owned()));
     }
 }
@@ -311,6 +311,20 @@ pub(super) const SECRET_FORMS: &str = "write `{ env: NAME }`, `{ file: PATH }` o
 /// Whether the value at `path` is, or is part of, a secret.
 pub(super) fn is_secret(path: &Path) -> bool {
     path.0.iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_key(key)))
+}
+
+/// What to add for a key that is missing, and what it is for.
+fn missing_help(key: &str, property: &'static Value) -> Option<String> {
+    let purpose = tree::purpose(property)?;
+    let words: Vec<&str> = tree::forms(property).into_iter().filter_map(tree::word).collect();
+    let shown = match (words.as_slice(), tree::flow_example(property)) {
+        ([], Some(example)) => format!("for example `{key}: {example}`"),
+        ([], None) => format!("`{key}`"),
+        (words, _) => tree::alternatives(&words.iter().map(|word| format!("`{key}: {word}`")).collect::<Vec<_>>()),
+    };
+    let mut letters = purpose.chars();
+    let first = letters.next()?.to_lowercase();
+    Some(format!("add {shown} ({first}{})", letters.as_str()))
 }
 
 fn key_help(path: &Path, key: &str, known: &[&str]) -> String {

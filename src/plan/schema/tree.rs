@@ -96,8 +96,13 @@ pub(super) fn wants(schema: &'static Value) -> String {
 
 /// The first example of a schema, as it is written in a plan.
 pub(super) fn example(schema: &'static Value) -> Option<String> {
+    flow_example(schema).map(|example| format!("for example `{example}`"))
+}
+
+/// The same without any words around it.
+pub(super) fn flow_example(schema: &'static Value) -> Option<String> {
     let example = schema.get("examples").or_else(|| resolved(schema).get("examples"))?.get(0)?;
-    Some(format!("for example `{}`", flow(example)))
+    Some(flow(example))
 }
 
 /// A value in YAML's flow style.

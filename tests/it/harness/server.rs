@@ -25,7 +25,7 @@ pub struct Builder {
     arguments: Vec<String>,
     password: Option<String>,
     encrypted: bool,
-    clock_ahead: Option<i64>,
+    host: Vec<(&'static str, String)>,
 }
 
 /// A running server. Dropping it kills it and removes its files.
@@ -36,14 +36,14 @@ pub struct Server {
     folder: TempDir,
     arguments: Vec<String>,
     password: Option<String>,
-    clock_ahead: Option<i64>,
+    host: Vec<(&'static str, String)>,
     process: Child,
 }
 
 impl Server {
     /// A server by name, such as `redis-5.0.10`.
     pub fn of(name: &str) -> Builder {
-        Builder { flavour: Flavour::of(name), arguments: vec![], password: None, encrypted: false, clock_ahead: None }
+        Builder { flavour: Flavour::of(name), arguments: vec![], password: None, encrypted: false, host: vec![] }
     }
 
     /// A plain one, started.
@@ -87,7 +87,7 @@ impl Server {
     /// Kills it when it runs, starts it again on the same port with the same files.
     pub fn restart(&mut self) {
         self.kill9();
-        self.process = spawn(self.flavour, self.port, self.folder(), &self.arguments, self.clock_ahead);
+        self.process = spawn(self.flavour, self.port, self.folder(), &self.arguments, &self.host);
         let ready = wait_ready(&mut self.process, self.port, self.folder.path(), self.password.as_deref());
         assert!(ready, "port {} is taken by somebody else now", self.port);
     }
@@ -152,9 +152,16 @@ impl Builder {
         self.args(["--slaveof", "127.0.0.1", &port.to_string()])
     }
 
-    /// Its clock is wrong by so many seconds.
-    pub fn clock_ahead(self, seconds: i64) -> Self {
-        Self { clock_ahead: Some(seconds), ..self }
+    /// Its host's clock is wrong by so many seconds.
+    pub fn clock_ahead(mut self, seconds: i64) -> Self {
+        self.host.push(("CLOCK_AHEAD", seconds.to_string()));
+        self
+    }
+
+    /// Its host has so little memory.
+    pub fn host_memory(mut self, megabytes: u32) -> Self {
+        self.host.push(("HOST_MEMORY", megabytes.to_string()));
+        self
     }
 
     /// It is a Sentinel, which holds no data.
@@ -170,10 +177,10 @@ impl Builder {
             let tls_port = self.encrypted.then(free_port);
             let mut arguments = self.arguments.clone();
             arguments.extend(tls_port.into_iter().flat_map(|port| ["--tls-port".to_owned(), port.to_string()]));
-            let mut process = spawn(self.flavour, port, folder.path(), &arguments, self.clock_ahead);
+            let mut process = spawn(self.flavour, port, folder.path(), &arguments, &self.host);
             if wait_ready(&mut process, port, folder.path(), self.password.as_deref()) {
-                let Self { flavour, password, clock_ahead, .. } = self;
-                return Server { flavour, port, tls_port, folder, arguments, password, clock_ahead, process };
+                let Self { flavour, password, host, .. } = self;
+                return Server { flavour, port, tls_port, folder, arguments, password, host, process };
             }
         }
     }
@@ -193,7 +200,7 @@ fn free_port() -> u16 {
     }
 }
 
-fn spawn(flavour: Flavour, port: u16, folder: &Path, arguments: &[String], clock_ahead: Option<i64>) -> Child {
+fn spawn(flavour: Flavour, port: u16, folder: &Path, arguments: &[String], host: &[(&'static str, String)]) -> Child {
     let mut process = Process::new(flavour.program());
     let sentinel = arguments.iter().any(|argument| argument == "--sentinel");
     if sentinel {
@@ -215,19 +222,21 @@ fn spawn(flavour: Flavour, port: u16, folder: &Path, arguments: &[String], clock
     if flavour.guards_debug() && !sentinel {
         process.args(["--enable-debug-command", "yes"]);
     }
-    if let Some(seconds) = clock_ahead {
-        process.env("LD_PRELOAD", wrong_clock(folder)).env("CLOCK_AHEAD", seconds.to_string());
+    if !host.is_empty() {
+        process.env("LD_PRELOAD", other_host(folder)).envs(host.iter().cloned());
     }
     let output = File::create(folder.join("output.log")).unwrap();
     process.args(arguments).current_dir(folder).stdin(Stdio::null());
     process.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap()
 }
 
-/// Builds what makes a clock wrong; the compiler is the one that links these tests.
-fn wrong_clock(folder: &Path) -> PathBuf {
-    let library = folder.join("clock.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/harness/clock.c");
-    let built = Process::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
+/// Builds what makes a host another one; the compiler is the one that links these tests.
+fn other_host(folder: &Path) -> PathBuf {
+    let library = folder.join("host.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/harness/host.c");
+    let mut compiler = Process::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
+    let built = compiler.status().unwrap();
     assert!(built.success(), "cc: {built}");
     library
 }

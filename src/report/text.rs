@@ -78,7 +78,10 @@ pub(super) fn whole(value: f64) -> u64 {
 
 /// Whether an ending's page holds more than everybody knows. Runs of earlier versions have noted no code.
 pub(in crate::report) fn says_more(outcome: Outcome, code: &str) -> bool {
-    !code.is_empty() && !(outcome == Outcome::Done && code == "R000")
+    match outcome {
+        Outcome::Done => !matches!(code, "" | "R000"),
+        _ => !code.is_empty(),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Mending a plan: applies the edits that problems offer, leaves every other byte as it is, and keeps only what proves to
 //! help. An edit never reaches over the end of a line.
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use super::fault::catalogue::shape::UNKNOWN_KEY;
 use super::fault::{Edit, Problem, Report};
@@ -13,6 +13,9 @@ const MAX_ROUNDS: usize = 8;
 
 /// Edits that are tried one by one when all together do not help.
 const MAX_TRIES: usize = 50;
+
+/// Problems that are found in all before mending ends: a file with very many is mended in parts, one by each run.
+const MAX_FOUND: usize = 10_000;
 
 /// A plan after mending.
 #[derive(Clone, Debug)]
@@ -31,13 +34,22 @@ pub struct Fixed {
 /// programs.
 #[must_use]
 pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Fixed {
-    let judge = |bytes: &[u8]| judge(name, bytes, look);
+    let found = Cell::new(0);
+    let judge = |bytes: &[u8]| {
+        let report = judge(name, bytes, look);
+        found.set(found.get() + report.errors() + report.warnings());
+        report
+    };
     let before = judge(bytes);
+    let goes_on = || found.get() < MAX_FOUND;
     let mut fixed = Fixed { bytes: bytes.to_vec(), mended: 0, after: before.clone(), before };
     for _ in 0..MAX_ROUNDS {
         let offers: Vec<Problem> =
             fixed.after.problems().iter().filter(|problem| problem.edit.is_some()).cloned().collect();
-        if offers.is_empty() || !(fixed.take(&judge, &offers) || fixed.take_some(&judge, &offers)) {
+        if offers.is_empty()
+            || !goes_on()
+            || !(fixed.take(&judge, &offers) || fixed.take_some(&judge, &goes_on, &offers))
+        {
             break;
         }
     }
@@ -58,8 +70,8 @@ impl Fixed {
     }
 
     /// Applies the first of these edits that helps on its own: places of the others are other ones then.
-    fn take_some(&mut self, judge: &dyn Fn(&[u8]) -> Report, offers: &[Problem]) -> bool {
-        offers.iter().take(MAX_TRIES).any(|offer| self.take(judge, std::slice::from_ref(offer)))
+    fn take_some(&mut self, judge: &dyn Fn(&[u8]) -> Report, goes_on: &dyn Fn() -> bool, offers: &[Problem]) -> bool {
+        offers.iter().take(MAX_TRIES).any(|offer| goes_on() && self.take(judge, std::slice::from_ref(offer)))
     }
 }
 
@@ -87,7 +99,11 @@ fn helps(before: &Report, after: &Report, mended: &[Problem]) -> bool {
     let known: HashSet<_> = before.problems().iter().filter(is_shape).map(|one| (one.fault.code, &one.path)).collect();
     let gone: HashSet<_> = mended.iter().map(|one| (one.fault.code, &one.path)).collect();
     let judged_now: Vec<Path> = mended.iter().filter_map(renamed).collect();
-    after.problems().iter().filter(is_shape).all(|one| {
+    // Behind the last problem that was kept there were others, which nobody knows; an edit leaves every line its number.
+    let line = |report: &Report, one: &Problem| one.span().map(|span| report.source().position(span.start).line);
+    let horizon = before.problems().last().filter(|_| before.omitted() > 0).and_then(|one| line(before, one));
+    let is_known_of = |one: &&Problem| horizon.is_none_or(|horizon| line(after, one) < Some(horizon));
+    after.problems().iter().filter(is_shape).filter(is_known_of).all(|one| {
         let fault = (one.fault.code, &one.path);
         (known.contains(&fault) && !gone.contains(&fault)) || judged_now.iter().any(|path| one.path.is_within(path))
     })
@@ -156,5 +172,18 @@ limits: { bandwidth: 40, spool: 64000000 }
     fn mending_twice_changes_nothing_more() {
         let once = mended(PLAN);
         assert_eq!(mended(&once), once);
+    }
+
+    #[test]
+    fn of_very_many_problems_a_part_is_mended() {
+        let mut text =
+            "version: 1\nname: a\nsource: { url: redis://a }\ndestination: { url: redis://b }\nmigration: [full, \
+                        incremental]\nstop:\n  any:\n"
+                .to_owned();
+        (0..1500).for_each(|second| text.push_str(&format!("    - duration: {}\n", second + 1)));
+        let once = fix("plan.yaml", text.as_bytes(), None);
+        assert!(once.mended >= 900, "{}", once.mended);
+        let twice = fix("plan.yaml", &once.bytes, None);
+        assert_eq!((twice.mended + once.mended, twice.after.errors()), (1500, 0));
     }
 }

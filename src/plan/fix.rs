@@ -43,11 +43,11 @@ pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Fixed {
     let before = judge(bytes);
     let goes_on = || found.get() < MAX_FOUND;
     let mut fixed = Fixed { bytes: bytes.to_vec(), mended: 0, after: before.clone(), before };
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         let offers: Vec<Problem> =
             fixed.after.problems().iter().filter(|problem| problem.edit.is_some()).cloned().collect();
         if offers.is_empty()
-            || !goes_on()
+            || (round > 0 && !goes_on())
             || !(fixed.take(&judge, &offers) || fixed.take_some(&judge, &goes_on, &offers))
         {
             break;

@@ -180,7 +180,7 @@ limits: { bandwidth: 40, spool: 64000000 }
             "version: 1\nname: a\nsource: { url: redis://a }\ndestination: { url: redis://b }\nmigration: [full, \
                         incremental]\nstop:\n  any:\n"
                 .to_owned();
-        (0..1500).for_each(|second| text.push_str(&format!("    - duration: {}\n", second + 1)));
+        text.extend((1..=1500).map(|second| format!("    - duration: {second}\n")));
         let once = fix("plan.yaml", text.as_bytes(), None);
         assert!(once.mended >= 900, "{}", once.mended);
         let twice = fix("plan.yaml", &once.bytes, None);

@@ -54,7 +54,7 @@ pub fn check(
     )
 }
 
-fn finish(teller: &mut Teller<'_>, ending: Ending, begun: Instant) -> Outcome {
+pub(super) fn finish(teller: &mut Teller<'_>, ending: Ending, begun: Instant) -> Outcome {
     let code = ending.code().to_owned();
     let Ending { outcome, summary, .. } = ending;
     teller.tell(Event::RunFinished { outcome, code, summary, seconds: begun.elapsed().as_secs_f64() });

@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     compare::{self, Begun, Pair, Recheck, Setup, Told},
-    engine::{AskError, Passwords, Steersman, ending::Ending, servers, teller::Teller},
+    engine::{AskError, Passwords, Steersman, apply::finish, ending::Ending, servers, teller::Teller},
+    plan::fault::catalogue::runs,
     step::{
         Event, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict, VerifyWork, Work,
     },
@@ -68,9 +69,8 @@ pub fn verify(request: &VerifyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Ou
         Ok(recheck) => async_std::task::block_on(run(request, recheck, &mut teller)),
         Err(ending) => Err(ending),
     };
-    let Ending { outcome, summary, .. } = ending.unwrap_or_else(|ending| ending);
-    teller.tell(Event::RunFinished { outcome, summary, seconds: begun.elapsed().as_secs_f64() });
-    outcome
+    let (source, destination) = (&request.graph.source.address, &request.graph.destination.address);
+    finish(&mut teller, ending.unwrap_or_else(|ending| ending).between(source, destination), begun)
 }
 
 async fn run(request: &VerifyRequest, recheck: Recheck, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
@@ -155,7 +155,7 @@ async fn until_done(
     let mut stop = Box::pin(request.stop.recv()).fuse();
     loop {
         let told = select! { told = told.next() => told, _ = stop => {
-            return Err(Ending::stopped("Stopped while comparing. The same command goes on where it was, or begins anew."));
+            return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped while comparing. The same command goes on where it was, or begins anew."));
         }};
         match told {
             Some(Told::Progress(progress)) => teller.tell(Event::VerifyProgress { progress }),

@@ -7,6 +7,7 @@ use crate::{
     engine::{ending::Ending, run::owner},
     journal::Journal,
     net::Control,
+    plan::fault::catalogue::runs,
     sink::{Claim, Claimant, Lease, LeaseFault, RecordKeys, RecordState},
     step::{Graph, Outcome, StepId},
     store::{FolderLock, LockError},
@@ -105,7 +106,7 @@ async fn take_up(
         Ok(lock) => lock,
         Err(LockError::Held) => {
             let text = format!("Another process works on this run in {}.", state_dir.display());
-            return Err(Ending::new(Outcome::Locked, text));
+            return Err(Ending::of(&runs::STATE_IN_USE, text));
         }
         Err(LockError::Io(error)) => return Err(unfinished(&format!("{}: {error}", state_dir.display()))),
     };

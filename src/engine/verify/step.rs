@@ -11,6 +11,7 @@ use crate::{
     engine::{
         background, ending::Ending, full::claim, orders::refused, run::Run, servers, steering::Asked, teller::Teller,
     },
+    plan::fault::catalogue::runs,
     sink::{Lease, LeaseFault},
     step::{Activity, Event, Outcome, StepId, VerifyResult, VerifyVerdict, VerifyWork},
 };
@@ -104,7 +105,10 @@ fn taken(signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<Optio
         Signal::Heartbeat(fault) => return Err(fault.into()),
         Signal::Tick => run.answer_pause(true, None),
         Signal::Stop => {
-            return Err(Ending::stopped("Stopped while comparing. The same command goes on where the comparison was."));
+            return Err(Ending::of(
+                &runs::STOPPED_BY_SIGNAL,
+                "Stopped while comparing. The same command goes on where the comparison was.",
+            ));
         }
     }
     Ok(None)
@@ -130,11 +134,14 @@ pub(super) fn verdict(result: &VerifyResult, advice: &str) -> Result<String, End
             Outcome::Different,
             format!("Both sides differ: {} of {keys} keys. {advice}.", result.different),
         )),
-        VerifyVerdict::Unsettled => Err(Ending::failed(format!(
-            "Nothing is proved of {} keys: they changed whenever they were looked at, or the destination was too far behind. \
-             All others, {keys}, are equal. Stop their writers, or wait until it has caught up, and run the same command \
-             again.",
-            result.unsettled
-        ))),
+        VerifyVerdict::Unsettled => Err(Ending::of(
+            &runs::UNSETTLED,
+            format!(
+                "Nothing is proved of {} keys: they changed whenever they were looked at, or the destination was too far behind. \
+                 All others, {keys}, are equal. Stop their writers, or wait until it has caught up, and run the same command \
+                 again.",
+                result.unsettled
+            ),
+        )),
     }
 }

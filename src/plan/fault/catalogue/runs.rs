@@ -1,4 +1,5 @@
-//! How a run can end. `R0NN` stands for every run with exit code NN; the others name the cause: `R1..` somebody asked for it,
+//! How a run can end. `R0NN` stands for every run with exit code NN (`R002` for one that ended with 1
+//! because both sides differ); the others name the cause: `R1..` somebody asked for it,
 //! `R2..` the source, `R3..` the destination, `R4..` this host's disk, `R5..` something is not what the run began with,
 //! `R6..` another runner.
 
@@ -12,6 +13,9 @@ rows! {
     REFUSED = "R001", Ending(Refused), "a check said no",
         "An item of the precheck failed, so nothing was written and neither server was changed. Every item says what was seen and what to do; \
          `plan check` judges again without starting a run. Then run the same command again.";
+    DIFFERENT = "R002", Ending(Different), "both sides were compared and differ",
+        "Some keys are not the same at the source and at the destination; the report lists them. Writers that went on after the copy are the usual \
+         cause. `plan verify --repair` copies such keys again; when they come back, find out who writes to the destination.";
     FAILED = "R003", Ending(Failed), "the run failed, and a human must look",
         "Something stands in the way that waiting does not mend. The summary names it and what to do; `plan report` has the history. What the \
          destination has confirmed is kept: after mending, the same command goes on or says that it begins a new copy.";
@@ -88,6 +92,10 @@ rows! {
         "A command that worked at the source failed at the destination, so both sides differ there; usually somebody else writes to \
          the destination. Find out who. Applied again, the run begins with a new copy.";
 
+    UNSETTLED = "R308", Ending(Failed), "the comparison proves nothing of some keys",
+        "Some keys changed whenever they were looked at, or the destination was too far behind, so it cannot be told whether they are equal; all \
+         others are. Stop the writers of these keys, or wait until the destination has caught up, and run the same command again.";
+
     DISK_FULL = "R401", Ending(Failed), "the disk of the state directory is full",
         "The spool keeps what the source sent until the destination has confirmed it, and no space is left for it. Free some, or move the state \
          directory to a larger disk (`--state`), then run the same command again.";
@@ -129,12 +137,13 @@ rows! {
          started. Leave the work to it, or stop it first; the lock ends with the process.";
 }
 
-/// The row that stands for every run of this outcome.
+/// The row that stands for every run of this outcome. Exit code 1 has two of them: a check said no, or a comparison did.
 #[must_use]
 pub const fn of_outcome(outcome: Outcome) -> &'static Fault {
     match outcome {
         Outcome::Done => &DONE,
         Outcome::Refused => &REFUSED,
+        Outcome::Different => &DIFFERENT,
         Outcome::Failed => &FAILED,
         Outcome::Held => &HELD,
         Outcome::Locked => &LOCKED,
@@ -154,7 +163,8 @@ mod tests {
         for fault in ROWS {
             let About::Ending(outcome) = fault.about else { panic!("{} is no ending", fault.code) };
             let general = of_outcome(outcome);
-            assert_eq!(general.code, format!("R0{:02}", outcome.exit_code()), "{}", fault.code);
+            let code = if outcome == Outcome::Different { 2 } else { outcome.exit_code() };
+            assert_eq!(general.code, format!("R0{code:02}"), "{}", fault.code);
             assert_eq!(general.about, fault.about);
         }
     }

@@ -277,7 +277,7 @@ mod tests {
         rdb::{RdbError, RdbFault},
         repl::HandshakeError,
         resp::Refusal,
-        step::KeyFailure,
+        step::{KeyFailure, VerifyResult},
         unit::Db,
     };
 
@@ -346,6 +346,11 @@ mod tests {
             SourceError::ClosedBeforeDump { address: source }.into(),
             Ending::again(&runs::STREAM_UNREADABLE, "The source's stream is damaged at offset 12.").twice(),
         ]);
+        let compared = |different, unsettled| {
+            let result = VerifyResult { different, unsettled, ..VerifyResult::default() };
+            crate::engine::verify::verdict(&result, "`--repair` copies them again").err()
+        };
+        endings.extend([compared(2, 1), compared(0, 3)].into_iter().flatten());
         endings
     }
 

@@ -39,7 +39,7 @@ fn a_run_that_compares_ends_well_only_when_both_sides_are_equal() {
     tool.run(["apply", "plan.yaml", "--until", "full"]).expect(75);
     let mut there = destination.client();
     there.pipeline_ok(&[cmd!["SET", "bulk:17", "other"], cmd!["SELECT", 4], cmd!["RPOPLPUSH", "list", "list"]]);
-    begin(&tool).wait().expect(1).says("Both sides differ: 2 of 3001 keys");
+    begin(&tool).wait().expect(1).because("R002").says("Both sides differ: 2 of 3001 keys");
     let differing = told(&tool, "\"differs\"");
     assert_eq!(differing.len(), 2, "{differing:?}");
     let report = tool.run(["report", "move"]).expect(0).says("both sides differ").says("| 0 | string | 3 000 | 1 |");

@@ -13,6 +13,7 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
+    plan::fault::catalogue::runs,
     sink::{Checkpoint, Lease},
     step::{Event, StepId},
     store::spool::{Level, remove_all},
@@ -52,7 +53,10 @@ pub(super) async fn prepare(
         }
         // Nothing is ever sent: the channel is closed when a stop is asked for.
         if async_std::future::timeout(ASK_AGAIN, run.request.stop.recv()).await.is_ok() {
-            return Err(Ending::stopped("Stopped while the source did not answer. The same command goes on."));
+            return Err(Ending::of(
+                &runs::STOPPED_BY_SIGNAL,
+                "Stopped while the source did not answer. The same command goes on.",
+            ));
         }
         lease.renew(control).await?;
     }

@@ -9,3 +9,5 @@ mod step;
 pub use alone::{VerifyRequest, verify};
 pub(super) use begin::beside;
 pub(super) use step::step;
+#[cfg(test)]
+pub(super) use step::verdict;

@@ -126,7 +126,7 @@ const IN_A_RUN: &str = "`plan report` lists them. Writers that went on at the so
                         another comparison";
 
 /// What a result means: a clause when both sides are equal. `advice`: what to do about a difference.
-pub(super) fn verdict(result: &VerifyResult, advice: &str) -> Result<String, Ending> {
+pub(in crate::engine) fn verdict(result: &VerifyResult, advice: &str) -> Result<String, Ending> {
     let keys = result.keys();
     match result.verdict() {
         VerifyVerdict::Equal => Ok(format!("both sides are equal: {keys} keys compared")),

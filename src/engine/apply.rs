@@ -104,7 +104,7 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
 
 /// What is done on every ending but success: settings are put back, and a failure has its hooks.
 async fn failed(run: &mut Run, ending: Ending, teller: &mut Teller<'_>) -> Ending {
-    cleanup::put_back(run, teller).await;
+    cleanup::put_back(run, Some(ending.outcome), teller).await;
     if matches!(ending.outcome, Outcome::Failed | Outcome::Refused) {
         let facts = [("PLAN_REASON", ending.summary.clone())];
         // What ended the run is told, whatever its hooks come to.
@@ -134,7 +134,7 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
     let Ok(mut control) = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await else {
         return Ok(());
     };
-    let claim = crate::sink::peek(&mut control, &run.keys, &run.claimant).await;
+    let claim = crate::sink::peek(&mut control, &run.keys, &run.claimant()).await;
     let state = run.journal.state();
     let ends = !state.done.contains(&StepId::Cleanup);
     match claim {
@@ -238,7 +238,7 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
 async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-    let (lease, record, ours) = full::claim(run, &mut control).await?;
+    let (lease, record, ours) = full::claim(run, &mut control, teller).await?;
     if delete {
         full::take_back_all(run, &mut control, (&lease, &record, ours), teller).await?;
     }
@@ -252,7 +252,7 @@ pub fn abort_idle(request: ApplyRequest, delete: bool, on_event: &mut dyn FnMut(
     let mut teller = Teller::new(on_event);
     let ending = async_std::task::block_on(async {
         let mut run = Run::open(request)?;
-        cleanup::put_back(&mut run, &mut teller).await;
+        cleanup::put_back(&mut run, None, &mut teller).await;
         seal(&mut run, delete, &mut teller).await?;
         run.journal.append(&Record::Ended { outcome: Outcome::Sealed, at: UnixMillis::now() })?;
         Ok(Ending::done("The run is aborted and sealed: nothing writes to the destination through it again."))

@@ -3,7 +3,7 @@
 use super::{accounts, ending::Ending, run::Run, servers, settings::Setting, teller::Teller};
 use crate::{
     sink::{Claim, Lease},
-    step::{CleanupWork, Moment, StepId},
+    step::{CleanupWork, Moment, Outcome, StepId},
 };
 
 /// Ends a run that is done: settings back, the run record marked, the spool removed.
@@ -28,7 +28,7 @@ async fn close_record(run: &mut Run, work: &CleanupWork, lease: Option<Lease>) -
     }
     let lease = match lease {
         Some(lease) => Some(lease),
-        None => match crate::sink::claim(&mut control, &run.keys, &run.claimant, &[]).await? {
+        None => match crate::sink::claim(&mut control, &run.keys, &run.claimant(), &[]).await? {
             Claim::Taken { lease, .. } => Some(lease),
             Claim::Done => None,
             claim => {
@@ -43,8 +43,12 @@ async fn close_record(run: &mut Run, work: &CleanupWork, lease: Option<Lease>) -
     Ok(())
 }
 
-/// Puts back what must be put back on every ending, also a failed one.
-pub(super) async fn put_back(run: &mut Run, teller: &mut Teller<'_>) {
+/// Puts back what must be put back on every ending, also a failed one; not what another process needs that has taken the
+/// run over: that one puts it back.
+pub(super) async fn put_back(run: &mut Run, ending: Option<Outcome>, teller: &mut Teller<'_>) {
+    if ending == Some(Outcome::Locked) && run.settings_are_shared {
+        return;
+    }
     let cleans = run.request.graph.steps.iter().any(|step| step.id == StepId::Cleanup && step.always);
     if !cleans {
         return;

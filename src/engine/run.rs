@@ -13,7 +13,7 @@ use super::{
 use crate::{
     journal::{Journal, Record},
     plan::fault::catalogue::runs,
-    sink::{Checkpoint, Claimant, RecordKeys},
+    sink::{self, Checkpoint, Claimant, RecordKeys},
     step::{Activity, CutoverWork, Graph, Limits, Status, StepId, VerifyWork, Work},
     store::FolderLock,
     unit::{ByteSize, UnixMillis},
@@ -24,7 +24,9 @@ use async_channel::Receiver;
 pub(super) struct Run {
     pub(super) request: ApplyRequest,
     pub(super) journal: Journal,
-    pub(super) claimant: Claimant,
+    claimant: Claimant,
+    /// The destination knows what this run has changed at the source: whoever takes the run over puts it back.
+    pub(super) settings_are_shared: bool,
     pub(super) keys: RecordKeys,
     /// Commands a second to the destination.
     pub(super) writes: Throttle,
@@ -80,6 +82,7 @@ impl Run {
             digest: request.digest.clone(),
             owner: owner.clone(),
             previous: state.owners.clone(),
+            settings: sink::Settings::new(),
         };
         let keys = RecordKeys::of(name);
         if state.ended != Some(crate::step::Outcome::Done) {
@@ -102,6 +105,7 @@ impl Run {
             request,
             journal,
             claimant,
+            settings_are_shared: false,
             keys,
             writes,
             bandwidth,
@@ -123,6 +127,11 @@ impl Run {
     /// Whether somebody asked for a stop.
     pub(super) fn stopping(&self) -> bool {
         self.request.stop.is_closed()
+    }
+
+    /// Who asks for the lease.
+    pub(super) fn claimant(&self) -> Claimant {
+        Claimant { settings: self.journal.state().settings.clone(), ..self.claimant.clone() }
     }
 
     /// The folder of the spool of dump number `generation`.

@@ -7,6 +7,7 @@ use super::{ending::Ending, run::Run, servers, teller::Teller};
 use crate::{
     journal::Record,
     net::{Control, ControlError},
+    sink::Settings,
 };
 
 /// A setting that a run may change.
@@ -63,6 +64,19 @@ impl Run {
     pub(super) fn note_setting(&mut self, setting: Setting, was: &str, set_to: &str) -> Result<(), Ending> {
         let (name, was, set_to) = (setting.name().to_owned(), was.to_owned(), set_to.to_owned());
         Ok(self.journal.append(&Record::SettingWas { name, was, set_to })?)
+    }
+
+    /// Takes over what another process of this run has changed; answers whether there was something.
+    pub(super) fn adopt_settings(&mut self, changed: &Settings) -> Result<bool, Ending> {
+        let mine = self.journal.state().settings.clone();
+        let others = changed.iter().filter(|(name, _)| !mine.contains_key(*name));
+        let mut some = false;
+        for (name, (was, set_to)) in others {
+            let (name, was, set_to) = (name.clone(), was.clone(), set_to.clone());
+            self.journal.append(&Record::SettingWas { name, was, set_to })?;
+            some = true;
+        }
+        Ok(some)
     }
 
     /// Puts those of `settings` back that this run has changed.

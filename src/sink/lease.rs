@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use redis::{Value, cmd};
 
-use super::{Checkpoint, Mark, RecordKeys, RecordState, RunRecord};
+use super::{Checkpoint, Mark, RecordKeys, RecordState, RunRecord, Settings, record::setting_field};
 use crate::{
     net::{Control, ControlError},
     unit::{Db, Period},
@@ -28,6 +28,8 @@ pub struct Claimant {
     /// How the processes on this state directory named themselves: all are known to be dead, since its lock was free. Not
     /// only the last: one that died before it took the lease leaves the heartbeat of the one before it.
     pub previous: Vec<String>,
+    /// The source's settings that it has changed so far.
+    pub settings: Settings,
 }
 
 /// What asking for the lease came to.
@@ -144,9 +146,18 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         occupied: occupied.to_vec(),
         marks: vec![],
         stream: None,
+        settings: Settings::new(),
     };
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
-    let record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
+    let mut record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
+    // This run knows what it has put back; what another has changed is still to be put back.
+    if ours {
+        record.settings.clone_from(&claimant.settings);
+    } else {
+        for (name, setting) in &claimant.settings {
+            record.settings.entry(name.clone()).or_insert_with(|| setting.clone());
+        }
+    }
     Decision::Take { record, ours, token }
 }
 
@@ -199,8 +210,8 @@ pub async fn claim(
         control.command(&cmd("MULTI")).await?;
         control.command(cmd("SET").arg(&keys.token).arg(&token)).await?;
         control.command(&heartbeat(keys, &claimant.owner)).await?;
+        control.command(cmd("DEL").arg(&keys.run)).await?;
         control.command(&store(keys, &record)).await?;
-        control.command(cmd("PERSIST").arg(&keys.run)).await?;
         if control.command(&cmd("EXEC")).await? != Value::Nil {
             let lease = Lease { keys: keys.clone(), token, owner: claimant.owner.clone() };
             return Ok(Claim::Taken { lease, record: Box::new(record), ours });
@@ -287,6 +298,17 @@ impl Lease {
     pub async fn note(&self, control: &mut Control, checkpoint: &Checkpoint) -> Result<(), LeaseFault> {
         let set = cmd("HSET").arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).clone();
         self.guarded(control, &[set]).await
+    }
+
+    /// Notes that a setting of the source, which was and is to be so, has to be put back. To be called before it is changed.
+    pub async fn note_setting(
+        &self,
+        control: &mut Control,
+        name: &str,
+        (was, set_to): (&str, &str),
+    ) -> Result<(), LeaseFault> {
+        let (field, value) = setting_field(name, &(was.to_owned(), set_to.to_owned()));
+        self.guarded(control, &[cmd("HSET").arg(&self.keys.run).arg(field).arg(value).clone()]).await
     }
 
     /// The run record as the destination has it.
@@ -378,6 +400,7 @@ mod tests {
             digest: "d".into(),
             owner: "here/2".into(),
             previous: vec!["here/1".into(), "here/dead before it claimed".into()],
+            settings: Settings::new(),
         }
     }
 
@@ -390,6 +413,7 @@ mod tests {
             occupied: vec![Db(0)],
             marks: vec![Mark::default()],
             stream: None,
+            settings: Settings::new(),
         };
         let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));
         Seen { record: Some(record), token: Some("4:here/1".into()), heartbeat }
@@ -428,6 +452,23 @@ mod tests {
         let mut seen = seen(RecordState::Running, "d", None);
         seen.record.as_mut().unwrap().run = "elsewhere".into();
         assert!(matches!(decide(&seen, &claimant(), &[]), Decision::Take { ours: false, .. }));
+    }
+
+    #[test]
+    fn what_another_process_has_changed_at_the_source_is_taken_over() {
+        let setting = |was: &str| [("limit".to_owned(), (was.to_owned(), "0".to_owned()))].into();
+        let taken = |run: &str, settings| {
+            let mut seen = seen(RecordState::Running, "d", None);
+            let record = seen.record.as_mut().unwrap();
+            (record.run, record.settings) = (run.to_owned(), setting("64"));
+            match decide(&seen, &Claimant { settings, ..claimant() }, &[]) {
+                Decision::Take { record, .. } => record.settings,
+                Decision::Answer(claim) => panic!("{claim:?}"),
+            }
+        };
+        assert_eq!(taken("elsewhere", Settings::new()), setting("64"));
+        assert_eq!(taken("elsewhere", setting("0")), setting("64"), "who came first knows what it was");
+        assert_eq!(taken("r", Settings::new()), Settings::new(), "this run has put it back");
     }
 
     #[test]

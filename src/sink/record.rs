@@ -1,7 +1,8 @@
 //! The run record: what the destination knows about a run.
 //!
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
-//! each lane, and `stream`, the [`Checkpoint`], once the source is followed). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
+//! each lane, `stream`, the [`Checkpoint`], once the source is followed, and one `setting:<name>` for each setting of the
+//! source that has to be put back). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
 //! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
 //! there, for an hour, after lane `i` lost a connection.
@@ -124,6 +125,21 @@ pub struct RunRecord {
     pub marks: Vec<Mark>,
     /// How far the source's stream is applied; `None` before the copy is done.
     pub stream: Option<Checkpoint>,
+    /// The source's settings to put back, by name. Whoever takes the run over puts them back, wherever it runs.
+    pub settings: Settings,
+}
+
+/// Settings of the source by their names for `CONFIG`: what each was, and what the run has set.
+pub type Settings = BTreeMap<String, (String, String)>;
+
+/// How the field of a setting begins.
+const SETTING: &str = "setting:";
+/// What stands between what a setting was and what it is.
+const BETWEEN: char = '|';
+
+/// The field of a setting.
+pub(super) fn setting_field(name: &str, (was, set_to): &(String, String)) -> (String, String) {
+    (format!("{SETTING}{name}"), format!("{was}{BETWEEN}{set_to}"))
 }
 
 impl RunRecord {
@@ -134,6 +150,10 @@ impl RunRecord {
         let occupied = field("occupied")?.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok());
         let lanes = (0u32..).map_while(|lane| field(&format!("lane:{lane}")));
         let stream = field("stream").map(str::parse).transpose().ok()?;
+        let settings = fields.iter().filter_map(|(field, value)| {
+            let (was, set_to) = value.split_once(BETWEEN)?;
+            Some((field.strip_prefix(SETTING)?.to_owned(), (was.to_owned(), set_to.to_owned())))
+        });
         Some(Self {
             run: field("run")?.to_owned(),
             digest: field("digest")?.to_owned(),
@@ -142,6 +162,7 @@ impl RunRecord {
             occupied: occupied.collect::<Option<_>>()?,
             marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
             stream,
+            settings: settings.collect(),
         })
     }
 
@@ -158,6 +179,7 @@ impl RunRecord {
         ];
         fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
         fields.extend(self.stream.map(|stream| ("stream".to_owned(), stream.to_string())));
+        fields.extend(self.settings.iter().map(|(name, setting)| setting_field(name, setting)));
         fields
     }
 }
@@ -176,6 +198,7 @@ mod tests {
             occupied: vec![Db(0), Db(3)],
             marks: vec![Mark { at: 9, elements: 0 }, Mark { at: 4, elements: 7 }],
             stream: "5 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 2".parse().ok(),
+            settings: [("client-output-buffer-limit".into(), ("256mb 64mb 60".into(), "0 0 0".into()))].into(),
         };
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
         assert_eq!(RunRecord::read(&fields), Some(record));

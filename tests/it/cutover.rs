@@ -250,6 +250,32 @@ fn a_fence_that_a_dead_tool_left_is_lifted_when_the_run_goes_on() {
     run.wait().expect(0);
 }
 
+/// Nothing of the dead process is left but what the destination knows.
+#[test]
+fn a_fence_that_a_dead_tool_left_is_lifted_from_elsewhere() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
+        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
+    let tool = tool(&plan);
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
+    tool.write("stay", "");
+    let run = ready(&tool);
+    let cutting = tool.start(CUT);
+    wait_for_file(&tool.folder().join("waiting"));
+    run.kill9();
+    cutting.wait().expect(3);
+    fs::remove_file(tool.folder().join("stay")).unwrap();
+    assert!(source.client().reply(&cmd!["SET", "refused", 1]).is_error(), "the source is fenced");
+    fs::remove_dir_all(tool.folder().join(".plan")).unwrap();
+    destination.client().command(&cmd!["DEL", "redis-plan:{move}:heartbeat"]);
+    let run = ready(&tool);
+    source.client().command(&cmd!["SET", "allowed", 1]);
+    until("it is followed", || destination.client().command(&cmd!["EXISTS", "allowed"]).int() == 1);
+    tool.run(CUT).expect(0);
+    run.wait().expect(0);
+    Comparer::of(&source, &destination).run().assert_equal();
+}
+
 /// The destination stands still from before the seal until the pause of the writers has run out.
 #[test]
 fn a_seal_that_comes_too_late_is_not_made() {

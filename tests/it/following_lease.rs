@@ -27,7 +27,8 @@ impl Pair {
         let destination = Server::start("redis-8.2.3");
         fill(&source, 1000, 60);
         let (from, to) = (Proxy::to(source.port()), Proxy::to(destination.port()));
-        let tool = tool(&Plan::between_ports(from.port(), to.port()).following(IDLE));
+        let plan = Plan::between_ports(from.port(), to.port()).following(IDLE);
+        let tool = tool(&plan.line("buffer: { replica_output: unlimited, restore: always }"));
         Self { source, destination, from, to, tool, random: Random::fresh() }
     }
 
@@ -63,6 +64,11 @@ impl Pair {
         until("it is applied", || client.command(&cmd!["EXISTS", "ghost"]).int() == 1);
         self.source.restart();
         self.from.cut();
+    }
+
+    /// The source's settings.
+    fn settings(&self) -> String {
+        format!("{:?}", self.source.client().command(&cmd!["CONFIG", "GET", "*"]))
     }
 
     /// Everything the destination holds, as one number.
@@ -129,6 +135,40 @@ fn a_stopped_writer_that_wakes_up_writes_nothing() {
     other.wait().expect(0);
     assert_eq!(pair.told_elsewhere("dump_started"), 0, "it went on from the checkpoint");
     pair.is_equal();
+}
+
+/// The process that changed the source's settings is stopped or dead, and another goes on elsewhere.
+#[test]
+fn whoever_takes_a_run_over_puts_the_settings_of_the_source_back() {
+    for wakes in [true, false] {
+        let mut pair = Pair::new();
+        let before = pair.settings();
+        let mut run = follow(&pair.tool);
+        let work = pair.workload();
+        await_applied(&pair.tool, &mut run, &pair.source);
+        let raised = pair.settings();
+        assert_ne!(raised, before, "the limit is raised");
+        let stopped = if wakes {
+            run.signal(Signal::STOP);
+            Some(run)
+        } else {
+            run.kill9();
+            None
+        };
+        pair.await_no_heartbeat();
+        let mut other = pair.elsewhere();
+        until("the other follows", || pair.told_elsewhere("follow_started") > 0 || !other.is_running());
+        if let Some(run) = stopped {
+            run.signal(Signal::CONT);
+            run.wait().expect(5);
+        }
+        assert!(other.is_running());
+        assert_eq!(pair.settings(), raised, "the other one needs it");
+        work.stop();
+        other.wait().expect(0);
+        assert_eq!(pair.settings(), before);
+        pair.is_equal();
+    }
 }
 
 #[test]

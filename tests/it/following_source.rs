@@ -1,7 +1,7 @@
 //! What becomes of the source while it is followed: failovers, restarts, a backlog that is too short.
 
 use std::{
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -287,4 +287,26 @@ fn the_source_hears_at_once_and_every_second_what_was_received() {
         await_applied(&tool, &mut run, &source);
         run.wait().expect(0);
     }
+}
+
+#[test]
+fn a_source_that_does_not_answer_when_following_begins_is_waited_for() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-8.2.3"));
+    let from = Proxy::to(source.port());
+    let plan = Plan::between_ports(from.port(), destination.port()).following(IDLE);
+    let tool = tool(&plan.line("hooks: [{ at: full.done, run: [./waits.sh] }]"));
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
+    tool.write("stay", "");
+    let mut run = begin(&tool);
+    until("the copy is done", || tool.folder().join("waiting").exists());
+    from.point_at(1);
+    from.cut();
+    fs::remove_file(tool.folder().join("stay")).unwrap();
+    let reason = "\"step\":\"incremental\",\"reason\":\"source: ";
+    assert!(await_told(&tool, &mut run, reason), "{}", run.wait());
+    source.client().command(&cmd!["INCR", "meanwhile"]);
+    from.point_at(source.port());
+    run.wait().expect(0);
+    assert_eq!(told(&tool, "\"event\":\"dump_started\"").len(), 1);
+    Comparer::of(&source, &destination).run().assert_equal();
 }

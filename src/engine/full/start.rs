@@ -1,7 +1,7 @@
 //! Where a full copy begins: in the middle of a dump that is whole in the spool, or with a new dump.
 
 use crate::{
-    engine::{ending::Ending, run::Run, servers, teller::Teller},
+    engine::{ending::Ending, run::Run, servers, settings::Setting, teller::Teller},
     journal::{DumpState, Record},
     net::Control,
     rdb::SafePoint,
@@ -46,7 +46,7 @@ pub(super) async fn start(
     control: &mut Control,
     teller: &mut Teller<'_>,
 ) -> Result<Started, Ending> {
-    let (lease, mut record, ours) = claim(run, control).await?;
+    let (lease, mut record, ours) = claim(run, control, teller).await?;
     let dump = run.journal.state().dump.clone();
     // This state directory may know that the stream of that copy cannot go on.
     let given_up = dump
@@ -72,16 +72,26 @@ pub(super) async fn start(
     Ok(Started::Copying(Box::new(Start { lease, destination, generation, marks, occupied, going_on })))
 }
 
-/// Takes the lease.
-pub(in crate::engine) async fn claim(run: &Run, control: &mut Control) -> Result<(Lease, RunRecord, bool), Ending> {
+/// Takes the lease, and what another process has left to be put back at the source: a fence is put back at once.
+pub(in crate::engine) async fn claim(
+    run: &mut Run,
+    control: &mut Control,
+    teller: &mut Teller<'_>,
+) -> Result<(Lease, RunRecord, bool), Ending> {
     let mut occupied = vec![];
     for db in servers::info(control).await?.keyspace().into_keys() {
         if servers::foreign_keys(control, db).await? > 0 {
             occupied.push(db);
         }
     }
-    match crate::sink::claim(control, &run.keys, &run.claimant, &occupied).await? {
-        Claim::Taken { lease, record, ours } => Ok((lease, *record, ours)),
+    match crate::sink::claim(control, &run.keys, &run.claimant(), &occupied).await? {
+        Claim::Taken { lease, record, ours } => {
+            run.settings_are_shared = true;
+            if run.adopt_settings(&record.settings)? {
+                run.restore_settings(&Setting::FENCE, teller).await?;
+            }
+            Ok((lease, *record, ours))
+        }
         claim => Err(Ending::of_claim(&claim, &run.keys.run)
             .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused"))),
     }

@@ -134,7 +134,7 @@ impl Follow {
         cutting.began = Instant::now();
         let (number, timeout, plan) = (cutting.number, cutting.timeout, cutting.fence.clone());
         teller.tell(Event::CutoverPart { part: CutoverPart::Fence, offset: None });
-        if let Err(reason) = note_replicas(fence, run, &mut control).await? {
+        if let Err(reason) = note_replicas(fence, run, &mut control, &self.lease).await? {
             return self.undo(&reason, run, teller).await;
         }
         let signals = self.beside.tell.clone();
@@ -438,7 +438,12 @@ async fn source_of(run: &Run) -> Result<Control, ControlError> {
 }
 
 /// Notes the settings that a fence by `min-slaves-to-write` changes, and turns it on where it is off.
-async fn note_replicas(fence: &Fence, run: &mut Run, control: &mut Control) -> Result<Result<(), String>, Ending> {
+async fn note_replicas(
+    fence: &Fence,
+    run: &mut Run,
+    control: &mut Control,
+    lease: &Lease,
+) -> Result<Result<(), String>, Ending> {
     if *fence != Fence::MinReplicas {
         return Ok(Ok(()));
     }
@@ -446,12 +451,20 @@ async fn note_replicas(fence: &Fence, run: &mut Run, control: &mut Control) -> R
     let (Some(lag), Some(replicas)) = (lag, replicas) else {
         return Ok(Err("the source does not show `min-slaves-to-write`, so it could not be put back".to_owned()));
     };
-    run.note_setting(Setting::MinReplicas, &replicas, NO_REPLICAS)?;
+    let mut changes = vec![(Setting::MinReplicas, &replicas, NO_REPLICAS)];
     if lag == "0" {
-        run.note_setting(Setting::MinReplicasLag, &lag, SOME_LAG)?;
-        if let Err(error) = control.command(&Setting::MinReplicasLag.set(SOME_LAG)).await {
-            return Ok(Err(error.to_string()));
-        }
+        changes.push((Setting::MinReplicasLag, &lag, SOME_LAG));
+    }
+    let graph = &run.request.graph;
+    let mut destination = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    for (setting, was, set_to) in changes {
+        run.note_setting(setting, was, set_to)?;
+        lease.note_setting(&mut destination, setting.name(), (was, set_to)).await?;
+    }
+    if lag == "0"
+        && let Err(error) = control.command(&Setting::MinReplicasLag.set(SOME_LAG)).await
+    {
+        return Ok(Err(error.to_string()));
     }
     Ok(Ok(()))
 }

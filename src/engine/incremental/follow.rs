@@ -33,7 +33,7 @@ use crate::{
     source::SourceFacts,
     step::{
         CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported,
-        StepId, WhenMet,
+        Outcome, StepId, WhenMet,
     },
     store::spool::{remove_all, remove_before},
     unit::{Offset, UnixMillis},
@@ -97,7 +97,7 @@ pub(in crate::engine) async fn incremental(
     let mut control = destination(run).await?;
     let mut lease = match lease {
         Some(lease) => lease,
-        None => claim(run, &mut control).await?.0,
+        None => claim(run, &mut control, teller).await?.0,
     };
     let mut went_on_at = None;
     loop {
@@ -112,7 +112,7 @@ pub(in crate::engine) async fn incremental(
         }
         control = destination(run).await?;
         // A new token: a lane that has not ended yet must not write behind the checkpoint that is read now.
-        let (taken, record, _) = claim(run, &mut control).await?;
+        let (taken, record, _) = claim(run, &mut control, teller).await?;
         lease = taken;
         let at = record.stream.map(|checkpoint| checkpoint.offset);
         if went_on_at.replace(at) == Some(at) {
@@ -162,7 +162,9 @@ async fn with_lease(
     };
     let mut follow = Follow::begin(run, work, (lease, &there), (intake, heard), source_ahead);
     let mut outcome = follow.run(lease, run, teller).await;
+    // Whoever has taken the run over lets the writers go on, and may be moving them over right now.
     if let Err(ending) = &outcome
+        && ending.outcome != Outcome::Locked
         && !follow.may_be_sealed()
     {
         let undone = follow.undo(&ending.summary.clone(), run, teller).await;
@@ -203,6 +205,7 @@ pub(super) struct Follow {
     spoiled: bool,
     stream: std::path::PathBuf,
     first_offset: Offset,
+    pub(super) lease: Lease,
     heard: Heard,
     last_told: Instant,
     last_removed: Instant,
@@ -241,6 +244,7 @@ impl Follow {
             watch: StopWatch::new(work.stop.clone(), work.deadline),
             stream: run.stream(there.record.generation).folder,
             first_offset: there.checkpoint.offset,
+            lease: lease.clone(),
             heard,
             intake,
             beside,

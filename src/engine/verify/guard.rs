@@ -117,8 +117,13 @@ async fn take_up(
     if let Some(step) = copies.into_iter().find(|step| !state.done.contains(step)) {
         return Err(unfinished(&format!("its step `{step}` is not done")));
     }
-    let claimant =
-        Claimant { run: state.run.clone(), digest: digest.to_owned(), owner: owner(), previous: state.owners.clone() };
+    let claimant = Claimant {
+        run: state.run.clone(),
+        digest: digest.to_owned(),
+        owner: owner(),
+        previous: state.owners.clone(),
+        settings: state.settings.clone(),
+    };
     match crate::sink::claim(control, &keys, &claimant, &[]).await? {
         Claim::Taken { lease, .. } => Ok(Guard::Held { lease, _lock: lock }),
         claim => {

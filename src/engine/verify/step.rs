@@ -39,7 +39,7 @@ pub(in crate::engine) async fn step(
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
     let lease = match lease {
         Some(lease) => lease,
-        None => claim(run, &mut control).await?.0,
+        None => claim(run, &mut control, teller).await?.0,
     };
     let begun = begin(run, work).await;
     let ended = match begun {

@@ -103,4 +103,13 @@ pub struct CutoverResult {
     pub fence: String,
     /// Whether the fence proves that nothing was written behind `offset`.
     pub proven: bool,
+    /// Commands that wrote at the source behind `offset` and are lost to the destination, as far as the source had sent
+    /// them right behind the seal.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub late: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_none(commands: &u64) -> bool {
+    *commands == 0
 }

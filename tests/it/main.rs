@@ -36,6 +36,7 @@ mod operations;
 mod rdb_goldens;
 mod resume;
 mod routes;
+mod sealed;
 mod selection;
 mod steering;
 mod story;

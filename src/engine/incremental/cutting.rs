@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     follow::{Follow, Phase, Signal},
-    sealing::{Unsealed, seal},
+    sealing::{Unsealed, lost_behind, seal},
 };
 use crate::{
     engine::{
@@ -340,23 +340,26 @@ impl Follow {
             Ok(()) => {
                 let Phase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
                 let lapsed = cutting.fenced.as_ref().is_some_and(|fenced| fenced.has_lapsed());
-                let result = CutoverResult { proven: cutting.fence.is_proof() && !lapsed, ..cutting.result() };
+                let mut result = CutoverResult { proven: cutting.fence.is_proof() && !lapsed, ..cutting.result() };
+                let (fenced, asked) = (cutting.fenced.take(), cutting.asked.take());
                 run.journal.append(&Record::Sealing { result: result.clone() })?;
                 run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
+                if let Some(mut fenced) = fenced.filter(|fenced| !fenced.is_proof()) {
+                    let late = self.came_behind(&mut fenced).await;
+                    if late.is_none() {
+                        teller.notice("The source does not say whether something was written behind the seal.");
+                    }
+                    result.late = late.unwrap_or(0);
+                    run.journal.append(&Record::Sealing { result: result.clone() })?;
+                }
                 teller.tell(Event::Sealed { result: result.clone() });
-                if lapsed {
-                    let text = format!(
-                        "The destination was sealed at offset {} only after the pause of the writers had run out: what they \
-                         wrote at the source from then on is not there. Compare both sides, and take over what is missing. The \
-                         same command goes on behind the seal.",
-                        result.offset
-                    );
-                    if let Some(asked) = cutting.asked.take() {
+                if let Some(text) = lost_behind(&result, lapsed) {
+                    if let Some(asked) = asked {
                         asked.answer(refused(text.clone()));
                     }
                     return Err(Ending::failed(text));
                 }
-                if let Some(asked) = cutting.asked.take() {
+                if let Some(asked) = asked {
                     asked.answer(done(format!(
                         "The destination is sealed at offset {}: everything that the source had written is there, and nothing \
                          writes to it through this run again. Writers were kept off for {:.3} s.",
@@ -429,7 +432,7 @@ impl Cutting {
     fn result(&self) -> CutoverResult {
         let blocked = self.since.map_or(0.0, |since| since.elapsed().as_secs_f64());
         let (fence, proven) = (self.fence.to_string(), self.fence.is_proof());
-        CutoverResult { offset: self.offset, blocked, fence, proven }
+        CutoverResult { offset: self.offset, blocked, fence, proven, late: 0 }
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) struct Outlet {
     sent: Offset,
     /// Receipt of the last command that writes.
     wrote: Option<UnixMillis>,
+    /// Commands that the lane was not given yet and that write what the plan takes.
+    writing: u64,
+    /// How many commands in `out` were left out by the plan's rules when the last one was taken.
+    filtered: u64,
 }
 
 /// What puts the run record back after a flush.
@@ -124,7 +128,7 @@ impl Feed {
 impl Outlet {
     pub(super) fn new(at: Checkpoint, restore: Restore, to: OutletParts) -> Self {
         let (replid, upto) = (at.replid, at.offset);
-        Self { to, replid, restore, out: Outgoing::default(), upto, sent: upto, wrote: None }
+        Self { to, replid, restore, out: Outgoing::default(), upto, sent: upto, wrote: None, writing: 0, filtered: 0 }
     }
 
     fn took(
@@ -135,6 +139,8 @@ impl Outlet {
     ) -> Result<(), Fault> {
         if std::mem::take(&mut self.out.data) {
             self.wrote = Some(received_at);
+            self.writing += u64::from(self.out.filtered == self.filtered);
+            self.filtered = self.out.filtered;
         }
         if !self.out.left.is_empty() {
             self.tell_left()?;
@@ -143,8 +149,9 @@ impl Outlet {
             Taken::Done => {}
             Taken::Erase(erase) => {
                 self.flush(Some(received_at), translator)?;
-                self.take(Job::UNIT)?;
-                self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
+                if self.may_write(0, Job::UNIT)? {
+                    self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
+                }
             }
             Taken::Damaged(what) => return Err(Fault::Spoiled(damaged(&what))),
         }
@@ -207,19 +214,27 @@ impl Outlet {
             ..Batch::default()
         };
         self.out.clear();
-        if !self.to.writes.wait(u64::from(batch.commands), || self.to.window.is_closed()) {
-            return Err(Fault::Gone);
+        self.filtered = 0;
+        let writing = std::mem::take(&mut self.writing);
+        if !self.may_write(batch.commands, batch.charged)? {
+            self.to.gauge.left_behind(writing);
+            self.to.gauge.read(self.upto, self.wrote);
+            self.sent = self.upto;
+            return Ok(());
         }
-        self.take(batch.charged)?;
         self.to.gauge.read(self.upto, self.wrote);
         self.to.gauge.sent(self.upto, more, counts);
         self.sent = self.upto;
         self.to.jobs.send_blocking(Job::Batch(batch)).map_err(|_| Fault::Gone)
     }
 
-    /// Waits until it may be written and there is room for it.
-    fn take(&self, bytes: u64) -> Result<(), Fault> {
-        if self.to.gate.take(&self.to.window, bytes) { Ok(()) } else { Err(Fault::Gone) }
+    /// Waits until so much may be written and there is room for it; `false` behind the seal, where nothing is written.
+    fn may_write(&self, commands: u32, bytes: u64) -> Result<bool, Fault> {
+        let window = &self.to.window;
+        if self.to.writes.wait(u64::from(commands), || window.is_closed()) && self.to.gate.take(window, bytes) {
+            return Ok(true);
+        }
+        if self.to.gauge.is_sealed() { Ok(false) } else { Err(Fault::Gone) }
     }
 }
 

@@ -30,6 +30,8 @@ struct State {
     /// Receipt of the last command that writes.
     last_write: Option<UnixMillis>,
     counts: Counts,
+    /// Commands that write and came behind the seal; `None` before it.
+    left_behind: Option<u64>,
 }
 
 /// What was counted in this process.
@@ -51,6 +53,7 @@ impl Gauge {
             under_way: VecDeque::new(),
             last_write: None,
             counts: Counts::default(),
+            left_behind: None,
         })))
     }
 
@@ -84,6 +87,28 @@ impl Gauge {
         while state.under_way.front().is_some_and(|(of, _)| *of <= end) {
             state.under_way.pop_front();
         }
+    }
+
+    /// The destination is sealed: what comes now is counted and left.
+    pub(super) fn seal(&self) {
+        self.lock().left_behind.get_or_insert(0);
+    }
+
+    pub(super) fn is_sealed(&self) -> bool {
+        self.lock().left_behind.is_some()
+    }
+
+    /// So many commands that write came behind the seal.
+    pub(super) fn left_behind(&self, commands: u64) {
+        if let Some(all) = &mut self.lock().left_behind {
+            *all += commands;
+        }
+    }
+
+    /// How many commands that write came behind the seal, once everything up to `offset` is translated.
+    pub(super) fn came_behind(&self, offset: Offset) -> Option<u64> {
+        let state = self.lock();
+        state.left_behind.filter(|_| state.read >= offset)
     }
 
     /// Everything up to here is at the destination.

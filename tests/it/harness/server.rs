@@ -231,7 +231,7 @@ fn spawn(flavour: Flavour, port: u16, folder: &Path, arguments: &[String], host:
 }
 
 /// Builds what makes a host another one; the compiler is the one that links these tests.
-fn other_host(folder: &Path) -> PathBuf {
+pub(super) fn other_host(folder: &Path) -> PathBuf {
     let library = folder.join("host.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/harness/host.c");
     let mut compiler = Process::new("cc");

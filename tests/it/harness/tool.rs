@@ -65,6 +65,12 @@ impl Tool {
         self
     }
 
+    /// The clock of its host is wrong by so many seconds.
+    pub fn clock_ahead(self, seconds: i64) -> Self {
+        let library = super::server::other_host(self.folder());
+        self.env("LD_PRELOAD", library.to_str().unwrap()).env("CLOCK_AHEAD", &seconds.to_string())
+    }
+
     /// Writes a file into the folder.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder().join(name);

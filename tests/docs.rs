@@ -413,3 +413,34 @@ mod keys {
         expect_file("book/src/reference/plan-keys.md", &page);
     }
 }
+
+mod invariants {
+    use super::*;
+
+    #[test]
+    fn each_of_the_twelve_names_tests_that_are_there() {
+        let page = std::fs::read_to_string(root().join("book/src/explanation/invariants.md")).unwrap();
+        let named = |line: &str| -> Vec<String> {
+            line.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).map(str::to_owned).collect()
+        };
+        let mut attacks: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let mut number = 0;
+        for line in page.lines() {
+            if let Some((digits, _)) = line.split_once(". **") {
+                number = digits.parse().unwrap();
+            }
+            if number > 0 {
+                attacks.entry(number).or_default().extend(named(line));
+            }
+        }
+        assert_eq!(attacks.keys().copied().collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+        for (number, tests) in &attacks {
+            assert!(tests.len() > 1, "invariant {number}: {tests:?}");
+        }
+        for test in attacks.values().flatten() {
+            let (module, name) = test.split_once("::").unwrap();
+            let source = std::fs::read_to_string(root().join(format!("tests/it/{module}.rs"))).unwrap_or_default();
+            assert!(source.contains(&format!("#[test]\nfn {name}() {{")), "there is no test `{test}`");
+        }
+    }
+}

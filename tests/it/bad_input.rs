@@ -538,4 +538,9 @@ fn the_source_has_its_settings_back_after_every_ending() {
     slow.copying().kill9();
     slow.goes_on();
     assert_eq!(setting(), before, "after a kill and its end");
+
+    let full = Plan::between(&slow.source, &slow.destination).name("refused");
+    slow.tool.write("refused.yaml", &buffer(full).text());
+    slow.tool.run(["apply", "refused.yaml"]).expect(1).says("on_conflict");
+    assert_eq!(setting(), before, "after a precheck that said no");
 }

@@ -167,3 +167,26 @@ fn a_secret_that_others_can_read_gets_a_warning() {
         assert_eq!(checked.stderr.contains("secret holds a secret and has mode"), warned, "{mode:o}: {checked}");
     }
 }
+
+#[test]
+fn names_of_keys_do_not_steer_a_terminal() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    let hostile: &[u8] = b"k\x1b[2J\x1b]0;title\x07\r\n\x9b31m\xc2\x9b\xe2\x80\xaegnp\x00";
+    for server in [&source, &destination] {
+        server.client().command(&cmd!["SET", hostile, "value"]);
+    }
+    destination.client().command(&cmd!["APPEND", hostile, "s differ"]);
+    let tool = Tool::new().env("NO_COLOR", "1").env("RUST_LOG", "trace");
+    tool.write("plan.yaml", &Plan::between(&source, &destination).line("on_conflict: skip").text());
+    let applied = tool.run(["apply", "plan.yaml", "--events", "events", "--progress", "plain"]).expect(0);
+    let report = tool.run(["report", "move"]).expect(0);
+    // Not of that run, which knows that the key was left as it was.
+    tool.write("other.yaml", &Plan::between(&source, &destination).name("other").text());
+    let verified = tool.run(["verify", "other.yaml", "--differences", "differences"]).expect(1);
+    let files = ["events", "differences"].map(|name| fs::read_to_string(tool.folder().join(name)).unwrap()).concat();
+    for told in [format!("{applied}{report}{files}"), verified.to_string()] {
+        assert!(told.contains("k\\u{1b}[2J") || told.contains("k\\\\u{1b}[2J"), "the key is not named: {told}");
+        let steers = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}');
+        assert_eq!(told.chars().find(|c| steers(*c)), None, "{told:?}");
+    }
+}

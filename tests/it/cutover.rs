@@ -51,6 +51,7 @@ fn moves_over(source: &str, fence: &str) {
     tool.run(CUT).expect(0).says("sealed at offset");
     run.wait().expect(0).says("sealed at offset");
     Comparer::of(&source, &destination).run().assert_equal();
+    assert!(client.command(&cmd!["KEYS", "redis-plan:*"]).items().is_empty(), "no key of ours is at the source");
     let sealed = &told(&tool, "\"event\":\"sealed\"")[0]["result"];
     assert_eq!(sealed["proven"], fence == "client_pause", "{sealed}");
     assert!(sealed["blocked"].as_f64().unwrap() < 3.0, "{sealed}");

@@ -31,6 +31,8 @@ pub(super) struct Checking<'a> {
     pub(super) text: &'a str,
     /// Looks for programs, when anybody can.
     pub(super) look: Option<Look<'a>>,
+    /// What was taken out because its shape is wrong.
+    unknown: &'a [Path],
     found: Vec<Problem>,
 }
 
@@ -39,10 +41,10 @@ pub(super) struct Checking<'a> {
 pub(super) fn judge<'a>(
     raw: &'a PlanFile,
     (places, text): (&'a Tree, &'a str),
-    unknown: &[Path],
+    unknown: &'a [Path],
     look: Option<Look<'a>>,
 ) -> Vec<Problem> {
-    let mut checking = Checking { raw, places, text, look, found: vec![] };
+    let mut checking = Checking { raw, places, text, look, unknown, found: vec![] };
     let rules = [endpoint::RULES, databases::RULES, steps::RULES, programs::RULES, contradictions::RULES, later::RULES];
     for rule in rules.into_iter().flatten() {
         let blind =

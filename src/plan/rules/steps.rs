@@ -106,6 +106,8 @@ fn needs_incremental(checking: &mut Checking<'_>) {
 fn stop_form(checking: &mut Checking<'_>) {
     let Some(stop) = &checking.raw.stop else { return };
     let problem = match (&stop.any, &stop.all) {
+        // A condition that stands at the wrong place is told already.
+        (None, None) if checking.unknown.iter().any(|gone| gone.is_within(&Path::parse("stop"))) => return,
         (None, None) => checking
             .problem(&steps::STOP_FORM, "stop", "`stop` has no condition", "neither `any` nor `all`")
             .help("write for example `any: [ { command: cutover } ]`"),

@@ -210,9 +210,12 @@ fn a_server_that_is_not_there_is_told_and_leaves_evidence() {
     assert_eq!(kinds.first().map(String::as_str), Some("run_started"), "{kinds:?}");
     assert_eq!(kinds.last().map(String::as_str), Some("run_finished"), "{kinds:?}");
 
-    let report = tool.run("report sessions");
+    let report = tool.run("report sessions --format md");
     assert_eq!(report.code, 0, "{report:?}");
     assert!(report.out.contains("# Run of sessions") && report.out.contains("## Checks"), "{}", report.out);
+    let page = std::fs::read_to_string(tool.path().join(".plan/sessions/report.html")).unwrap();
+    assert!(said.out.contains("report   .plan/sessions/report.html") && page.contains("refused</span>"), "{said:?}");
+    assert_eq!(tool.run("report sessions").out, page);
     let json: serde_json::Value = serde_json::from_str(&tool.run("report sessions --format json").out).unwrap();
     assert_eq!(json["graph"]["name"], "sessions");
 }
@@ -222,6 +225,25 @@ fn progress_none_says_nothing_but_the_result() {
     let said = Plan::new().run("apply plan.yaml --progress none");
     assert_eq!(said.err, "", "{said:?}");
     assert!(said.out.contains("outcome"), "{said:?}");
+}
+
+/// `script` gives it a real terminal.
+#[test]
+fn on_a_terminal_the_steps_are_drawn_and_what_failed_stays() {
+    let tool = Plan::new();
+    let command = format!("{} apply plan.yaml --progress tty", env!("CARGO_BIN_EXE_plan"));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]).current_dir(tool.path());
+    let said = Said::of(script.stdin(Stdio::null()).env("TERM", "xterm").output().unwrap());
+    assert_eq!(said.code, 1, "{said:?}");
+    // What is behind the last redrawing is what stays.
+    let last = said.out.rsplit("\u{1b}[J").next().unwrap();
+    for line in ["✕ precheck     failed", "· cleanup", "refused after"] {
+        assert!(last.contains(line), "`{line}` is not in {last}");
+    }
+    assert_eq!(said.out.matches("precheck: failed:").count(), 1, "{}", said.out);
+    let plain = Plan::new().run("apply plan.yaml --progress tty");
+    assert!(plain.err.contains("precheck: started") && !plain.err.contains('\u{1b}'), "{plain:?}");
 }
 
 #[test]
@@ -355,7 +377,7 @@ fn the_demo_migrates_and_leaves_no_server_behind() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("redis-plan-demo-"))
         .unwrap();
-    assert!(std::fs::read_to_string(folder.join("report.md")).unwrap().contains("Outcome: **done**"));
+    assert!(std::fs::read_to_string(folder.join("state/report.html")).unwrap().contains("</span> done</span>"));
     let servers: Vec<&str> = said.out.lines().filter_map(|line| line.trim().strip_prefix("url: redis://")).collect();
     assert_eq!(servers.len(), 2);
     servers.into_iter().for_each(nobody_listens);

@@ -120,7 +120,7 @@ mod book {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
-                } else {
+                } else if path.extension().is_some_and(|extension| extension == "md") {
                     pages.insert(path.strip_prefix(&source).unwrap().to_owned());
                 }
             }
@@ -176,6 +176,54 @@ mod commands {
             write!(page, "## plan {}\n\n```text\n{}\n```\n\n", command.get_name(), help.join("\n").trim_end()).unwrap();
         }
         expect_file("book/src/reference/commands.md", &format!("{}\n", page.trim_end()));
+    }
+}
+
+mod metrics {
+    use super::*;
+    use redis_plan::report::METRICS;
+
+    const ABOUT: &str = "`plan apply PLAN --metrics 9187` serves the figures of the run at `http://127.0.0.1:9187/metrics` for as \
+        long as the process lives, in the [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/) text format 1.0, \
+        which Prometheus reads. A port alone is one of this host that nobody else reaches; for others name the IP address to listen \
+        at, such as `--metrics 10.0.0.7:9187`. Nobody is asked for a password, and there is none in what is served.\n\nA metric \
+        whose value is not known is left out, not told as 0. Counters start anew with each process, except those of the dump, which \
+        go on where the run was.\n\n[A dashboard for Grafana](../assets/grafana.json) shows them: import the file and choose the \
+        data source. Prometheus finds the process like any other:\n\n```yaml\nscrape_configs:\n  - job_name: redis-plan\n    \
+        static_configs:\n      - targets: [\"127.0.0.1:9187\"]\n```\n\n| metric | kind | labels | |\n| --- | --- | --- | --- |\n";
+
+    #[test]
+    fn the_page_of_metrics_is_their_table() {
+        let mut page = format!("# Metrics\n\n{GENERATED}\n{ABOUT}");
+        for metric in METRICS {
+            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let (name, suffix, kind, labels) = (metric.name, metric.suffix(), metric.kind, labels.join(" "));
+            writeln!(page, "| `{name}{suffix}` | {kind} | {labels} | {} |", metric.help).unwrap();
+        }
+        expect_file("book/src/reference/metrics.md", &page);
+    }
+
+    /// The names of metrics in a text.
+    fn names(text: &str) -> BTreeSet<String> {
+        let rests = text.match_indices("redis_plan_").map(|(at, _)| &text[at..]);
+        rests.map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()).collect()
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_every_metric_and_for_no_other() {
+        let text = std::fs::read_to_string(root().join("book/src/assets/grafana.json")).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        let mut asked = BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                asked.extend(names(target["expr"].as_str().unwrap()));
+            }
+        }
+        let told: BTreeSet<String> =
+            METRICS.iter().map(|metric| format!("{}{}", metric.name, metric.suffix())).collect();
+        assert_eq!(asked, told);
+        let chosen = names(dashboard["templating"].to_string().as_str());
+        assert!(chosen.is_subset(&told) && !chosen.is_empty(), "{chosen:?}");
     }
 }
 

@@ -1,11 +1,14 @@
 //! `plan apply`.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::evidence::Recorder;
 use super::exit::{Exit, Failure};
 use super::load::{Loaded, load};
+use super::logging;
+use super::metrics::MetricsPage;
 use super::output::Output;
 use super::secrets::passwords;
 use super::signals::StopSignal;
@@ -42,6 +45,13 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "auto", value_name = "STYLE")]
     progress: ProgressArg,
 
+    /// Serve the figures of the run to Prometheus and its like, by HTTP
+    ///
+    /// A port alone is one of this host that nobody else reaches: `9187` is `http://127.0.0.1:9187/metrics`. For others,
+    /// name the IP address to listen at. Nobody is asked for a password: what is served are counts and the plan's name.
+    #[arg(long, value_name = "ADDR", value_parser = super::metrics::address)]
+    metrics: Option<SocketAddr>,
+
     /// End with exit code 4 where the run would wait for a window
     #[arg(long)]
     no_wait: bool,
@@ -63,6 +73,8 @@ pub(super) struct Run<'a> {
     pub(super) until: Option<StepId>,
     /// The file of `--events`.
     pub(super) events: Option<EventFile>,
+    /// The page of `--metrics`.
+    pub(super) metrics: Option<MetricsPage>,
     /// What is shown meanwhile.
     pub(super) progress: Progress,
     /// Who may ask for a stop.
@@ -77,18 +89,36 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
     let state_dir = args.state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
     let events = args.events.as_deref().map(EventFile::open).transpose()?;
     let progress = args.progress.renderer(alone);
-    let run = Run { loaded, state_dir, no_wait: args.no_wait, until: args.until, events, progress, stop: &stop };
-    let (outcome, summary) = perform(run)?;
-    out.print(&run_result(&summary))?;
-    Ok(match (outcome, stop.signal()) {
+    let metrics = args.metrics.map(|address| MetricsPage::open(address, &loaded.graph)).transpose()?;
+    if let (Some(page), true) = (&metrics, args.progress.is_for_people()) {
+        Output::stderr().print(&format!("metrics at {}\n", page.url()))?;
+    }
+    let (no_wait, until) = (args.no_wait, args.until);
+    let run = Run { loaded, state_dir, no_wait, until, events, metrics, progress, stop: &stop };
+    let ran = perform(run)?;
+    out.print(&run_result(&ran.summary))?;
+    if let Some(report) = &ran.report {
+        out.print(&format!("report   {}\n", report.display()))?;
+    }
+    Ok(match (ran.outcome, stop.signal()) {
         (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
-        _ => Exit::Outcome(outcome),
+        _ => Exit::Outcome(ran.outcome),
     })
 }
 
-/// Runs it, and answers how it ended and what its events say.
-pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
-    let Run { loaded, state_dir, no_wait, until, mut events, mut progress, stop } = run;
+/// What came of it.
+pub(super) struct Ran {
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// What its events say.
+    pub(super) summary: RunSummary,
+    /// The page that tells of it; `None` when it never began, or could not be written.
+    pub(super) report: Option<PathBuf>,
+}
+
+/// Runs it, and leaves its report however it ends.
+pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
+    let Run { loaded, state_dir, no_wait, until, mut events, metrics, mut progress, stop } = run;
     let located = loaded.located();
     let request = ApplyRequest {
         passwords: passwords(&located)?,
@@ -101,6 +131,8 @@ pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
         stop: stop.asked(),
         graph: located,
     };
+    progress = progress.expecting(&loaded.graph);
+    logging::print_above(progress.above());
     let mut recorder = Recorder::new(state_dir, loaded.graph);
     let mut summary = RunSummary::default();
     let outcome = crate::engine::apply(request, &mut |event: &Stamped| {
@@ -112,8 +144,12 @@ pub(super) fn perform(run: Run<'_>) -> Result<(Outcome, RunSummary), Failure> {
         if let Some(file) = &mut events {
             file.write(event);
         }
+        if let Some(page) = &metrics {
+            page.take(event);
+        }
     });
-    Ok((outcome, summary))
+    logging::print_above(None);
+    Ok(Ran { outcome, summary, report: recorder.keep_page() })
 }
 
 /// Where the run of a plan keeps its files when nobody says otherwise.

@@ -69,6 +69,14 @@ pub(super) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// The metrics cannot be served.
+    #[error("cannot serve metrics at {address}: {source}\nhelp: port 0 takes one that is free")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard output, for another reason than that nobody reads it any more.
     #[error("cannot write the result: {0}")]
     Output(std::io::Error),
@@ -125,7 +133,8 @@ impl Exit {
             Failure::Usage(_) | Failure::Read { .. } | Failure::NoRun(_) => {
                 (Self::Usage, format!("error: {failure}\n"))
             }
-            Failure::Write { .. }
+            Failure::Listen { .. }
+            | Failure::Write { .. }
             | Failure::Output(_)
             | Failure::Secret(_)
             | Failure::Demo(_)

@@ -1,10 +1,12 @@
-//! Logs, on standard error.
+//! Logs, on standard error; above the steps of a run where these are drawn there.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 
 use super::output::wants_colour;
+use crate::report::Above;
 
 /// What is logged, and how.
 #[derive(clap::Args)]
@@ -35,6 +37,30 @@ impl Args {
     }
 }
 
+/// Where log lines go while something is drawn on the terminal.
+static ABOVE: Mutex<Option<Above>> = Mutex::new(None);
+
+/// Log lines are printed there from now on; `None` is standard error.
+pub(super) fn print_above(above: Option<Above>) {
+    *ABOVE.lock().unwrap_or_else(PoisonError::into_inner) = above;
+}
+
+/// Takes each log line in one piece.
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        match &mut *ABOVE.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(above) => above.write(line),
+            None => std::io::stderr().write(line),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 /// Starts logging. A second call in one process changes nothing.
 pub(super) fn start(args: &Args) {
     let level = match args.verbose {
@@ -45,7 +71,7 @@ pub(super) fn start(args: &Args) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let ansi = std::io::stderr().is_terminal() && wants_colour();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).with_ansi(ansi);
     _ = match args.log_format {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),

@@ -12,6 +12,7 @@ mod explain;
 mod load;
 mod logging;
 mod man;
+mod metrics;
 mod output;
 mod preview;
 mod report;

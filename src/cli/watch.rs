@@ -6,6 +6,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::exit::Failure;
 use crate::report::{Progress, ProgressStyle};
 use crate::step::Stamped;
@@ -13,9 +15,9 @@ use crate::step::Stamped;
 /// How to show a run as it happens.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ProgressArg {
-    /// A bar on a terminal, lines elsewhere
+    /// Steps on a terminal, lines elsewhere and with -v
     Auto,
-    /// A bar
+    /// Steps with their state, rate, lag and why they wait, drawn over themselves; lines where there is no terminal
     Tty,
     /// A line for each change, figures every ten seconds
     Plain,
@@ -26,13 +28,18 @@ pub(super) enum ProgressArg {
 }
 
 impl ProgressArg {
+    /// Whether what is shown is for people, so that a line between is no harm.
+    pub(super) const fn is_for_people(self) -> bool {
+        matches!(self, Self::Auto | Self::Tty | Self::Plain)
+    }
+
     /// The renderer on standard error. `alone`: nothing else writes there.
     pub(super) fn renderer(self, alone: bool) -> Progress {
         let stderr = std::io::stderr();
         let style = match self {
             Self::Auto if alone && stderr.is_terminal() => ProgressStyle::Tty,
-            Self::Auto | Self::Plain => ProgressStyle::Plain,
-            Self::Tty => ProgressStyle::Tty,
+            Self::Tty if stderr.is_terminal() => ProgressStyle::Tty,
+            Self::Auto | Self::Plain | Self::Tty => ProgressStyle::Plain,
             Self::Json => ProgressStyle::Json,
             Self::None => ProgressStyle::None,
         };
@@ -61,12 +68,17 @@ impl EventFile {
         Ok(Self { path: path.to_owned(), file, broken: false })
     }
 
-    /// Appends one event. After a failure nothing more is written: a file with holes would be no evidence.
+    /// Appends one event.
     pub(super) fn write(&mut self, event: &Stamped) {
+        self.append(event);
+    }
+
+    /// Appends a line. After a failure nothing more is written: a file with holes would be no evidence.
+    pub(super) fn append(&mut self, line: &impl Serialize) {
         if self.broken {
             return;
         }
-        let line = serde_json::to_string(event).map_err(std::io::Error::from);
+        let line = serde_json::to_string(line).map_err(std::io::Error::from);
         let written = line.and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
             self.broken = true;

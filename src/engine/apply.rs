@@ -299,7 +299,9 @@ async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_
     let activity = if step.id == StepId::Cleanup { Activity::CleaningUp } else { Activity::Preparing };
     run.board.post(run.status(Some(step.id), activity));
     teller.tell(Event::StepStarted { step: step.id });
-    match work(run, step, held, teller).await {
+    let worked = work(run, step, held, teller).await;
+    run.tell_traffic(teller);
+    match worked {
         Ok(Some(reason)) => teller.tell(Event::StepSkipped { step: step.id, reason }),
         Ok(None) => teller.tell(Event::StepDone { step: step.id, seconds: begun.elapsed().as_secs_f64() }),
         Err(ending) => {

@@ -32,7 +32,7 @@ pub(super) async fn buffer(
     if limit == UNLIMITED {
         return Ok(Some("the source's limit is unlimited already".to_owned()));
     }
-    run.note_setting(Setting::ReplicaOutput, &limit, UNLIMITED)?;
+    run.change_setting(Setting::ReplicaOutput, (&limit, UNLIMITED), teller)?;
     control.command(&Setting::ReplicaOutput.set(UNLIMITED)).await?;
     Ok(None)
 }

@@ -14,7 +14,7 @@ use crate::{
     net::ControlError,
     plan::fault::catalogue::runs,
     resp::RefusalKind,
-    step::{Difference, Event, PrecheckWork, Role, Side, Work},
+    step::{Difference, Event, PrecheckWork, Role, ServerFacts, Side, Work},
     unit::{Db, ReplId},
 };
 
@@ -34,14 +34,26 @@ pub(super) fn print(info: &Info, eviction: Option<&str>) -> Fingerprint {
     }
 }
 
-/// Notes what the servers are that a precheck found fit, unless that was noted before.
-pub(super) fn record(run: &mut Run, prints: Vec<(Side, Fingerprint)>) -> Result<(), Ending> {
+/// Notes and tells what the servers are that a precheck found fit, unless that was done before.
+pub(super) fn record(run: &mut Run, prints: Vec<(Side, Fingerprint)>, teller: &mut Teller<'_>) -> Result<(), Ending> {
     for (side, print) in prints {
         if run.journal.state().print(side).is_none() {
+            teller.tell(Event::Server { server: facts(side, &print) });
             run.journal.append(&Record::Print { side, print: Box::new(print) })?;
         }
     }
     Ok(())
+}
+
+fn facts(side: Side, print: &Fingerprint) -> ServerFacts {
+    ServerFacts {
+        side,
+        version: print.version.map(|version| version.to_string()),
+        role: print.role.map(|role| role.name().to_owned()),
+        run_id: print.run_id.clone(),
+        replid: print.replid.map(|id| id.to_string()),
+        eviction: print.eviction.clone(),
+    }
 }
 
 /// Compares both servers with what they were. One that does not answer is for the step that needs it to report.

@@ -25,6 +25,7 @@ mod servers;
 mod settings;
 mod steering;
 mod teller;
+mod traffic;
 mod verify;
 mod windows;
 

@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) board: Board,
     /// What never changes of how it stands.
     pub(super) blank: Status,
+    /// When the traffic was last told.
+    pub(super) metered_at: Option<std::time::Instant>,
     /// The control socket; `None` when it could not be opened.
     pub(super) steering: Option<Steering>,
     _lock: FolderLock,
@@ -115,6 +117,7 @@ impl Run {
             gate: Gate::open(),
             board,
             blank,
+            metered_at: None,
             steering,
             _lock: lock,
         })

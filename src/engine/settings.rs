@@ -8,6 +8,7 @@ use crate::{
     journal::Record,
     net::{Control, ControlError},
     sink::Settings,
+    step::Event,
 };
 
 /// A setting that a run may change.
@@ -60,7 +61,20 @@ impl Setting {
 }
 
 impl Run {
-    /// Notes that a setting is about to be changed. To be called before it is.
+    /// Notes and tells that a setting is about to be changed. To be called before it is.
+    pub(super) fn change_setting(
+        &mut self,
+        setting: Setting,
+        (was, set_to): (&str, &str),
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        self.note_setting(setting, was, set_to)?;
+        let (setting, was, set_to) = (setting.name().to_owned(), was.to_owned(), set_to.to_owned());
+        teller.tell(Event::SettingChanged { setting, was, set_to });
+        Ok(())
+    }
+
+    /// Notes that a setting may be changed.
     pub(super) fn note_setting(&mut self, setting: Setting, was: &str, set_to: &str) -> Result<(), Ending> {
         let (name, was, set_to) = (setting.name().to_owned(), was.to_owned(), set_to.to_owned());
         Ok(self.journal.append(&Record::SettingWas { name, was, set_to })?)
@@ -93,17 +107,25 @@ impl Run {
         let mut control = servers::connect(&graph.source, self.request.passwords.source.as_ref()).await?;
         for setting in settings {
             let Some((was, set_to)) = changed.get(setting.name()) else { continue };
-            match setting.read(&mut control).await {
-                Some(now) if now == *set_to => setting.write(&mut control, was).await?,
-                Some(now) if now == *was => {}
-                now => teller.notice(format!(
-                    "The source's `{}` is `{}` now, which is neither what this run set nor what it found (`{was}`): somebody \
-                     changed it, and it is left so.",
-                    setting.name(),
-                    now.unwrap_or_default()
-                )),
-            }
-            self.journal.append(&Record::SettingRestored { name: setting.name().to_owned() })?;
+            let now = match setting.read(&mut control).await {
+                Some(now) if now == *set_to => {
+                    setting.write(&mut control, was).await?;
+                    was.clone()
+                }
+                Some(now) if now == *was => now,
+                now => {
+                    let now = now.unwrap_or_default();
+                    teller.notice(format!(
+                        "The source's `{}` is `{now}` now, which is neither what this run set nor what it found (`{was}`): \
+                         somebody changed it, and it is left so.",
+                        setting.name(),
+                    ));
+                    now
+                }
+            };
+            let name = setting.name().to_owned();
+            self.journal.append(&Record::SettingRestored { name: name.clone() })?;
+            teller.tell(Event::SettingRestored { setting: name, was: was.clone(), now });
         }
         Ok(())
     }

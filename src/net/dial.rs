@@ -12,7 +12,7 @@ use futures_util::{AsyncReadExt, AsyncWriteExt};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{
-    NetError, NetFault, Stream, Timeouts,
+    NetError, NetFault, Stream, Timeouts, meter,
     socket::Socket,
     tls::{self, Session, TlsFault},
 };
@@ -33,9 +33,12 @@ pub async fn dial(address: &Address, tls: Option<&TlsFiles>, timeouts: Timeouts)
 }
 
 async fn connected(address: &Address, timeouts: Timeouts) -> Result<Socket, NetFault> {
+    let meter = meter::of(address);
     match address {
-        Address::Unix { path } => within(timeouts, UnixStream::connect(path)).await.map(Socket::Unix),
-        Address::Tcp { host, port } => tcp(host, *port, timeouts).await.map(Socket::Tcp),
+        Address::Unix { path } => {
+            within(timeouts, UnixStream::connect(path)).await.map(|socket| Socket::unix(socket, meter))
+        }
+        Address::Tcp { host, port } => tcp(host, *port, timeouts).await.map(|socket| Socket::tcp(socket, meter)),
     }
 }
 

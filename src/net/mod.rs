@@ -2,6 +2,8 @@
 //!
 //! [`dial`] opens a [`Stream`]; every wait on it has a limit and every failure says which server and what happened.
 //! [`Control`] is the `redis` crate's client over such a stream, for questions and settings; bulk data never passes it.
+//! [`serve`] answers HTTP requests for one page.
+//! [`metered`] says how many bytes went over all connections of this process to a server.
 //! [`LocalListener`] and [`LocalStream`] are for processes of one user on this host.
 //! [`tls`] says how a connection is encrypted and what can be wrong with that.
 //! [`secret::resolve`] turns a plan's reference into the secret.
@@ -10,7 +12,9 @@ mod control;
 mod control_error;
 mod dial;
 mod error;
+mod http;
 mod local;
+mod meter;
 pub mod secret;
 mod socket;
 mod stream;
@@ -21,7 +25,9 @@ pub use control::Control;
 pub use control_error::ControlError;
 pub use dial::dial;
 pub use error::{NetError, NetFault};
+pub use http::{Page, Served, serve};
 pub use local::{LocalListener, LocalStream};
+pub use meter::{Metered, metered};
 pub use stream::Stream;
 pub use timeouts::Timeouts;
 pub use tls::TlsFault;

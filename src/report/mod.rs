@@ -4,6 +4,8 @@
 mod checks;
 pub mod diagnostics;
 mod graph;
+mod html;
+mod metrics;
 mod progress;
 mod run;
 #[cfg(test)]
@@ -13,6 +15,11 @@ mod text;
 
 pub use checks::{check_json, check_junit, check_list, check_problems, check_table};
 pub use graph::{GraphFormat, render_graph};
-pub use progress::{Progress, ProgressStyle};
-pub use run::{Attempt, RunSummary, StepRun, StepState, run_json, run_markdown, run_result, verify_json, verify_text};
+pub use html::run_html;
+pub use metrics::{METRICS, Metric, Metrics, OPEN_METRICS};
+pub use progress::{Above, Progress, ProgressStyle};
+pub use run::{
+    Attempt, RunSummary, Sample, Sampled, Sampler, StepRun, StepState, run_json, run_markdown, run_result, verify_json,
+    verify_text,
+};
 pub use status::{idle_json, idle_text, status_json, status_text};

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CutoverPart, CutoverResult, FollowProgress, KeyDifference, Moment, Outcome, StepId, VerifyProgress, VerifyResult,
+    CutoverPart, CutoverResult, FollowProgress, KeyDifference, Moment, Outcome, ServerFacts, StepId, Traffic,
+    VerifyProgress, VerifyResult,
 };
 use crate::unit::{Db, Offset, ReplId, UnixMillis};
 
@@ -170,6 +171,34 @@ pub enum Event {
     KeyFailed {
         /// The key and why.
         failure: KeyFailure,
+    },
+    /// A server that the run takes for fit.
+    Server {
+        /// What it is.
+        server: ServerFacts,
+    },
+    /// A setting of the source is about to be changed.
+    SettingChanged {
+        /// Its name for `CONFIG`.
+        setting: String,
+        /// What it is.
+        was: String,
+        /// What it is being set to.
+        set_to: String,
+    },
+    /// The run is done with a setting of the source.
+    SettingRestored {
+        /// Its name for `CONFIG`.
+        setting: String,
+        /// What it was before the run changed it.
+        was: String,
+        /// What it is now: another value than `was` was set by somebody else and is left so.
+        now: String,
+    },
+    /// Bytes over both links since this process began.
+    Traffic {
+        /// The figures.
+        traffic: Traffic,
     },
     /// A server is not what it was when the run began.
     Drifted {

@@ -4,6 +4,7 @@
 mod cutover;
 mod endpoint;
 mod event;
+mod evidence;
 mod expect;
 mod following;
 mod graph;
@@ -17,6 +18,7 @@ mod window;
 pub use cutover::{CutoverMode, CutoverPart, CutoverResult, CutoverWork, Fence, FenceHook};
 pub use endpoint::Endpoint;
 pub use event::{Check, Difference, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
+pub use evidence::{LinkBytes, ServerFacts, Traffic};
 pub use expect::{DestinationExpect, Eviction, Role, RunId, SourceExpect, VersionRange};
 pub use following::{
     Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order,

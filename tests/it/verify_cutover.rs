@@ -71,7 +71,7 @@ fn a_cutover_compares_in_the_fence_and_is_undone_when_both_sides_differ() {
     run.wait().expect(0).says("sealed at offset");
     let once = ["fence", "drain", "verify"];
     assert_eq!(parts(&tool), [&once[..], &once[..], &["seal"]].concat());
-    tool.run(["report", "move"]).expect(0).says("**both sides are equal**");
+    tool.run(["report", "move", "--format", "md"]).expect(0).says("**both sides are equal**");
     Comparer::of(&source, &destination).run().assert_equal();
 }
 
@@ -169,7 +169,10 @@ fn a_comparison_that_outlasts_the_cutover_undoes_it_and_says_so() {
     assert_eq!(undone["part"], "verify");
     let blocked = undone["blocked"].as_f64().unwrap();
     assert!((1.0..3.0).contains(&blocked), "{blocked}");
-    tool.run(["report", "move"]).expect(0).says("undone, verify failed").says("comparing both sides took too long");
+    tool.run(["report", "move", "--format", "md"])
+        .expect(0)
+        .says("undone, verify failed")
+        .says("comparing both sides took too long");
     // The comparison that was given up is over too, and the next one has the time that it needs.
     nothing_stands_against_it(&tool);
     tool.run(["cutover", "move", "--confirm", "move", "--timeout", "60s"]).expect(0).says("sealed at offset");

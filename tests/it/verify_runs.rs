@@ -42,14 +42,21 @@ fn a_run_that_compares_ends_well_only_when_both_sides_are_equal() {
     begin(&tool).wait().expect(1).because("R002").says("Both sides differ: 2 of 3001 keys");
     let differing = told(&tool, "\"differs\"");
     assert_eq!(differing.len(), 2, "{differing:?}");
-    let report = tool.run(["report", "move"]).expect(0).says("both sides differ").says("| 0 | string | 3 000 | 1 |");
+    let report = tool
+        .run(["report", "move", "--format", "md"])
+        .expect(0)
+        .says("both sides differ")
+        .says("| 0 | string | 3 000 | 1 |");
     assert!(report.stdout.contains("bulk:17") && report.stdout.contains("another order"), "{report}");
 
     // Not before it is repaired.
     begin(&tool).wait().expect(1);
     json(&tool, &["--repair"], 0);
     begin(&tool).wait().expect(0).says("both sides are equal: 3001 keys compared");
-    tool.run(["report", "move"]).expect(0).says("**both sides are equal**").says("| 4 | list | 1 | 0 |");
+    tool.run(["report", "move", "--format", "md"])
+        .expect(0)
+        .says("**both sides are equal**")
+        .says("| 4 | list | 1 | 0 |");
     Comparer::of(&source, &destination).run().assert_equal();
     tool.run(["apply", "plan.yaml"]).expect(0).says("finished already");
 }

@@ -18,14 +18,14 @@ use install::Installed;
 use server::Server;
 use traffic::Traffic;
 
-use super::apply::{Run, perform};
+use super::apply::{Ran, Run, perform};
 use super::exit::{Exit, Failure};
 use super::load::load;
 use super::output::Output;
 use super::signals::StopSignal;
 use super::watch::ProgressArg;
 use crate::planner::Digest;
-use crate::report::{GraphFormat, RunSummary, render_graph, run_markdown, run_result};
+use crate::report::{GraphFormat, RunSummary, render_graph, run_result};
 use crate::step::{Outcome, StepId};
 
 /// Migrate between two throw-away servers on this machine, while a client goes on writing
@@ -73,12 +73,18 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     out.print(&render_graph(&loaded.graph, &loaded.digest, GraphFormat::Human))?;
     out.print(&format!("\n$ plan apply plan.yaml --expect-digest {}\n", short(&loaded.digest)))?;
 
-    let graph = loaded.graph.clone();
     let state_dir = folder.join("state");
     let progress = args.progress.renderer(alone);
-    let evidence_dir = state_dir.clone();
-    let (outcome, summary) =
-        perform(Run { loaded, state_dir, no_wait: false, until: None, events: None, progress, stop: &stop })?;
+    let Ran { outcome, summary, report } = perform(Run {
+        loaded,
+        state_dir,
+        no_wait: false,
+        until: None,
+        events: None,
+        metrics: None,
+        progress,
+        stop: &stop,
+    })?;
     let written = traffic.end()?;
     out.print(&run_result(&summary))?;
     if outcome != Outcome::Done {
@@ -86,10 +92,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     }
 
     let compared = compare(&dataset, &source, &destination)?;
-    let report = folder.join("report.md");
-    let events = super::evidence::Evidence::read(&evidence_dir)?.events;
-    std::fs::write(&report, run_markdown(&events, &graph)).map_err(DemoError::from)?;
-    out.print(&ending(&summary, &compared, written, &report))?;
+    out.print(&ending(&summary, &compared, written, report.as_deref()))?;
     Ok(if compared.is_equal() { Exit::Outcome(Outcome::Done) } else { Exit::No })
 }
 
@@ -116,7 +119,7 @@ fn plan(source: &Server, destination: &Server, folder: &Path) -> Result<String, 
     ))
 }
 
-fn ending(summary: &RunSummary, compared: &compare::Compared, written: u64, report: &Path) -> String {
+fn ending(summary: &RunSummary, compared: &compare::Compared, written: u64, report: Option<&Path>) -> String {
     let mut text = format!("\n{compared}\n");
     if let Some(seconds) = summary.seconds_of(StepId::Full) {
         let progress = summary.progress.clone().unwrap_or_default();
@@ -128,6 +131,8 @@ fn ending(summary: &RunSummary, compared: &compare::Compared, written: u64, repo
         text,
         "meanwhile: {written} commands were written at the source; a full copy alone does not follow them"
     );
-    _ = writeln!(text, "report:    {}", report.display());
+    if let Some(report) = report {
+        _ = writeln!(text, "report:    {}", report.display());
+    }
     text
 }

@@ -102,7 +102,7 @@ fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Check
         run.journal.append(&Record::DumpStarted { generation })?;
         run.journal.append(&Record::History { generation, replid, offset })?;
     }
-    let summary = format!("an earlier process had copied the keys and applied the stream up to offset {offset}");
+    let summary = format!("An earlier process had copied the keys and applied the stream up to offset {offset}");
     Ok(Copied { lease, summary, intake: None })
 }
 
@@ -294,6 +294,7 @@ impl Copy {
             Signal::Tick => {
                 self.keep_safe_points(run)?;
                 self.post(run);
+                run.tell_traffic_if_due(teller);
                 if self.last_told.elapsed() >= PROGRESS_EVERY {
                     self.last_told = Instant::now();
                     let progress = self.tally.progress(self.begun.elapsed(), self.level.written());

@@ -134,7 +134,7 @@ impl Follow {
         cutting.began = Instant::now();
         let (number, timeout, plan) = (cutting.number, cutting.timeout, cutting.fence.clone());
         teller.tell(Event::CutoverPart { part: CutoverPart::Fence, offset: None });
-        if let Err(reason) = note_replicas(fence, run, &mut control, &self.lease).await? {
+        if let Err(reason) = note_replicas(fence, run, &mut control, &self.lease, teller).await? {
             return self.undo(&reason, run, teller).await;
         }
         let signals = self.beside.tell.clone();
@@ -446,6 +446,7 @@ async fn note_replicas(
     run: &mut Run,
     control: &mut Control,
     lease: &Lease,
+    teller: &mut Teller<'_>,
 ) -> Result<Result<(), String>, Ending> {
     if *fence != Fence::MinReplicas {
         return Ok(Ok(()));
@@ -461,7 +462,7 @@ async fn note_replicas(
     let graph = &run.request.graph;
     let mut destination = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
     for (setting, was, set_to) in changes {
-        run.note_setting(setting, was, set_to)?;
+        run.change_setting(setting, (was, set_to), teller)?;
         lease.note_setting(&mut destination, setting.name(), (was, set_to)).await?;
     }
     if lag == "0"

@@ -352,6 +352,7 @@ impl Follow {
                 let waits = matches!(self.phase, Phase::Following) && self.watch.waits_for_comparison();
                 self.comparison.look(waits, run, &self.figures.gauge);
                 self.post(run);
+                run.tell_traffic_if_due(teller);
             }
             Signal::Stop => {
                 return Err(Ending::of(

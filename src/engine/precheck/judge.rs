@@ -41,7 +41,7 @@ pub(in crate::engine) async fn precheck(
         let there = prints.iter_mut().filter(|(side, _)| *side == Side::Destination);
         there.for_each(|(_, print)| print.occupied = Some(occupied.clone()));
     }
-    drift::record(run, prints)
+    drift::record(run, prints, teller)
 }
 
 /// Whether this run has written from another state directory.

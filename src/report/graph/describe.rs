@@ -11,16 +11,16 @@ use crate::step::{
 use crate::unit::TlsFiles;
 
 /// A step in words.
-pub(super) struct Description {
+pub(in crate::report) struct Description {
     /// What it does, in a clause.
-    pub(super) does: &'static str,
+    pub(in crate::report) does: &'static str,
     /// Its parameters: name and value.
-    pub(super) facts: Vec<(&'static str, String)>,
+    pub(in crate::report) facts: Vec<(&'static str, String)>,
     /// What only running it will show.
-    pub(super) not_known: &'static [&'static str],
+    pub(in crate::report) not_known: &'static [&'static str],
 }
 
-pub(super) fn describe(step: &Step) -> Description {
+pub(in crate::report) fn describe(step: &Step) -> Description {
     match &step.work {
         Work::Buffer(work) => buffer(work),
         Work::Precheck(work) => precheck(work),

@@ -6,7 +6,7 @@ mod human;
 mod json;
 mod mermaid;
 
-pub(super) use describe::endpoint;
+pub(super) use describe::{describe, endpoint};
 
 use crate::planner::Digest;
 use crate::step::Graph;

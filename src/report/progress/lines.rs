@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::report::checks::word;
 use crate::report::text::{Clean, byte_rate, grouped, per_second, percentage, says_more, spoken};
 use crate::step::{
-    Difference, Event, FollowProgress, FullProgress, KeyDifference, Outcome, Stamped, Verdict, VerifyPhase,
-    VerifyProgress, VerifyResult, VerifyVerdict,
+    Difference, Event, FollowProgress, FullProgress, KeyDifference, Outcome, ServerFacts, Stamped, Verdict,
+    VerifyPhase, VerifyProgress, VerifyResult, VerifyVerdict,
 };
 use crate::unit::{ByteSize, UnixMillis};
 
@@ -61,7 +61,19 @@ fn clock(at: UnixMillis) -> String {
 /// What an event that is a change says; `None` for figures.
 pub(in crate::report) fn change(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Progress { .. } | Event::Following { .. } | Event::VerifyProgress { .. } => return None,
+        Event::Progress { .. } | Event::Following { .. } | Event::VerifyProgress { .. } | Event::Traffic { .. } => {
+            return None;
+        }
+        Event::Server { server } => found(server),
+        Event::SettingChanged { setting, was, set_to } => {
+            format!("source: `{}` set to `{}`, it was `{}`", Clean(setting), Clean(set_to), Clean(was))
+        }
+        Event::SettingRestored { setting, was, now } if was == now => {
+            format!("source: `{}` is `{}` again", Clean(setting), Clean(now))
+        }
+        Event::SettingRestored { setting, now, .. } => {
+            format!("source: `{}` is `{}`, which somebody else set, and is left so", Clean(setting), Clean(now))
+        }
         Event::Differs { difference } => differs(difference),
         Event::Verified { result } => verified(result),
         Event::FollowStarted { offset, .. } => format!("incremental: follows the source from offset {offset}"),
@@ -75,7 +87,7 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
         Event::CutoverUndone { part, reason, blocked } => format!(
             "cutover: undone, {} failed: {}; writers were kept off for {}",
             part.name(),
-            Clean(reason),
+            Clean(reason.trim_end_matches('.')),
             spoken(*blocked)
         ),
         Event::Sealed { result } => {
@@ -136,6 +148,18 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
             format!("{} after {}: {}{more}", ending(*outcome), spoken(*seconds), Clean(summary))
         }
     })
+}
+
+/// What a server is, in a line.
+fn found(server: &ServerFacts) -> String {
+    let facts = [
+        server.version.clone(),
+        server.role.clone(),
+        server.run_id.as_ref().map(|id| format!("run id {}", id.chars().take(12).collect::<String>())),
+        server.eviction.as_ref().map(|policy| format!("maxmemory-policy {policy}")),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    format!("{}: {}", server.side, Clean(&facts.join(", ")))
 }
 
 /// What servers were and are, a line each.

@@ -1,20 +1,21 @@
 //! A run as it happens, from its events.
 
-mod bar;
+mod board;
 mod lines;
+mod screen;
 
 use std::io::Write;
 
-use bar::Bar;
 use lines::Lines;
 pub(super) use lines::change;
+use screen::Screen;
 
-use crate::step::Stamped;
+use crate::step::{Graph, Stamped};
 
 /// How to show a run as it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgressStyle {
-    /// A bar on standard error, redrawn in place.
+    /// The steps and their states, drawn over themselves on a terminal.
     Tty,
     /// A line for each change, and at most one every ten seconds for the figures.
     Plain,
@@ -28,27 +29,44 @@ pub enum ProgressStyle {
 pub struct Progress(Shown);
 
 enum Shown {
-    Bar(Box<Bar>),
+    Screen(Screen),
     Plain(Lines, Box<dyn Write + Send>),
     Json(Box<dyn Write + Send>),
     Nothing,
 }
 
 impl Progress {
-    /// A renderer that writes to `out`; the bar draws on standard error whatever `out` is.
+    /// A renderer that writes to `out`.
     pub fn new(style: ProgressStyle, out: Box<dyn Write + Send>) -> Self {
         Self(match style {
-            ProgressStyle::Tty => Shown::Bar(Box::default()),
+            ProgressStyle::Tty => Shown::Screen(Screen::new(out)),
             ProgressStyle::Plain => Shown::Plain(Lines::default(), out),
             ProgressStyle::Json => Shown::Json(out),
             ProgressStyle::None => Shown::Nothing,
         })
     }
 
+    /// The same for a run of `graph`: its steps are known before they begin.
+    #[must_use]
+    pub fn expecting(self, graph: &Graph) -> Self {
+        if let Shown::Screen(screen) = &self.0 {
+            screen.expect(graph.steps.iter().map(|step| step.id));
+        }
+        self
+    }
+
+    /// Where others print whole lines without being drawn over; `None` where nothing is drawn over.
+    pub fn above(&self) -> Option<Above> {
+        match &self.0 {
+            Shown::Screen(screen) => Some(Above(screen.clone())),
+            _ => None,
+        }
+    }
+
     /// Shows one event. A failure to write is not an error of the run: the event log is the evidence, this is not.
     pub fn show(&mut self, event: &Stamped) {
         match &mut self.0 {
-            Shown::Bar(bar) => bar.show(event),
+            Shown::Screen(screen) => screen.show(event),
             Shown::Plain(lines, out) => {
                 if let Some(line) = lines.line(event) {
                     _ = writeln!(out, "{line}");
@@ -61,5 +79,19 @@ impl Progress {
             }
             Shown::Nothing => {}
         }
+    }
+}
+
+/// Prints whole lines above what is drawn.
+pub struct Above(Screen);
+
+impl Write for Above {
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
+        self.0.above(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

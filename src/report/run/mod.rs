@@ -1,14 +1,21 @@
 //! The evidence of a run, from its events: Markdown for people, JSON for programs.
 
+mod collect;
+mod facts;
 mod markdown;
 mod result;
+mod samples;
 mod summary;
 mod verified;
 
+pub(super) use collect::between;
+pub(super) use facts::{Cutover, CutoverEnd};
 pub use markdown::run_markdown;
 pub(super) use markdown::{cell, outcome_word};
 pub use result::run_result;
+pub use samples::{Sample, Sampled, Sampler};
 pub use summary::{Attempt, RunSummary, StepRun, StepState, run_json};
+pub(super) use verified::{mode, word};
 pub use verified::{verify_json, verify_text};
 
 #[cfg(test)]

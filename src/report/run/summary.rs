@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::facts::{AccountRemoved, Cutover, HookRun, SettingChange, Wait};
 use crate::report::progress::change;
 use crate::step::{
-    Check, Difference, Event, FollowProgress, FullProgress, Graph, KeyDifference, KeyFailure, Outcome, Stamped, StepId,
-    VerifyResult,
+    Check, Difference, Event, FollowProgress, FullProgress, Graph, KeyDifference, KeyFailure, LinkBytes, Outcome,
+    ServerFacts, Stamped, StepId, Traffic, VerifyResult,
 };
 use crate::unit::{Offset, ReplId, UnixMillis};
 
@@ -26,6 +27,8 @@ pub struct RunSummary {
     pub digest: Option<String>,
     /// One for each process that worked on it.
     pub attempts: Vec<Attempt>,
+    /// What both servers were when the run took them for fit.
+    pub servers: Vec<ServerFacts>,
     /// The items of the precheck, each as it was judged last.
     pub checks: Vec<Check>,
     /// The newest dump.
@@ -36,6 +39,16 @@ pub struct RunSummary {
     pub following: Option<FollowProgress>,
     /// What happened to the stream and what operators ordered, in order.
     pub stream: Vec<Notice>,
+    /// Cutovers that were tried, in order.
+    pub cutovers: Vec<Cutover>,
+    /// Settings of the source that were changed.
+    pub settings: Vec<SettingChange>,
+    /// Hooks that ran.
+    pub hooks: Vec<HookRun>,
+    /// Accounts that were removed.
+    pub accounts: Vec<AccountRemoved>,
+    /// When nothing moved, and why.
+    pub waits: Vec<Wait>,
     /// Keys that could not be written as they are, each once.
     pub failures: Vec<KeyFailure>,
     /// What the last comparison of both sides came to.
@@ -53,6 +66,10 @@ pub struct Attempt {
     pub number: u32,
     /// When it began.
     pub at: UnixMillis,
+    /// When it was last heard of.
+    pub until: UnixMillis,
+    /// What went over both links, as far as told.
+    pub traffic: Traffic,
     /// What it did, in order.
     pub steps: Vec<StepRun>,
     /// How it ended; `None` when it was killed or still runs.
@@ -66,6 +83,10 @@ pub struct StepRun {
     pub step: StepId,
     /// When it began.
     pub at: UnixMillis,
+    /// When it ended; `None` when that was not told, or it never began.
+    pub until: Option<UnixMillis>,
+    /// What went over both links meanwhile, as far as told.
+    pub traffic: Traffic,
     /// What came of it.
     pub state: StepState,
 }
@@ -171,21 +192,30 @@ impl RunSummary {
 
     /// Adds one event. A key that fails twice is in `failures` twice; [`RunSummary::of`] lists it once.
     pub fn take(&mut self, Stamped { at, event }: &Stamped) {
+        self.take_main(*at, event);
+        self.collect(*at, event);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.until = *at;
+        }
+    }
+
+    fn take_main(&mut self, at: UnixMillis, event: &Event) {
         match event {
             Event::RunStarted { run, digest, attempt, .. } => {
                 (self.run, self.digest) = (Some(run.clone()), Some(digest.clone()));
-                self.attempts.push(Attempt { number: *attempt, at: *at, steps: vec![], ending: None });
+                self.attempts.push(Attempt::new(*attempt, at));
             }
-            Event::StepStarted { step } => self.step_started(*step, *at),
+            Event::StepStarted { step } => self.step_started(*step, at),
             Event::StepSkipped { step, reason } => {
-                self.step_ended(*step, *at, StepState::Skipped { reason: reason.clone() });
+                self.step_ended(*step, at, StepState::Skipped { reason: reason.clone() });
             }
-            Event::StepDone { step, seconds } => self.step_ended(*step, *at, StepState::Done { seconds: *seconds }),
+            Event::StepDone { step, seconds } => self.step_ended(*step, at, StepState::Done { seconds: *seconds }),
             Event::StepFailed { step, reason } => {
-                self.step_ended(*step, *at, StepState::Failed { reason: reason.clone() });
+                self.step_ended(*step, at, StepState::Failed { reason: reason.clone() });
             }
             Event::Checked { check } => self.checked(check),
-            Event::Waiting { .. } | Event::VerifyProgress { .. } => {}
+            // Facts of their own.
+            Event::Waiting { .. } | Event::Server { .. } | Event::VerifyProgress { .. } | Event::Traffic { .. } => {}
             Event::Differs { difference } => {
                 if self.verified.take().is_some() {
                     self.differences.clear(); // Of an earlier comparison.
@@ -212,28 +242,30 @@ impl RunSummary {
             | Event::Sealed { .. }
             | Event::HookRan { .. }
             | Event::AccountRemoved { .. }
+            | Event::SettingChanged { .. }
+            | Event::SettingRestored { .. }
             | Event::Ordered { .. } => {
-                self.stream.extend(change(event).map(|text| Notice { at: *at, text }));
+                self.stream.extend(change(event).map(|text| Notice { at, text }));
             }
             Event::Following { progress } => self.following = Some(progress.clone()),
             Event::DumpStarted { replid, offset, length } => {
-                self.dump = Some(Dump { at: *at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
+                self.dump = Some(Dump { at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
             }
-            Event::DumpReceived { bytes, seconds } => self.dump_received(*at, *bytes, *seconds),
+            Event::DumpReceived { bytes, seconds } => self.dump_received(at, *bytes, *seconds),
             Event::Progress { progress } => self.progress = Some(progress.clone()),
             Event::KeyFailed { failure } => self.failures.push(failure.clone()),
             Event::Drifted { differences } => {
-                let notice = |difference: &Difference| Notice { at: *at, text: difference.to_string() };
+                let notice = |difference: &Difference| Notice { at, text: difference.to_string() };
                 self.notices.extend(differences.iter().map(notice));
             }
-            Event::Notice { text } => self.notices.push(Notice { at: *at, text: text.clone() }),
+            Event::Notice { text } => self.notices.push(Notice { at, text: text.clone() }),
             Event::RunFinished { outcome, code, summary, seconds } => {
                 if self.attempts.is_empty() {
-                    self.attempts.push(Attempt { number: 0, at: *at, steps: vec![], ending: None });
+                    self.attempts.push(Attempt::new(0, at));
                 }
                 if let Some(attempt) = self.attempts.last_mut() {
                     let (code, summary) = (code.clone(), summary.clone());
-                    attempt.ending = Some(Ending { at: *at, outcome: *outcome, code, summary, seconds: *seconds });
+                    attempt.ending = Some(Ending { at, outcome: *outcome, code, summary, seconds: *seconds });
                 }
             }
         }
@@ -249,15 +281,17 @@ impl RunSummary {
 
     fn step_started(&mut self, step: StepId, at: UnixMillis) {
         if let Some(attempt) = self.attempts.last_mut() {
-            attempt.steps.push(StepRun { step, at, state: StepState::Interrupted });
+            attempt.steps.push(StepRun::new(step, at));
         }
     }
 
     fn step_ended(&mut self, step: StepId, at: UnixMillis, state: StepState) {
         let Some(attempt) = self.attempts.last_mut() else { return };
         match attempt.steps.last_mut() {
-            Some(last) if last.step == step && last.state == StepState::Interrupted => last.state = state,
-            _ => attempt.steps.push(StepRun { step, at, state }),
+            Some(last) if last.step == step && last.state == StepState::Interrupted => {
+                (last.state, last.until) = (state, Some(at));
+            }
+            _ => attempt.steps.push(StepRun { state, ..StepRun::new(step, at) }),
         }
     }
 
@@ -267,6 +301,22 @@ impl RunSummary {
         (dump.bytes, dump.seconds) = (Some(bytes), Some(seconds));
     }
 }
+
+impl Attempt {
+    const fn new(number: u32, at: UnixMillis) -> Self {
+        let traffic = Traffic { source: NOTHING, destination: NOTHING };
+        Self { number, at, until: at, traffic, steps: vec![], ending: None }
+    }
+}
+
+impl StepRun {
+    const fn new(step: StepId, at: UnixMillis) -> Self {
+        let traffic = Traffic { source: NOTHING, destination: NOTHING };
+        Self { step, at, until: None, traffic, state: StepState::Interrupted }
+    }
+}
+
+const NOTHING: LinkBytes = LinkBytes { sent: 0, received: 0 };
 
 /// A key that failed in several attempts is told once, as it was last.
 fn newest_of_each_key(failures: Vec<KeyFailure>) -> Vec<KeyFailure> {

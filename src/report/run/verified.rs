@@ -10,7 +10,7 @@ use crate::report::text::{Clean, grouped, per_second, spoken};
 use crate::step::{JudgedBy, KeyDifference, SideOfKey, VerifyResult, VerifyVerdict};
 
 /// The verdict in words.
-const fn word(verdict: VerifyVerdict) -> &'static str {
+pub(in crate::report) const fn word(verdict: VerifyVerdict) -> &'static str {
     match verdict {
         VerifyVerdict::Equal => "both sides are equal",
         VerifyVerdict::Different => "both sides differ",
@@ -42,7 +42,8 @@ pub(super) fn rows_of(result: &VerifyResult) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn mode(result: &VerifyResult) -> String {
+/// How thorough it was.
+pub(in crate::report) fn mode(result: &VerifyResult) -> String {
     let mode = result.mode.map_or_else(String::new, |mode| mode.to_string());
     result.seed.map_or(mode.clone(), |seed| format!("{mode} with seed {seed}"))
 }

@@ -1,5 +1,6 @@
 //! The one harness: real servers, a client, the tool itself, a network that fails on request, data and a comparer.
 
+mod browser;
 mod certificates;
 mod client;
 mod comparer;
@@ -15,6 +16,7 @@ mod tool;
 mod value;
 mod workload;
 
+pub use browser::{Browser, Light};
 pub use certificates::{Authority, Issued};
 pub use client::{Client, Command, ToArgument};
 pub use comparer::Comparer;
@@ -25,7 +27,7 @@ pub use plan::Plan;
 pub use proxy::{Direction, Fault, Proxy};
 pub use random::Random;
 pub use reply::Reply;
-pub use server::Server;
+pub use server::{Server, free_port};
 pub use tool::{Finished, Running, Tool};
 pub use value::apart;
 pub use workload::Workload;

@@ -188,7 +188,7 @@ impl Builder {
 
 /// A port nobody listens on at this moment, below those the system gives to outgoing connections. Whoever else finds the
 /// same one before the server binds it makes the server end with "in use", and then another one is tried.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let mut random =
         Random::seeded(u64::from(std::process::id()) << 32 | u64::from(COUNT.fetch_add(1, Ordering::Relaxed)));

@@ -22,10 +22,10 @@ fn seal(run: &RunSummary) -> Html {
         let text = "The destination was not sealed by a cutover.";
         return element("p", "", mark(Tone::Plain, "not sealed").and(" ").and(text));
     };
-    let (tone, proof) = if result.proven {
-        (Tone::Good, "The fence proves that no write came behind it.")
-    } else {
-        (Tone::Risky, "Nothing proves that no write came behind it.")
+    let (tone, proof) = match (result.late, result.proven) {
+        (0, true) => (Tone::Good, "The fence proves that no write came behind it.".to_owned()),
+        (0, false) => (Tone::Risky, "Nothing proves that no write came behind it.".to_owned()),
+        (late, _) => (Tone::Bad, format!("Commands that came behind it and are not there: {late} and perhaps more.")),
     };
     let text = Html::from(format!(
         " Everything that the source had written up to offset {} is at the destination, and no process can write to it \

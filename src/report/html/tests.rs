@@ -86,8 +86,13 @@ fn third() -> Vec<(i64, Event)> {
         reason: "The hook `./switch-dns.sh` failed: it ended with 1.".to_owned(),
         blocked: 0.31,
     };
-    let result =
-        CutoverResult { offset: Offset(99_100), blocked: 0.084, fence: "client_pause".to_owned(), proven: true };
+    let result = CutoverResult {
+        offset: Offset(99_100),
+        blocked: 0.084,
+        fence: "client_pause".to_owned(),
+        proven: true,
+        late: 0,
+    };
     let removed = Event::AccountRemoved { side: Side::Destination, proof: "the plan's password is refused".to_owned() };
     let summary = "Followed up to offset 99100; sealed at offset 99100, writers were kept off for 0.084 s.".to_owned();
     let mut events = vec![

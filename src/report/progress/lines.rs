@@ -91,7 +91,11 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
             spoken(*blocked)
         ),
         Event::Sealed { result } => {
-            let proven = if result.proven { "" } else { "; nothing proves that no write came behind it" };
+            let proven = match (result.late, result.proven) {
+                (0, true) => String::new(),
+                (0, false) => "; nothing proves that no write came behind it".to_owned(),
+                (late, _) => format!("; commands that came behind it and are not there: {late}"),
+            };
             format!(
                 "cutover: sealed at offset {}, writers were kept off for {} by {}{proven}",
                 result.offset,

@@ -202,6 +202,23 @@ fn a_cutover_that_takes_too_long_is_undone_and_one_is_cancelled() {
 }
 
 #[test]
+fn a_pause_that_cannot_be_ended_stands_against_the_next_cutover() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    let plan = plan(&source, &destination, "{ mode: manual, timeout: 8s }")
+        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
+    let tool = tool(&plan);
+    tool.script("waits.sh", "while test -e stay; do sleep 0.05; done");
+    tool.write("stay", "");
+    let run = ready(&tool);
+    tool.run(["cutover", "move", "--confirm", "move", "--timeout", "2s"]).expect(1).says("not sealed within 2 s");
+    fs::remove_file(tool.folder().join("stay")).unwrap();
+    tool.run(["cutover", "move", "--dry-run"]).expect(1).says("which no command can end before 6.2");
+    until("nothing stands against a cutover", || status(&tool)["can_cutover"] == true);
+    tool.run(CUT).expect(0);
+    run.wait().expect(0);
+}
+
+#[test]
 fn a_tool_that_dies_while_the_source_is_fenced_costs_its_time_and_no_setting() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
     let mut client = source.client();

@@ -218,7 +218,7 @@ impl Follow {
             }
             (Some(_), Err(reason)) => self.undo(&reason, run, teller).await?,
             // It was undone before the fence was up.
-            (None, Ok(fenced)) => drop(lift(*fenced, run, teller).await?),
+            (None, Ok(fenced)) => drop(self.lift(*fenced, run, teller).await?),
             (None, Err(_)) => run.restore_settings(&Setting::FENCE, teller).await?,
         }
         Ok(())
@@ -294,7 +294,7 @@ impl Follow {
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
         let applied = self.figures.gauge.applied();
-        let Some(cutting) = self.cutting(number) else { return lift(*fenced, run, teller).await.map(drop) };
+        let Some(cutting) = self.cutting(number) else { return self.lift(*fenced, run, teller).await.map(drop) };
         cutting.fenced = Some(fenced);
         cutting.busy = false;
         let Some(stands) = stands else {
@@ -392,7 +392,7 @@ impl Follow {
         let Cutting { asked, part, fenced, since, .. } = *cutting;
         let mut blocked = since.map_or(Duration::ZERO, |since| since.elapsed());
         if let Some(fenced) = fenced {
-            blocked += lift(*fenced, run, teller).await?;
+            blocked += self.lift(*fenced, run, teller).await?;
         } else {
             let noted = run.journal.state().settings.clone();
             run.restore_settings(&Setting::FENCE, teller).await?;
@@ -420,6 +420,18 @@ impl Follow {
             )));
         }
         run.hooks(Moment::CutoverUndone, &[("PLAN_REASON", reason.to_owned())], teller).await
+    }
+
+    /// Lets writers go on; answers how much longer they are kept off.
+    async fn lift(&mut self, fenced: Fenced, run: &mut Run, teller: &mut Teller<'_>) -> Result<Duration, Ending> {
+        let lifted = fenced.lift().await;
+        run.restore_settings(&Setting::FENCE, teller).await?;
+        let lasts = lifted.unwrap_or_else(|reason| {
+            teller.notice(format!("The fence could not be lifted: {reason}. Lift it yourself."));
+            Duration::ZERO
+        });
+        self.paused_until = Some(Instant::now() + lasts);
+        Ok(lasts)
     }
 }
 
@@ -471,14 +483,4 @@ async fn note_replicas(
         return Ok(Err(error.to_string()));
     }
     Ok(Ok(()))
-}
-
-/// Lets writers go on; answers how much longer they are kept off.
-async fn lift(fenced: Fenced, run: &mut Run, teller: &mut Teller<'_>) -> Result<Duration, Ending> {
-    let lifted = fenced.lift().await;
-    run.restore_settings(&Setting::FENCE, teller).await?;
-    Ok(lifted.unwrap_or_else(|reason| {
-        teller.notice(format!("The fence could not be lifted: {reason}. Lift it yourself."));
-        Duration::ZERO
-    }))
 }

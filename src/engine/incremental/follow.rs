@@ -192,6 +192,8 @@ pub(super) struct Follow {
     pub(super) caught_up: bool,
     /// Hooks of that moment that still run.
     pub(super) catching_up: usize,
+    /// The pause of a cutover that was undone ends here: before 6.2 it cannot be ended.
+    pub(super) paused_until: Option<Instant>,
     /// Cutovers that were tried.
     pub(super) cutovers: u32,
     /// The stop condition was met in a plan that cuts over by itself.
@@ -252,6 +254,7 @@ impl Follow {
             cutover_work: run.cutover_work().cloned(),
             caught_up: false,
             catching_up: 0,
+            paused_until: None,
             cutovers: 0,
             wants_cutover: false,
             comparison: Comparison::new(work),

@@ -1,5 +1,7 @@
 //! What an operator asks while the source is followed, and what they are shown.
 
+use std::time::{Duration, Instant};
+
 use super::follow::{Follow, Phase};
 use crate::{
     engine::{
@@ -104,6 +106,13 @@ impl Follow {
                     .push(format!("the lag is {:.1} s, more than `cutover.max_lag`, {}", lag.seconds, work.max_lag));
             }
             _ => {}
+        }
+        let left = self.paused_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        if left > Duration::ZERO {
+            blockers.push(format!(
+                "the source is paused for {:.0} more seconds by the last cutover, which no command can end before 6.2",
+                left.as_secs_f64().ceil()
+            ));
         }
         if self.cutover_work.is_some()
             && let Standing::Closed { opens } = run.window(|windows| &windows.cutover)

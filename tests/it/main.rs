@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
 
 mod bad_input;
+mod book;
 mod canary;
 mod chaos;
 mod check;

@@ -492,3 +492,73 @@ mod invariants {
         }
     }
 }
+
+mod events {
+    use super::*;
+
+    /// The events and their fields, from the text of their type.
+    fn declared() -> BTreeMap<String, BTreeSet<String>> {
+        let text = std::fs::read_to_string(root().join("src/step/event.rs")).unwrap();
+        let (_, text) = text.split_once("pub enum Event {\n").unwrap();
+        let (text, _) = text.split_once("\n}").unwrap();
+        let mut events: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut name = String::new();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with(['/', '#'])) {
+            if let Some(variant) = line.strip_prefix("    ").and_then(|line| line.strip_suffix(" {")) {
+                name = snake(variant);
+                events.insert(name.clone(), BTreeSet::new());
+            } else if let Some((field, _)) = line.strip_prefix("        ").and_then(|line| line.split_once(": ")) {
+                events.get_mut(&name).unwrap().insert(field.to_owned());
+            }
+        }
+        events
+    }
+
+    fn snake(name: &str) -> String {
+        let mut snake = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        snake
+    }
+
+    /// The page is written by hand; what it lists is not left to that hand.
+    #[test]
+    fn the_page_of_events_lists_each_with_its_fields() {
+        let page = std::fs::read_to_string(root().join("book/src/reference/events.md")).unwrap();
+        let rows = page.lines().filter(|line| line.starts_with("| `")).map(|line| {
+            let mut cells = line.split('|').skip(1).map(str::trim);
+            let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<String>>();
+            let name = quoted(cells.next().unwrap()).remove(0);
+            // Behind the colon stands what is within a field.
+            let with = cells.next().unwrap();
+            (name, quoted(with.split_once(':').map_or(with, |(field, _)| field)).into_iter().collect::<BTreeSet<_>>())
+        });
+        let listed: BTreeMap<String, BTreeSet<String>> = rows.filter(|(name, _)| name != "event").collect();
+        assert!(listed.len() > 20, "{listed:?}");
+        assert_eq!(listed, declared());
+    }
+}
+
+mod exit_codes {
+    use super::*;
+
+    #[test]
+    fn the_page_of_exit_codes_has_those_of_the_help_and_of_the_endings() {
+        let page = std::fs::read_to_string(root().join("book/src/reference/exit-codes.md")).unwrap();
+        let numbers = |text: &str| -> Vec<u8> { text.split(',').filter_map(|word| word.trim().parse().ok()).collect() };
+        let listed: BTreeSet<u8> = page.lines().filter_map(|line| line.split('|').nth(1)).flat_map(numbers).collect();
+        let help = redis_plan::cli::command().get_after_help().unwrap().to_string();
+        let words = help.split([' ', ',', '\n']).filter_map(|word| word.parse::<u8>().ok());
+        // "as 75" is no code of its own, and it is one anyway.
+        assert_eq!(listed, words.collect());
+        for fault in plan::fault::catalogue::all() {
+            if let plan::About::Ending(outcome) = fault.about {
+                assert!(listed.contains(&outcome.exit_code()), "{}: {}", fault.code, outcome.exit_code());
+            }
+        }
+    }
+}

@@ -90,6 +90,19 @@ fn help_is_a_result_and_a_wrong_command_line_is_not() {
 }
 
 #[test]
+fn the_version_says_what_the_program_was_built_from() {
+    let tool = Plan::new();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(tool.run("-V").out, format!("plan {version}\n"));
+    let facts = tool.run("--version").out;
+    let lines: Vec<&str> = facts.lines().collect();
+    assert_eq!(lines.len(), 4, "{facts}");
+    assert_eq!(lines[0], format!("plan {version}"));
+    assert!(lines[1].starts_with("commit   ") && lines[3].starts_with("profile  "), "{facts}");
+    assert!(lines[2].starts_with(&format!("target   {} linux", std::env::consts::ARCH)), "{facts}");
+}
+
+#[test]
 fn the_help_names_every_command_and_every_exit_code() {
     insta::assert_snapshot!("help", Plan::new().run("--help").out);
 }

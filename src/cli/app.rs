@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{
     apply, check, completions, demo, explain, logging, man, preview, report, schema, status, steer, validate, verify,
+    version,
 };
 
 /// Redis migrations that are reviewed like code and run to the end
@@ -19,7 +20,7 @@ use super::{
 ///
 /// Results go to standard output, everything else to standard error.
 #[derive(Parser)]
-#[command(name = "plan", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "plan", version, long_version = version::facts(), max_term_width = 100, after_help = EXIT_CODES)]
 struct App {
     #[command(subcommand)]
     command: Command,

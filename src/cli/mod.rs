@@ -24,6 +24,7 @@ mod steer;
 mod target;
 mod validate;
 mod verify;
+mod version;
 mod watch;
 
 pub use app::{command, run};

@@ -1,5 +1,5 @@
 //! What the book tells people to copy works: the steps of its pipelines are taken from the page and run by a real shell, on valid
-//! and on invalid plans, and so are the hooks of `.pre-commit-hooks.yaml`. Only installing the tool is left out: the one that
+//! and on invalid plans, and so are the hooks of `.pre-commit-hooks.yaml`; and what packs a release packs what it says. Only installing the tool is left out: the one that
 //! was just built is in `PATH`.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its world is not as expected")]
@@ -140,4 +140,69 @@ fn the_hooks_of_pre_commit_take_plans_and_judge_them() {
     }
     let page = std::fs::read_to_string(root().join("book/src/how-to/check-in-ci.md")).unwrap();
     assert!(ids.iter().all(|id| page.contains(*id)), "the page names both hooks");
+}
+
+/// Packs the program that was just built, by a program of a few bytes that stands for it.
+fn packed(folder: &Path) -> PathBuf {
+    let program = folder.join("plan");
+    std::fs::write(&program, format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_plan"))).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let out = folder.join("dist");
+    let output = Command::new("bash").arg(root().join(".ci/package")).arg(&program).arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", self::out(&output));
+    out
+}
+
+fn lines_of(program: &str, arguments: &[&str], folder: &Path) -> Vec<String> {
+    let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", out(&output));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_release_has_the_program_its_pages_and_its_completions_and_is_the_same_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let dist = packed(folder.path());
+    let version = env!("CARGO_PKG_VERSION");
+    let archive = format!("redis-plan-{version}-x86_64-linux");
+    let package = format!("redis-plan_{version}_amd64.deb");
+    let inside = lines_of("tar", &["tzf", &format!("{archive}.tar.gz")], &dist);
+    let of_package = lines_of("dpkg-deb", &["--contents", &package], &dist);
+    let mut commands: Vec<String> =
+        redis_plan::cli::command().get_subcommands().map(|command| format!("plan-{}", command.get_name())).collect();
+    commands.push("plan".to_owned());
+    for page in &commands {
+        assert!(inside.contains(&format!("{archive}/man/{page}.1")), "{page}: {inside:?}");
+        assert!(of_package.iter().any(|line| line.ends_with(&format!("/man1/{page}.1.gz"))), "{page}: {of_package:?}");
+    }
+    for file in ["plan", "LICENSE-MIT", "LICENSE-APACHE", "completions/bash", "completions/zsh", "completions/fish"] {
+        assert!(inside.contains(&format!("{archive}/{file}")), "{file}: {inside:?}");
+    }
+    let program = of_package.iter().find(|line| line.ends_with("./usr/bin/plan")).unwrap();
+    assert!(program.starts_with("-rwxr-xr-x root/root"), "{program}");
+    let field = |name: &str| lines_of("dpkg-deb", &["--field", &package, name], &dist).concat();
+    assert_eq!([field("Package"), field("Version"), field("Depends")], ["redis-plan", version, ""]);
+    lines_of("sha256sum", &["--check", "SHA256SUMS"], &dist);
+
+    let again = tempfile::tempdir().unwrap();
+    // The program that stands for the real one is the same in both.
+    let read = |dist: &Path| std::fs::read_to_string(dist.join("SHA256SUMS")).unwrap();
+    assert_eq!(read(&dist), read(&packed(again.path())));
+}
+
+#[test]
+fn the_release_builds_what_it_packs_and_the_image_is_for_nobody() {
+    let workflow = std::fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let workflow: Value = serde_yaml::from_str(&workflow).unwrap();
+    let steps = workflow["jobs"]["build"]["steps"].as_sequence().unwrap();
+    let lines: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+    let built = lines.iter().find(|line| line.starts_with("cargo build")).unwrap();
+    assert!(built.contains("--locked --profile dist --target \"$TARGET\""), "{built}");
+    assert!(lines.contains(&"bash .ci/package \"target/$TARGET/dist/plan\" dist"), "{lines:?}");
+    assert_eq!(workflow["jobs"]["release"]["needs"], serde_yaml::from_str::<Value>("[test, build]").unwrap());
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("[profile.dist]"));
+    let image = std::fs::read_to_string(root().join(".github/Containerfile")).unwrap();
+    let words: Vec<&str> = image.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(words.starts_with(&["FROM scratch"]) && words.contains(&"USER 65532:65532"), "{words:?}");
 }

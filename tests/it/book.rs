@@ -227,6 +227,126 @@ fn what_is_shown_is_compared_line_by_line() {
     assert!(caught.is_err(), "a command that fails is told");
 }
 
+/// The commands of the pipelines and of cron, with a plan, servers and folders of their own.
+struct Unattended {
+    tool: Tool,
+    digest: String,
+    _servers: [Server; 2],
+}
+
+impl Unattended {
+    fn new(rest: &str) -> Self {
+        let servers = ["redis-7.0.15", "redis-7.2.4"].map(Server::start);
+        servers[0].client().command(&cmd!["SET", "cart:1", "full"]);
+        let tool = Tool::new();
+        for folder in ["plans", "state", "log"] {
+            fs::create_dir(tool.folder().join(folder)).unwrap();
+        }
+        let [source, destination] = servers.each_ref().map(Server::port);
+        let plan = format!(
+            "version: 1\nname: cart\nsource: {{ url: redis://127.0.0.1:{source} }}\n\
+             destination: {{ url: redis://127.0.0.1:{destination} }}\n{rest}\n"
+        );
+        tool.write("plans/cart.yaml", &plan);
+        let preview = tool.run(["preview", "plans/cart.yaml", "--format", "json"]).expect(0).stdout;
+        let preview: serde_json::Value = serde_json::from_str(&preview).unwrap();
+        Self { tool, digest: preview["digest"].as_str().unwrap().to_owned(), _servers: servers }
+    }
+
+    /// A command of the page, as a runner starts it.
+    fn command(&self, line: &str) -> Command {
+        let folder = self.tool.folder().to_str().unwrap();
+        let line = line
+            .replace("/var/lib/redis-plan", &format!("{folder}/state"))
+            .replace("/var/log/redis-plan", &format!("{folder}/log"))
+            .replace("/srv/plans", &format!("{folder}/plans"));
+        let program = Path::new(env!("CARGO_BIN_EXE_plan")).parent().unwrap().display().to_string();
+        let mut command = Command::new("bash");
+        command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &line]).current_dir(folder).env_clear();
+        command.env("PATH", format!("{program}:/usr/bin:/bin")).env("GITHUB_STEP_SUMMARY", "summary.md");
+        command.env("DIGEST", &self.digest).env("CART_DIGEST", &self.digest).stdin(Stdio::null());
+        command
+    }
+
+    fn code(&self, line: &str) -> i32 {
+        self.command(line).status().unwrap().code().unwrap()
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.tool.folder().join(file)).unwrap()
+    }
+}
+
+/// The block behind `<!-- name -->` of the page about pipelines.
+fn unattended(name: &str) -> String {
+    let page = fs::read_to_string(source().join("how-to/run-unattended.md")).unwrap();
+    let (_, behind) = page.split_once(&format!("<!-- {name} -->\n```")).unwrap();
+    behind.split_once('\n').unwrap().1.split_once("\n```").unwrap().0.to_owned()
+}
+
+fn yaml(name: &str) -> serde_yaml::Value {
+    serde_yaml::from_str(&unattended(name)).unwrap()
+}
+
+/// The commands of the steps, or of a list.
+fn commands(steps: &serde_yaml::Value) -> Vec<String> {
+    let steps = steps.as_sequence().unwrap().iter();
+    steps.filter_map(|step| step["run"].as_str().or(step.as_str())).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_workflows_of_the_book_apply_and_cut_over() {
+    let host = Unattended::new(
+        "migration: [full, incremental]\nstop: { any: [command: cutover] }\n\
+         cutover: { mode: manual, fence: client_pause, max_lag: 1s, timeout: 10s }",
+    );
+    let apply = commands(&yaml("github")["jobs"]["apply"]["steps"]);
+    let cutover = commands(&yaml("github-cutover")["jobs"]["cutover"]["steps"]);
+    assert_eq!([apply.len(), cutover.len()], [2, 1]);
+    let mut applying = host.command(&apply[0]).spawn().unwrap();
+    let dry_run = cutover[0].replace("--confirm cart", "--dry-run");
+    let deadline = Instant::now() + LIMIT;
+    while host.code(&dry_run) != 0 {
+        assert!(Instant::now() < deadline && applying.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(host.code(&cutover[0]), 0);
+    assert_eq!(applying.wait().unwrap().code(), Some(0));
+    assert_eq!(host.code(&apply[1]), 0);
+    assert!(host.read("summary.md").starts_with("# Run of cart"));
+    assert_eq!(host.code(&apply[0]), 7, "the schedule goes on until somebody takes it out");
+}
+
+#[test]
+fn the_jobs_of_the_book_for_gitlab_run() {
+    let host = Unattended::new("migration: [full]");
+    let jobs = yaml("gitlab");
+    let lines = [commands(&jobs["apply-cart"]["script"]), commands(&jobs["apply-cart"]["after_script"])].concat();
+    assert_eq!(lines.len(), 2);
+    for line in lines.iter().chain(&lines) {
+        assert_eq!(host.code(line), 0, "{line}");
+    }
+    let report = jobs["apply-cart"]["artifacts"]["paths"][0].as_str().unwrap();
+    assert!(host.read(report).starts_with("<!doctype html>"), "{}", host.read(report));
+    assert_eq!(
+        commands(&jobs["cutover-cart"]["script"]),
+        commands(&yaml("github-cutover")["jobs"]["cutover"]["steps"])
+    );
+}
+
+#[test]
+fn the_line_of_the_book_for_cron_may_run_twice_at_once() {
+    let host = Unattended::new("migration: [full]");
+    let line = unattended("cron").replace("*/5 * * * * ", "");
+    let both = [(); 2].map(|()| host.command(&line).spawn().unwrap());
+    let mut codes = both.map(|mut one| one.wait().unwrap().code().unwrap());
+    codes.sort_unstable();
+    // The second comes while the first works, or behind it.
+    assert!(codes == [0, 5] || codes == [0, 0], "{codes:?}: {}", host.read("log/cart.log"));
+    assert_eq!(host.code(&line), 0);
+    assert!(host.read("log/cart.log").contains("keys copied"));
+}
+
 macro_rules! pages {
     ($($name:ident: $page:literal, $servers:expr;)+) => {
         const PAGES: &[&str] = &[$($page),+];

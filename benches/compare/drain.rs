@@ -108,6 +108,10 @@ pub fn arrives(source: &mut Client, destination: &mut Client, key: &str) {
         source.command(&cmd!["SET", key, 1]);
         has(destination, key) && source.command(&cmd!["INFO", "replication"]).text().contains("state=online")
     });
+    // That key may have come with the dump; this one comes in the stream.
+    let followed = format!("{key}:followed");
+    source.command(&cmd!["SET", followed, 1]);
+    until("the stream is applied", || has(destination, &followed));
 }
 
 fn has(client: &mut Client, key: &str) -> bool {

@@ -8,4 +8,4 @@ mod table;
 
 pub use info::{Info, Keyspace, Mode, Role};
 pub use spec::{Class, Cross, Keys, Spec};
-pub use table::find;
+pub use table::{SpecSet, find};

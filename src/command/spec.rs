@@ -103,6 +103,8 @@ pub struct Spec {
     pub redis: Option<(u16, u16)>,
     /// The first Valkey that has it; `None` where none has.
     pub valkey: Option<(u16, u16)>,
+    /// Its place in the table.
+    pub(super) place: usize,
 }
 
 impl Spec {

@@ -24,11 +24,11 @@ const fn counted(first: Option<usize>, count: usize, step: usize) -> Keys {
 type Since = Option<(u16, u16)>;
 
 const fn row(name: &'static str, keys: Keys, class: Class, redis: Since, valkey: Since) -> Spec {
-    Spec { name, keys, class, redis, valkey }
+    Spec { name, keys, class, redis, valkey, place: 0 }
 }
 
 /// Sorted by name.
-const TABLE: [Spec; 133] = [
+static TABLE: [Spec; COUNT] = placed([
     row("APPEND", ONE, Class::Write, Some((2, 8)), Some((7, 2))),
     row("BITFIELD", ONE, Class::Write, Some((3, 2)), Some((7, 2))),
     row("BITOP", range(2, -1, 1), Class::Store, Some((2, 8)), Some((7, 2))),
@@ -162,19 +162,86 @@ const TABLE: [Spec; 133] = [
     row("ZREMRANGEBYRANK", ONE, Class::Write, Some((2, 8)), Some((7, 2))),
     row("ZREMRANGEBYSCORE", ONE, Class::Write, Some((2, 8)), Some((7, 2))),
     row("ZUNIONSTORE", counted(Some(1), 2, 1), Class::Store, Some((2, 8)), Some((7, 2))),
-];
+]);
+
+/// How many commands there are.
+const COUNT: usize = 133;
+
+/// Tells each row its place.
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler does it, and would stop")]
+const fn placed(mut rows: [Spec; COUNT]) -> [Spec; COUNT] {
+    let mut place = 0;
+    while place < COUNT {
+        rows[place].place = place;
+        place += 1;
+    }
+    rows
+}
 
 /// The longest name.
 const LONGEST: usize = 20;
 
+/// The place of a command, plus one, at the first free one from where its name hashes to; 0 is free. Every command of a
+/// stream is looked up here.
+static HASHED: [u8; SLOTS] = hashed();
+const SLOTS: usize = 512;
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler does it, and would stop")]
+#[expect(clippy::cast_possible_truncation, reason = "there are fewer than 255 commands")]
+const fn hashed() -> [u8; SLOTS] {
+    const { assert!(COUNT < 255) };
+    let mut slots = [0; SLOTS];
+    let mut place = 0;
+    while place < COUNT {
+        let mut slot = hash(TABLE[place].name.as_bytes());
+        while slots[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        place += 1;
+        slots[slot] = place as u8;
+    }
+    slots
+}
+
+/// The slot of a name, in whatever case (FNV-1a).
+const fn hash(mut name: &[u8]) -> usize {
+    let mut hash = 0x811c_9dc5_u32;
+    while let Some((byte, rest)) = name.split_first() {
+        hash = (hash ^ (*byte & 0xdf) as u32).wrapping_mul(0x0100_0193);
+        name = rest;
+    }
+    (hash >> 16 ^ hash) as usize % SLOTS
+}
+
 /// The command of this name, in whatever case; `None` for one that no server has of itself (a module's, or a newer one).
 pub fn find(name: &[u8]) -> Option<&'static Spec> {
-    let mut upper = [0; LONGEST];
-    let upper = upper.get_mut(..name.len())?;
-    upper.copy_from_slice(name);
-    upper.make_ascii_uppercase();
-    let found = TABLE.binary_search_by(|row| row.name.as_bytes().cmp(upper)).ok()?;
-    TABLE.get(found)
+    if name.len() > LONGEST {
+        return None;
+    }
+    // It ends at a free slot, of which there are more than of the others.
+    for slot in (hash(name)..SLOTS).chain(0..SLOTS) {
+        let spec = TABLE.get(usize::from(*HASHED.get(slot)?).checked_sub(1)?)?;
+        if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some(spec);
+        }
+    }
+    None
+}
+
+/// Some of the commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecSet([bool; COUNT]);
+
+impl SpecSet {
+    /// Those of which `is` holds.
+    pub fn of(is: impl Fn(&Spec) -> bool) -> Self {
+        Self(std::array::from_fn(|place| TABLE.get(place).is_some_and(&is)))
+    }
+
+    /// Whether a command is among them.
+    pub fn contains(&self, spec: &Spec) -> bool {
+        self.0.get(spec.place).copied().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn a_set_holds_what_it_was_asked_to() {
+        let set = SpecSet::of(|spec| spec.class == Class::Flush);
+        let held = TABLE.iter().filter(|row| set.contains(row)).map(|row| row.name);
+        assert_eq!(held.collect::<Vec<_>>(), ["FLUSHALL", "FLUSHDB"]);
+    }
+
+    #[test]
     fn the_table_is_sorted() {
         assert!(TABLE.is_sorted_by(|a, b| a.name < b.name));
+        assert!(TABLE.iter().all(|row| row.name.len() <= LONGEST));
     }
 }

@@ -12,7 +12,7 @@ use super::{
     words::{Change, Words},
 };
 use crate::{
-    command::{self, Class, Cross, Spec},
+    command::{self, Class, Cross, Spec, SpecSet},
     resp,
     sink::{Destination, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
@@ -76,6 +76,8 @@ pub struct Translator {
     pub(super) route: Route,
     pub(super) scripts: HashMap<[u8; 20], Vec<u8>>,
     in_transaction: bool,
+    /// What the destination has.
+    known: SpecSet,
     own: Finder<'static>,
     pub(super) indexes: Vec<usize>,
 }
@@ -86,12 +88,17 @@ impl Translator {
     pub fn new(mut setup: TranslatorSetup) -> Self {
         let scripts = std::mem::take(&mut setup.scripts);
         let db = setup.db;
+        let known = SpecSet::of(|spec| match &setup.known_commands {
+            Some(known) => known.contains(&spec.name.to_ascii_lowercase()),
+            None => spec.in_version(setup.destination.version),
+        });
         let mut translator = Self {
             setup,
             db,
             route: Route::Nothing,
             scripts,
             in_transaction: false,
+            known,
             own: Finder::new(PREFIX).into_owned(),
             indexes: vec![],
         };
@@ -233,10 +240,7 @@ impl Translator {
 
     /// Whether the destination has this command.
     pub(super) fn knows(&self, spec: Option<&'static Spec>) -> bool {
-        spec.is_some_and(|spec| match &self.setup.known_commands {
-            Some(known) => known.contains(&spec.name.to_ascii_lowercase()),
-            None => spec.in_version(self.setup.destination.version),
-        })
+        spec.is_some_and(|spec| self.known.contains(spec))
     }
 
     /// A command that may have to be changed before it is sent where its keys go.

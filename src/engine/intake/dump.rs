@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{BUFFERS, DumpPlace, IntakeSetup, Told, segment};
+use super::{BUFFERS, DumpPlace, IntakeSetup, Told, gather, segment};
 use crate::{
     engine::{ending::Ending, servers},
     plan::fault::catalogue::runs,
@@ -15,6 +15,9 @@ use crate::{
 
 /// The most of a segment: what is confirmed is removed in such pieces.
 const SEGMENT: u64 = 64 << 20;
+
+/// Bytes that were received, and how many of the buffer's: a buffer that kept their length would be filled with zeros anew.
+type Piece = (Vec<u8>, usize);
 
 /// A dump that is whole in its spool.
 pub(super) struct Received {
@@ -51,7 +54,7 @@ async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Recei
     let _ = tell.send(told).await;
 
     let place = &setup.dump;
-    let (full, to_write) = bounded::<Vec<u8>>(BUFFERS);
+    let (full, to_write) = bounded::<Piece>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
     let writer = SpoolWriter::create(&place.folder, place.tag, 0, segment(setup.spool, SEGMENT), place.level.clone())?;
     let writing = async_std::task::spawn_blocking(move || write_all(writer, &to_write, &empty));
@@ -75,7 +78,7 @@ pub(super) async fn open(setup: &IntakeSetup) -> Result<Link, Ending> {
 async fn fill(
     link: &mut Link,
     setup: &IntakeSetup,
-    full: &Sender<Vec<u8>>,
+    full: &Sender<Piece>,
     to_fill: &Receiver<Vec<u8>>,
 ) -> Result<(), Ending> {
     loop {
@@ -92,14 +95,14 @@ async fn fill(
                 break; // The writer waits: what is here is better written now than later in a larger frame.
             }
         }
-        buffer.truncate(filled);
         if filled == 0 {
             return Ok(());
         }
-        if full.send(buffer).await.is_err() {
+        if full.send((buffer, filled)).await.is_err() {
             return Ok(()); // The writer tells why it stopped.
         }
         setup.bandwidth.pass(filled as u64).await;
+        gather(filled);
         room(&setup.dump, setup.spool).await?;
     }
 }
@@ -124,11 +127,11 @@ async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
     Ok(())
 }
 
-fn write_all(mut writer: SpoolWriter, full: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>) -> Result<u64, SpoolError> {
+fn write_all(mut writer: SpoolWriter, full: &Receiver<Piece>, empty: &Sender<Vec<u8>>) -> Result<u64, SpoolError> {
     let mut length = 0;
-    while let Ok(buffer) = full.recv_blocking() {
-        writer.append(&buffer, UnixMillis::now())?;
-        length += buffer.len() as u64;
+    while let Ok((buffer, count)) = full.recv_blocking() {
+        writer.append(buffer.get(..count).unwrap_or_default(), UnixMillis::now())?;
+        length += count as u64;
         let _ = empty.try_send(buffer);
     }
     writer.sync()?;

@@ -10,7 +10,7 @@ mod state;
 mod stream;
 mod told;
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::select;
@@ -30,6 +30,12 @@ use crate::{
 
 /// Buffers between the socket and the disk: a disk that stalls for a moment does not stall the socket.
 const BUFFERS: usize = 8;
+
+/// Bytes below which a piece is a small one.
+const SMALL: usize = 64 << 10;
+/// How long the next piece is left to grow behind a small one. Every piece wakes threads from here to the destination, and
+/// they cost more than its bytes.
+const GROWS: Duration = Duration::from_millis(1);
 
 /// What taking in needs.
 #[derive(Clone)]
@@ -184,6 +190,14 @@ pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<
         Told::Header { .. } | Told::DumpReceived(_) => {}
     }
     Ok(())
+}
+
+/// Leaves what comes next in the socket for a moment if `count` bytes, which are handed over, were few. The first bytes
+/// after a silence are never held up by it. Holds the intake's own thread: a timer would wake others.
+fn gather(count: usize) {
+    if count < SMALL {
+        std::thread::sleep(GROWS);
+    }
 }
 
 /// Runs `taking_in` on a thread of its own, so that nothing else that the tool does holds up the source, until what it

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::{Either, select};
 
-use super::{IntakeSetup, LinkState, StreamState, Told, getack::GetAck};
+use super::{IntakeSetup, LinkState, StreamState, Told, gather, getack::GetAck};
 use crate::{
     engine::{ending::Ending, servers},
     source::{Acks, Gap, Link, Resumed, SourceError},
@@ -166,6 +166,8 @@ impl Inlet<'_> {
             if asks {
                 // One that is waiting will tell the newest offset as well.
                 let _ = nudge.try_send(());
+            } else {
+                gather(count);
             }
             self.setup.bandwidth.pass(count as u64).await;
         }

@@ -33,6 +33,13 @@ pub(super) fn stop<S: Send + 'static>(run: &Run, signals: Sender<S>, stopped: fn
     })
 }
 
+/// Ends such tasks at once: they have nothing to finish, and would end only when their time comes.
+pub(super) async fn end(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        task.cancel().await;
+    }
+}
+
 /// Keeps the lease; sends a signal when it is lost.
 pub(super) fn heartbeat<S: Send + 'static>(
     run: &Run,

@@ -116,6 +116,9 @@ struct Copy {
     signals: Receiver<Signal>,
     reports: Receiver<LaneReport>,
     intake: Option<Intake>,
+    /// The lanes and who deals to them.
+    working: Vec<async_std::task::JoinHandle<()>>,
+    /// What sends signals besides.
     background: Vec<async_std::task::JoinHandle<()>>,
     lanes_left: usize,
     received: bool,
@@ -141,7 +144,7 @@ impl Copy {
         // With `fail` into empty databases nothing of others can be among what a new dump takes back.
         let all_empty = work.selection.targets(&all).iter().all(|db| !started.occupied.contains(db));
         let drains = all_empty && work.on_conflict == OnConflict::Fail;
-        let mut background = vec![];
+        let mut working = vec![];
 
         let mut lanes = vec![];
         let turns = Turns::new();
@@ -165,7 +168,7 @@ impl Copy {
             };
             let lane = Lane::new(setup, jobs, reports_in.clone(), window.clone());
             let told = signals_in.clone();
-            background.push(async_std::task::spawn(async move {
+            working.push(async_std::task::spawn(async move {
                 let ended = lane.run().await;
                 let _ = told.send(Signal::LaneEnded(ended)).await;
             }));
@@ -201,10 +204,12 @@ impl Copy {
             },
             clock_ahead,
         };
-        background.push(async_std::task::spawn_blocking(move || deal(dealing)));
-        background.push(background::ticks(signals_in.clone(), PROGRESS_EVERY / 2, || Signal::Tick));
-        background.push(background::heartbeat(run, started.lease, signals_in.clone(), Signal::Heartbeat));
-        background.push(background::stop(run, signals_in, || Signal::Stop));
+        working.push(async_std::task::spawn_blocking(move || deal(dealing)));
+        let background = vec![
+            background::ticks(signals_in.clone(), PROGRESS_EVERY / 2, || Signal::Tick),
+            background::heartbeat(run, started.lease, signals_in.clone(), Signal::Heartbeat),
+            background::stop(run, signals_in, || Signal::Stop),
+        ];
 
         Ok(Self {
             work: work.clone(),
@@ -215,6 +220,7 @@ impl Copy {
             window,
             signals,
             reports,
+            working,
             background,
             received: whole.is_some(),
             decoded: false,
@@ -443,7 +449,8 @@ impl Copy {
             }
         };
         let _ = async_std::future::timeout(LANES_END, hearing).await;
-        for task in self.background {
+        background::end(self.background).await;
+        for task in self.working {
             let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
         }
         self.intake

@@ -43,6 +43,9 @@ pub(super) struct Beside {
     pub(super) tell: Sender<Signal>,
     /// Whether the source was asked where it stands.
     asked_where: bool,
+    /// The lane and who feeds it.
+    working: Vec<async_std::task::JoinHandle<()>>,
+    /// What sends signals besides.
     background: Vec<async_std::task::JoinHandle<()>>,
 }
 
@@ -61,7 +64,7 @@ impl Beside {
         let place = run.stream(there.record.generation);
         let (level, window) = (state.spool(), Window::new(WINDOW.min(run.spool_bound().0 / 2)));
         let at = there.checkpoint;
-        let mut background = vec![];
+        let mut working = vec![];
 
         let setup = LaneSetup {
             part: Part::Stream,
@@ -80,7 +83,7 @@ impl Beside {
         };
         let lane = Lane::new(setup, jobs, reports_in, window.clone());
         let told = signals_in.clone();
-        background.push(async_std::task::spawn(async move {
+        working.push(async_std::task::spawn(async move {
             let ended = lane.run().await;
             let _ = told.send(Signal::LaneEnded(ended)).await;
         }));
@@ -114,12 +117,14 @@ impl Beside {
             outlet: Outlet::new(at, there.restore(lease), to),
             source_ahead,
         };
-        background.push(async_std::task::spawn_blocking(move || feed(feeding)));
-        background.push(background::ticks(signals_in.clone(), TICK, || Signal::Tick));
-        background.push(background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat));
-        background.push(background::stop(run, signals_in.clone(), || Signal::Stop));
-        background.push(poll(run, signals_in.clone(), told));
-        Self { signals, reports, level, window, tell: signals_in, asked_where: false, background }
+        working.push(async_std::task::spawn_blocking(move || feed(feeding)));
+        let background = vec![
+            background::ticks(signals_in.clone(), TICK, || Signal::Tick),
+            background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat),
+            background::stop(run, signals_in.clone(), || Signal::Stop),
+            poll(run, signals_in.clone(), told),
+        ];
+        Self { signals, reports, level, window, tell: signals_in, asked_where: false, working, background }
     }
 
     /// Asks the source where it stands, once; the answer comes as a signal.
@@ -141,7 +146,8 @@ impl Beside {
             }
         };
         let _ = async_std::future::timeout(LANE_ENDS, hearing).await;
-        for task in self.background {
+        background::end(self.background).await;
+        for task in self.working {
             let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
         }
     }

@@ -82,9 +82,7 @@ async fn take(run: &mut Run, lease: &Lease, begun: &Begun, teller: &mut Teller<'
         }
     };
     own.close();
-    for task in tasks {
-        let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
-    }
+    background::end(tasks).await;
     result
 }
 

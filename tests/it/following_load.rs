@@ -22,7 +22,7 @@ const VOLUME: u64 = 100 << 20;
 const SECONDS: u64 = 4;
 /// The most bytes a second at the source; `REDIS_PLAN_RATE` sets another rate, in MiB/s. More than the machine of the tests
 /// leaves to an unoptimised tool beside two servers and the writers says nothing of the tool.
-const RATE: u64 = 20 << 20;
+const RATE: u64 = 100 << 20;
 /// Bytes that a writer writes at once.
 const AT_ONCE: u64 = 100 * 2000;
 const WRITERS: u64 = 2;

@@ -249,8 +249,7 @@ fn every_code_of_a_check_and_of_an_ending_has_a_case() {
             calls.map(str::trim_start).any(|call| call.starts_with(&format!("\"{}\"", fault.code)))
         }),
         About::Ending(_) => {
-            GENERAL.contains(&fault.code)
-                || tests.contains(&format!(".because(\"{}\")", fault.code))
+            tests.contains(&format!(".because(\"{}\")", fault.code))
                 || tests.contains(&format!("[\"code\"], \"{}\")", fault.code))
                 || tests.contains(&format!("({}): ", fault.code))
                 || pinned.contains(&format!("\n{} exit ", fault.code))
@@ -272,8 +271,6 @@ fn every_code_of_a_check_and_of_an_ending_has_a_case() {
 const ENDINGS: &str = "src/engine/snapshots/redis_plan__engine__ending__tests__every_kind_of_error_has_its_page.snap";
 /// How a test of an item says that it does not pass.
 const CHECKS: [&str; 3] = ["fails", "warns", "is_unknown"];
-/// Stands for every run with its exit code, and each of those has a cause with a code of its own.
-const GENERAL: [&str; 1] = ["R005"];
 
 /// Every secret in the cases starts with this word, or with a piece of it.
 const SECRETS: [&str; 4] = ["hunter", "hun/t", "er2", "unter"];

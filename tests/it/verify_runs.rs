@@ -246,7 +246,7 @@ fn only_who_may_write_repairs() {
     let (tool, run) = following(&servers);
     let mut there = destination.client();
     there.command(&cmd!["SET", "bulk:1", "other"]);
-    tool.run(["verify", "plan.yaml", "--repair"]).expect(5).says("a process works on this run");
+    tool.run(["verify", "plan.yaml", "--repair"]).expect(5).because("R005").says("a process works on this run");
     // From another place: the lease is held, and where it is not, the stream is not at its end.
     tool.run(["verify", "plan.yaml", "--repair", "--state", "elsewhere"]).expect(3).says("is not finished");
     run.kill9();

@@ -239,6 +239,8 @@ async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<()
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
     let (lease, record, ours) = full::claim(run, &mut control, teller).await?;
+    // Also what a process elsewhere has changed, as was learned just now.
+    cleanup::put_back(run, None, teller).await;
     if delete {
         full::take_back_all(run, &mut control, (&lease, &record, ours), teller).await?;
     }

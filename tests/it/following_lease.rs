@@ -172,6 +172,20 @@ fn whoever_takes_a_run_over_puts_the_settings_of_the_source_back() {
 }
 
 #[test]
+fn an_abort_from_elsewhere_puts_the_settings_of_the_source_back() {
+    let pair = Pair::new();
+    let before = pair.settings();
+    let run = follow(&pair.tool);
+    assert_ne!(pair.settings(), before, "the limit is raised");
+    pair.elsewhere().wait().expect(5); // It knows of the run, and of no setting.
+    assert_ne!(pair.settings(), before, "the one that works needs it");
+    run.kill9();
+    pair.await_no_heartbeat();
+    pair.tool.run(["abort", "move", "--plan", "plan.yaml", "--state", "elsewhere"]).expect(0);
+    assert_eq!(pair.settings(), before);
+}
+
+#[test]
 fn a_stopped_writer_that_wakes_up_after_the_end_writes_nothing() {
     let mut pair = Pair::new();
     let mut run = follow(&pair.tool);

@@ -11,7 +11,7 @@ use divan::{
 use redis_plan::{
     rdb::{Crc64, Decoder, Element, ElementReader, Item, Kind, Limits, append_payload, decompress},
     resp::{self, CommandReader},
-    sink::{Dealer, Dealt, Destination, Job, Mark},
+    sink::{BatchSize, Dealer, Dealt, Destination, Job, Mark},
     step::{FullWork, KeyFailure, OnConflict, OnUnsupported, Selection},
     unit::{ByteSize, ServerVersion, UnixMillis},
 };
@@ -153,7 +153,7 @@ fn rdb_walk_to_restore(bencher: Bencher<'_, '_>, of: &str) {
     let work = FullWork { selection: Selection::all(), on_conflict, on_unsupported, limits };
     let counters = bencher.counter(BytesCount::new(dump.len())).counter(ItemsCount::new(COUNT));
     counters.bench(|| {
-        let mut dealer = Dealer::new(destination.clone(), &work, &[Mark::default(); 2], false);
+        let mut dealer = Dealer::new(destination.clone(), &work, (&[Mark::default(); 2], BatchSize::new(2)), false);
         walk(&dump, |item, at| dealer.take(item, at, UnixMillis(0), &mut Nobody).unwrap());
         assert_eq!(dealer.counts().dealt, COUNT as u64);
     });

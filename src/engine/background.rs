@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_channel::Sender;
-use async_std::task::{JoinHandle, sleep, spawn};
+use async_std::task::{JoinHandle, block_on, sleep, spawn, spawn_blocking};
 
 use super::{run::Run, servers};
 use crate::{
@@ -13,6 +13,11 @@ use crate::{
 
 /// How often the heartbeat is renewed; it lasts for three of these.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs `work`, which may hold its thread, on one where nothing else runs.
+pub(super) fn own_thread(work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    spawn_blocking(move || block_on(work))
+}
 
 /// Sends a signal every so often.
 pub(super) fn ticks<S: Send + 'static>(signals: Sender<S>, every: Duration, tick: fn() -> S) -> JoinHandle<()> {

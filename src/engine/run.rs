@@ -266,7 +266,7 @@ fn blank(request: &ApplyRequest, journal: &Journal) -> Status {
 fn first_record(request: &ApplyRequest) -> Record {
     let at = UnixMillis::now();
     let run = format!("{}-{:08x}", stamp(at), std::process::id() ^ nanos());
-    Record::Run { format: 1, run, plan: request.graph.name.clone(), digest: request.digest.clone(), at }
+    Record::Run { format: 2, run, plan: request.graph.name.clone(), digest: request.digest.clone(), at }
 }
 
 fn stamp(at: UnixMillis) -> String {

@@ -121,15 +121,15 @@ fn record_of(line: &[u8]) -> Result<Record, String> {
 
 fn check_first(first: Option<&Record>, path: &Path, plan: &str, digest: &str) -> Result<(), JournalError> {
     match first {
-        Some(Record::Run { format: 1, plan: found, .. }) if found != plan => {
+        Some(Record::Run { format: 2, plan: found, .. }) if found != plan => {
             Err(JournalError::Foreign { found: found.clone(), wanted: plan.to_owned() })
         }
-        Some(Record::Run { format: 1, digest: found, .. }) if found != digest => {
+        Some(Record::Run { format: 2, digest: found, .. }) if found != digest => {
             Err(JournalError::Changed { found: found.clone(), wanted: digest.to_owned() })
         }
-        Some(Record::Run { format: 1, .. }) => Ok(()),
+        Some(Record::Run { format: 2, .. }) => Ok(()),
         _ => {
-            let what = "the first record does not name a run of format 1".to_owned();
+            let what = "the first record does not name a run of format 2".to_owned();
             Err(JournalError::Damaged { path: path.to_owned(), at: 0, line: 1, what })
         }
     }
@@ -147,7 +147,7 @@ mod tests {
 
     fn first() -> Record {
         let at = UnixMillis(1);
-        Record::Run { format: 1, run: "r1".into(), plan: "p".into(), digest: "d".into(), at }
+        Record::Run { format: 2, run: "r1".into(), plan: "p".into(), digest: "d".into(), at }
     }
 
     fn written(folder: &Path) -> Vec<u8> {

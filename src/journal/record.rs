@@ -15,7 +15,7 @@ use crate::{
 pub enum Record {
     /// The run began: always the first record.
     Run {
-        /// Format of the journal, 1.
+        /// Format of the journal, 2.
         format: u32,
         /// The run's id.
         run: String,

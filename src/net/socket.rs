@@ -1,7 +1,7 @@
 //! A socket of either kind, whose bytes are counted.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     net::Shutdown,
     pin::Pin,
     sync::Arc,
@@ -11,7 +11,22 @@ use std::{
 use async_std::{net::TcpStream, os::unix::net::UnixStream};
 use futures_util::{AsyncRead, AsyncWrite};
 
+use nix::{libc, setsockopt_impl, sockopt_impl, sys::socket::setsockopt};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::meter::Meter;
+
+sockopt_impl!(LowWater, SetOnly, libc::SOL_SOCKET, libc::SO_RCVLOWAT, i32);
+
+/// How long a thread is held by a socket before it waits as others do, so that it hears what else happens.
+const HELD: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// What a socket is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Read,
+    Write,
+}
 
 /// An open socket. Clones share it.
 #[derive(Clone, Debug)]
@@ -33,6 +48,28 @@ impl Socket {
 
     pub(super) const fn unix(socket: UnixStream, meter: Arc<Meter>) -> Self {
         Self { kind: Kind::Unix(socket), meter }
+    }
+
+    /// Wakes who waits for bytes only when so many are there (socket(7), `SO_RCVLOWAT`). Only saves wake-ups, so a system that
+    /// does not know it is left alone.
+    pub(super) fn set_low_water(&self, bytes: usize) {
+        if let Kind::Tcp(socket) = &self.kind {
+            let _ = setsockopt(socket, LowWater, &i32::try_from(bytes).unwrap_or(i32::MAX));
+        }
+    }
+
+    /// Holds the thread until the socket can be read or, for `Wish::Write`, written, [`HELD`] at most.
+    pub(super) fn hold(&self, wish: Wish) {
+        let wished = match wish {
+            Wish::Read => PollFlags::IN,
+            Wish::Write => PollFlags::OUT,
+        };
+        let socket = match &self.kind {
+            Kind::Tcp(socket) => PollFd::new(socket, wished),
+            Kind::Unix(socket) => PollFd::new(socket, wished),
+        };
+        // What went wrong is seen by whoever reads or writes then.
+        let _ = poll(&mut [socket], Some(&HELD));
     }
 
     /// Ends it in both directions.
@@ -65,6 +102,22 @@ impl AsyncWrite for Socket {
         let written = match kind {
             Kind::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
             Kind::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+        };
+        if let Poll::Ready(Ok(count)) = &written {
+            meter.sent(*count);
+        }
+        written
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Self { kind, meter } = self.get_mut();
+        let written = match kind {
+            Kind::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
+            Kind::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
         };
         if let Poll::Ready(Ok(count)) = &written {
             meter.sent(*count);

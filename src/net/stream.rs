@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,7 +12,11 @@ use std::{
 use async_std::future::timeout;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{NetError, NetFault, Timeouts, socket::Socket, tls::Session};
+use super::{
+    NetError, NetFault, Timeouts,
+    socket::{Socket, Wish},
+    tls::Session,
+};
 use crate::unit::Address;
 
 /// A connection to a server. Clones share the socket, so that one task may read while another writes; the socket is
@@ -22,6 +26,8 @@ pub struct Stream {
     channel: Channel,
     address: Arc<Address>,
     timeouts: Timeouts,
+    /// Whether waiting holds the thread.
+    holds: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -32,12 +38,12 @@ enum Channel {
 
 impl Stream {
     pub(super) fn plain(socket: Socket, address: Address, timeouts: Timeouts) -> Self {
-        Self { channel: Channel::Plain(socket), address: Arc::new(address), timeouts }
+        Self { channel: Channel::Plain(socket), address: Arc::new(address), timeouts, holds: false }
     }
 
     /// `session` runs over `socket`.
     pub(super) fn encrypted(session: Session, socket: Socket, address: Address, timeouts: Timeouts) -> Self {
-        Self { channel: Channel::Encrypted { session, socket }, address: Arc::new(address), timeouts }
+        Self { channel: Channel::Encrypted { session, socket }, address: Arc::new(address), timeouts, holds: false }
     }
 
     /// The server's address as it was asked for.
@@ -52,6 +58,7 @@ impl Stream {
 
     /// Reads some bytes; 0 when the server has closed the connection. Fails after `limit` of silence.
     pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> Result<usize, NetError> {
+        self.hold(Wish::Read);
         let reading = AsyncReadExt::read(&mut self.channel, buffer);
         within(limit, "reading", reading).await.map_err(|fault| self.fault(fault))
     }
@@ -62,14 +69,26 @@ impl Stream {
     }
 
     /// Writes all of `bytes`. Fails when the server takes none of them for `limit`.
-    pub async fn write_all_within(&mut self, mut bytes: &[u8], limit: Duration) -> Result<(), NetError> {
-        while !bytes.is_empty() {
-            let writing = AsyncWriteExt::write(&mut self.channel, bytes);
+    pub async fn write_all_within(&mut self, bytes: &[u8], limit: Duration) -> Result<(), NetError> {
+        self.write_pieces([bytes, &[]], limit).await
+    }
+
+    /// Writes all of both pieces, in one call where that is possible. Fails as [`Self::write_all`] does.
+    pub async fn write_both(&mut self, pieces: [&[u8]; 2]) -> Result<(), NetError> {
+        self.write_pieces(pieces, self.timeouts.write).await
+    }
+
+    async fn write_pieces(&mut self, [mut first, mut second]: [&[u8]; 2], limit: Duration) -> Result<(), NetError> {
+        while !first.is_empty() || !second.is_empty() {
+            self.hold(Wish::Write);
+            let pieces = [IoSlice::new(first), IoSlice::new(second)];
+            let writing = AsyncWriteExt::write_vectored(&mut self.channel, &pieces);
             let taken = within(limit, "writing", writing).await.map_err(|fault| self.fault(fault))?;
             if taken == 0 {
                 return Err(self.fault(NetFault::Closed("writing")));
             }
-            bytes = bytes.get(taken..).unwrap_or_default();
+            second = second.get(taken.saturating_sub(first.len())..).unwrap_or_default();
+            first = first.get(taken..).unwrap_or_default();
         }
         if let Channel::Encrypted { session, .. } = &mut self.channel {
             // What was taken may be encrypted and not sent yet.
@@ -77,6 +96,29 @@ impl Stream {
             within(limit, "writing", sending).await.map_err(|fault| self.fault(fault))?;
         }
         Ok(())
+    }
+
+    /// From now on, waiting holds the thread, for a moment at a time. For a connection on a thread of its own: being woken by
+    /// the runtime costs more than short reads themselves. An encrypted connection, which may hold bytes that its socket does
+    /// not, waits as before.
+    pub const fn hold_thread(&mut self) {
+        self.holds = true;
+    }
+
+    fn hold(&self, wish: Wish) {
+        if self.holds
+            && let Channel::Plain(socket) = &self.channel
+        {
+            socket.hold(wish);
+        }
+    }
+
+    /// Lets whoever waits for bytes sleep until `bytes` of them are there, or the connection ends. They must be known to come:
+    /// a wait for more than that ends with its deadline. An encrypted connection, whose bytes are others, is left as it is.
+    pub fn set_low_water(&self, bytes: usize) {
+        if let Channel::Plain(socket) = &self.channel {
+            socket.set_low_water(bytes);
+        }
     }
 
     /// Ends the connection in both directions for all clones; a task that reads sees it closed.
@@ -117,6 +159,17 @@ impl AsyncWrite for Channel {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Self::Encrypted { session, .. } => Pin::new(session).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
+            Self::Encrypted { session, .. } => Pin::new(session).poll_write_vectored(cx, pieces),
         }
     }
 

@@ -3,11 +3,13 @@
 use super::Access;
 use super::Body;
 use super::Checksum;
+use super::Cursor;
 use super::Entry;
 use super::Header;
 use super::Item;
 use super::Kind;
 use super::Limits;
+use super::ModuleId;
 use super::RdbError;
 use super::RdbFault;
 use super::SafePoint;
@@ -15,8 +17,10 @@ use super::StringHead;
 use super::Value;
 use super::buffer::Buffer;
 use super::layout;
+use super::layout::Part;
 use super::opcode::Opcode;
 use super::record;
+use super::short::Short;
 use super::walk::Walk;
 use crate::unit::Db;
 use crate::unit::UnixMillis;
@@ -81,6 +85,7 @@ struct Found {
     /// The body's first byte.
     at: u64,
     size: u64,
+    module: Option<ModuleId>,
     spooled: bool,
 }
 
@@ -253,9 +258,15 @@ impl Decoder {
         let start = cursor;
         let (Some(number), Some(header)) = (cursor.u8(), self.header) else { return Ok(Turn::Wait) };
         if let Some(kind) = header.kind(number) {
-            if layout::layout(kind).is_none() {
+            let Some(parts) = layout::layout(kind) else {
                 let fault = RdbFault::Invalid("module values of 4.0 release candidates (type 6) have no findable end");
                 return Err(start.fault("a value's type", fault));
+            };
+            if let [Part::Text] = parts
+                && let Some((found, end)) = short(kind, cursor, self.limits)
+            {
+                self.buffer.read_to(end);
+                return Ok(Turn::Entry(found));
             }
             let at = cursor.at();
             self.buffer.read_to(at);
@@ -384,7 +395,7 @@ impl Decoder {
         let at = cursor.at();
         self.buffer.read_to(at);
         self.walk.start(layout::layout(kind).unwrap_or_default());
-        let found = Found { kind, key, at, size: 0, spooled: false };
+        let found = Found { kind, key, at, size: 0, module: None, spooled: false };
         self.state = State::Value(found);
         Ok(Turn::Again)
     }
@@ -402,6 +413,7 @@ impl Decoder {
         }
         if over {
             self.state = State::Record;
+            found.module = self.walk.module();
             return Ok(Turn::Entry(found));
         }
         self.state = State::Value(found);
@@ -439,7 +451,7 @@ impl Decoder {
             expires_at: prefix.expires_at,
             access: prefix.access,
             key_meta: prefix.key_meta,
-            value: Value { kind: found.kind, module: self.walk.module(), at: found.at, size: found.size, body },
+            value: Value { kind: found.kind, module: found.module, at: found.at, size: found.size, body },
         }
     }
 
@@ -463,6 +475,21 @@ impl Decoder {
         self.boundary();
         Ok(Turn::Item(Item::End { checksum, length }))
     }
+}
+
+/// A record that is short and whole in memory, from behind its type, and where it ends; `None` for another one.
+#[inline]
+fn short(kind: Kind, cursor: Cursor<'_>, limits: Limits) -> Option<(Found, u64)> {
+    let short = Short::read(cursor.rest())?;
+    let size = short.from_body.saturating_sub(short.behind);
+    if short.key > limits.key || short.value as u64 > limits.string || size > limits.inline {
+        return None;
+    }
+    let end = cursor.at().saturating_add(cursor.rest().len() as u64);
+    let at = |bytes_from: usize| end.saturating_sub(bytes_from as u64);
+    let key = KeyPlace::Buffer { at: at(short.from_key), length: short.key };
+    let found = Found { kind, key, module: None, at: at(short.from_body), size: size as u64, spooled: false };
+    Some((found, at(short.behind)))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod opcode;
 mod payload;
 mod record;
 mod safe_point;
+mod short;
 mod string;
 mod walk;
 

@@ -39,6 +39,14 @@ pub fn bulk_i64(out: &mut Vec<u8>, number: i64) {
 }
 
 fn header(out: &mut Vec<u8>, sign: u8, number: usize) {
+    // Nearly all are short.
+    if let Ok(small) = u8::try_from(number) {
+        match small {
+            0..10 => return out.extend_from_slice(&[sign, b'0' | small, b'\r', b'\n']),
+            10..100 => return out.extend_from_slice(&[sign, b'0' | (small / 10), b'0' | (small % 10), b'\r', b'\n']),
+            _ => {}
+        }
+    }
     out.push(sign);
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -53,6 +61,15 @@ mod tests {
         let mut out = vec![];
         command(&mut out, &[b"SET", b"a\r\nb", b""]);
         assert_eq!(out, b"*3\r\n$3\r\nSET\r\n$4\r\na\r\nb\r\n$0\r\n\r\n");
+    }
+
+    #[test]
+    fn every_length_is_written_in_decimal() {
+        for number in [0, 1, 9, 10, 11, 99, 100, 255, 256, 1000, usize::MAX] {
+            let mut out = vec![];
+            bulk_header(&mut out, number);
+            assert_eq!(out, format!("${number}\r\n").into_bytes());
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Dealing the entries of a dump out to the lanes: which key goes where, in which form, in which batch.
 
 use super::{
-    Batch, Destination, Form, Job, Mark,
+    Batch, BatchSize, Destination, Form, Job, Mark,
     batch::{BigEntry, Probe},
-    encode::restore,
+    encode::{Text, restore, set},
     native::{Caps, NativeWriter},
     record::PREFIX,
     translate::name_of,
@@ -12,13 +12,11 @@ use crate::{
     rdb::{Body, ElementReader, Entry, Item, RdbError},
     resp,
     step::{KeyFailure, OnConflict, OnUnsupported, Selection},
-    unit::{Db, KeyText, Slot, UnixMillis},
+    unit::{Db, KeyText, UnixMillis},
 };
 
-/// A batch is sent once it has this many bytes…
-const BATCH_BYTES: usize = 128 << 10;
-/// …or this many commands: one transaction holds the destination up for about as long as these take.
-const BATCH_COMMANDS: u32 = 512;
+/// A variadic command is ended when its arguments have so many bytes.
+const CHUNK_BYTES: usize = 128 << 10;
 
 /// Takes what the dealer deals.
 pub trait Dealt {
@@ -56,7 +54,7 @@ pub struct DealCounts {
     pub own: u64,
 }
 
-/// Deals entries out to lanes by the slot of their key, so that a key always meets the same lane.
+/// Deals entries out to lanes by their key, so that a key always meets the same lane.
 #[derive(Debug)]
 pub struct Dealer {
     destination: Destination,
@@ -67,6 +65,8 @@ pub struct Dealer {
     replace_libraries: bool,
     /// Where scripts are kept, by the run that needs them.
     scripts: Option<String>,
+    /// When a batch is full.
+    size: BatchSize,
     lanes: Vec<Building>,
     counts: DealCounts,
 }
@@ -97,13 +97,13 @@ impl Building {
 }
 
 impl Dealer {
-    /// A dealer for lanes that stand at `marks`. `replace_libraries` lets function libraries be replaced although keys
+    /// A dealer for lanes that stand at `marks` and are given batches of this size. `replace_libraries` lets function libraries be replaced although keys
     /// may not be: when an earlier dump of this run brought them.
     #[must_use]
     pub fn new(
         destination: Destination,
         work: &crate::step::FullWork,
-        marks: &[Mark],
+        (marks, size): (&[Mark], BatchSize),
         replace_libraries: bool,
     ) -> Self {
         let building = |mark: &Mark| Building { batch: Batch::default(), db: Db(0), mark: *mark };
@@ -114,6 +114,7 @@ impl Dealer {
             on_conflict: work.on_conflict,
             on_unsupported: work.on_unsupported,
             scripts: None,
+            size,
             replace_libraries: replace_libraries || work.on_conflict == OnConflict::Replace,
             lanes: marks.iter().map(building).collect(),
             counts: DealCounts::default(),
@@ -163,7 +164,7 @@ impl Dealer {
             self.counts.own += 1;
             return Ok(());
         }
-        let lane = usize::from(Slot::of(&entry.key).0) % self.lanes.len().max(1);
+        let lane = lane_of(&entry.key, self.lanes.len());
         let Some(building) = self.lanes.get(lane) else { return Ok(()) };
         if entry.at < building.mark.at {
             self.counts.already += 1;
@@ -177,31 +178,56 @@ impl Dealer {
             let reason = format!("the destination has no database {to}: it has {}", self.destination.databases);
             return self.unsupported(entry, reason, dealt);
         }
+        if let Body::Inline(body) = entry.value.body
+            && let Some(text) = Text::of(entry, body, &self.destination)
+        {
+            let on_conflict = self.on_conflict;
+            self.made_at_once(lane, entry, to, |out, _| set(out, (entry, text), on_conflict));
+            self.dealt(lane, entry.end, dealt);
+            return Ok(());
+        }
         let form = self.destination.form(entry.value.kind, entry.value.module);
         match (form, &entry.value.body) {
             (Form::Unsupported(reason), _) => return self.unsupported(entry, reason, dealt),
             (_, Body::Spooled) => self.big(lane, entry, to, dealt),
-            (Form::Restore { version }, Body::Inline(body)) => self.restore(lane, (entry, body, version), to, now),
+            (Form::Restore { version }, Body::Inline(body)) => {
+                let on_conflict = self.on_conflict;
+                self.made_at_once(lane, entry, to, |out, destination| {
+                    restore(out, (entry, body, version), destination, on_conflict, now)
+                });
+            }
             (Form::Native, Body::Inline(body)) => self.native(lane, (entry, body), (to, now), dealt)?,
         }
-        self.counts.dealt += 1;
-        let Some(building) = self.lanes.get_mut(lane) else { return Ok(()) };
-        if building.batch.bytes.len() >= BATCH_BYTES || building.batch.commands >= BATCH_COMMANDS {
-            building.send(lane, Mark { at: entry.end, elements: 0 }, dealt);
-        }
+        self.dealt(lane, entry.end, dealt);
         Ok(())
     }
 
-    fn restore(&mut self, lane: usize, value: (&Entry<'_>, &[u8], u16), to: Db, now: UnixMillis) {
+    /// An entry that ends at `end` was given to a lane.
+    fn dealt(&mut self, lane: usize, end: u64, dealt: &mut impl Dealt) {
+        self.counts.dealt += 1;
+        let Some(building) = self.lanes.get_mut(lane) else { return };
+        if self.size.is_full(building.batch.bytes.len(), building.batch.commands) {
+            building.send(lane, Mark { at: end, elements: 0 }, dealt);
+        }
+    }
+
+    /// Writes an entry with the one command that makes its key.
+    fn made_at_once(
+        &mut self,
+        lane: usize,
+        entry: &Entry<'_>,
+        to: Db,
+        make: impl FnOnce(&mut Vec<u8>, &Destination) -> u32,
+    ) {
         let Some(building) = self.lanes.get_mut(lane) else { return };
         building.select(to);
         let start = building.batch.bytes.len();
-        let commands = restore(&mut building.batch.bytes, value, &self.destination, self.on_conflict, now);
+        let commands = make(&mut building.batch.bytes, &self.destination);
         // A key that is to be left alone must be known as foreign before the batch, or it could not be told from ours;
         // so must one whose refused RESTORE would be followed by more commands.
         if leaves_alone(self.on_conflict, commands) {
             let bytes = start..building.batch.bytes.len();
-            building.batch.probes.push(Probe { db: to, key: value.0.key.to_vec(), bytes, commands });
+            building.batch.probes.push(Probe { db: to, key: entry.key.to_vec(), bytes, commands });
         }
         building.batch.commands += commands;
         building.batch.keys += 1;
@@ -215,7 +241,7 @@ impl Dealer {
         (to, now): (Db, UnixMillis),
         dealt: &mut impl Dealt,
     ) -> Result<(), DealFault> {
-        let mut writer = match NativeWriter::new(&entry.key, entry.value.kind, &self.caps, BATCH_BYTES) {
+        let mut writer = match NativeWriter::new(&entry.key, entry.value.kind, &self.caps, CHUNK_BYTES) {
             Ok(writer) => writer.leaving_out_expired(now),
             Err(unsupported) => return self.unsupported(entry, unsupported.to_string(), dealt),
         };
@@ -318,7 +344,7 @@ impl Dealer {
         }
         resp::command(&mut building.batch.bytes, words);
         building.batch.commands += 1;
-        if building.batch.bytes.len() >= BATCH_BYTES {
+        if self.size.is_full(building.batch.bytes.len(), building.batch.commands) {
             // What comes next begins at the byte after at the earliest.
             building.send(0, Mark { at: at + 1, elements: 0 }, dealt);
         }
@@ -340,7 +366,19 @@ impl Dealer {
     }
 }
 
-/// Whether a RESTORE of so many commands is written only after a look whether its key exists.
+/// The lane of a key. The lanes' marks say which keys of a dump are written only as long as this stays as it is: another
+/// function needs another format of the journal.
+pub(super) fn lane_of(key: &[u8], lanes: usize) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(ODD).rotate_left(29);
+    let (words, rest) = key.as_chunks::<8>();
+    let hash = words.iter().fold(key.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let spread = mix(hash, last) >> 32;
+    usize::try_from((spread * lanes as u64) >> 32).unwrap_or_default()
+}
+
+/// Whether an entry of so many commands is written only after a look whether its key exists.
 pub(super) fn leaves_alone(on_conflict: OnConflict, commands: u32) -> bool {
     on_conflict == OnConflict::Skip || on_conflict == OnConflict::Fail && commands > 1
 }

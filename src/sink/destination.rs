@@ -84,6 +84,12 @@ impl Destination {
         self.version.has_redis((5, 0))
     }
 
+    /// Whether SET takes an absolute expiry: PXAT came with 6.2 (`t_string.c`, `parseExtendedStringArgumentsOrReply`).
+    #[must_use]
+    pub fn knows_expiry_in_set(&self) -> bool {
+        self.version.has_redis((6, 2))
+    }
+
     /// Whether it has function libraries.
     #[must_use]
     pub fn knows_functions(&self) -> bool {

@@ -1,12 +1,68 @@
-//! RESTORE as this destination knows it.
+//! The command that makes a key, in the cheapest form that this destination takes without giving anything up.
+//!
+//! A string that the dump holds as text or as a number goes as `SET`: of the server's CPU that takes 0.7 to 0.9 of a RESTORE
+//! at 64 bytes and 0.3 to 0.6 at 1 KiB, since it copies once and checks no payload. All else goes as RESTORE, which keeps
+//! compressed text and packed collections as they are (`cargo bench --bench compare -- --only forms`). MSETNX is cheaper
+//! still, but writes none of its keys when one of them exists.
 
 use super::Destination;
 use crate::{
-    rdb::{Access, Entry, append_payload, payload_len},
+    rdb::{Access, Cursor, Entry, Kind, StringHead, append_payload, payload_len},
     resp,
     step::OnConflict,
     unit::UnixMillis,
 };
+
+/// What SET is to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text<'a> {
+    /// These bytes.
+    Raw(&'a [u8]),
+    /// The decimal text of this number.
+    Number(i32),
+}
+
+impl<'a> Text<'a> {
+    /// The text of an entry that SET brings as well as RESTORE does: nothing is compressed, SET knows its expiry, and nothing
+    /// is told of how much it was used, which only RESTORE can say.
+    pub(super) fn of(entry: &Entry<'_>, body: &'a [u8], destination: &Destination) -> Option<Self> {
+        let timeless = entry.expires_at.is_none() || destination.knows_expiry_in_set();
+        if entry.value.kind != Kind::String || entry.access.is_some() || !timeless {
+            return None;
+        }
+        let mut cursor = Cursor::new(body, entry.value.at);
+        match StringHead::read(&mut cursor, u64::MAX).ok()?? {
+            StringHead::Raw(_) => Some(Self::Raw(cursor.rest())),
+            StringHead::Int(number) => Some(Self::Number(number)),
+            StringHead::Lzf { .. } => None,
+        }
+    }
+}
+
+/// Appends the SET of an entry; answers how many commands that took. Without `replace` a key that exists stays as it is and
+/// the answer is nil. The expiry is absolute, as in [`restore`].
+pub(super) fn set(out: &mut Vec<u8>, (entry, text): (&Entry<'_>, Text<'_>), on_conflict: OnConflict) -> u32 {
+    let replace = on_conflict == OnConflict::Replace;
+    out.extend_from_slice(match (replace, entry.expires_at) {
+        (false, None) => b"*4\r\n$3\r\nSET\r\n",
+        (true, None) => b"*3\r\n$3\r\nSET\r\n",
+        (false, Some(_)) => b"*6\r\n$3\r\nSET\r\n",
+        (true, Some(_)) => b"*5\r\n$3\r\nSET\r\n",
+    });
+    resp::bulk(out, &entry.key);
+    match text {
+        Text::Raw(bytes) => resp::bulk(out, bytes),
+        Text::Number(number) => resp::bulk_i64(out, number.into()),
+    }
+    if !replace {
+        out.extend_from_slice(b"$2\r\nNX\r\n");
+    }
+    if let Some(at) = entry.expires_at {
+        out.extend_from_slice(b"$4\r\nPXAT\r\n");
+        resp::bulk_i64(out, at.0);
+    }
+    1
+}
 
 /// Appends the RESTORE of an entry; answers how many commands that took.
 ///

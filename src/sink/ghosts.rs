@@ -4,13 +4,13 @@ use std::path::Path;
 
 use redis::cmd;
 
-use super::{Destination, Form, Lease, LeaseFault, RecordKeys, RunRecord, record::PREFIX};
+use super::{Destination, Form, Lease, LeaseFault, RecordKeys, RunRecord, deal::lane_of, record::PREFIX};
 use crate::{
     net::Control,
     rdb::{Decoder, Entry, Item, Limits},
     step::Selection,
     store::spool::{Level, SpoolError, SpoolReader},
-    unit::{Db, Slot, UnixMillis},
+    unit::{Db, UnixMillis},
 };
 
 /// Keys taken back in one transaction.
@@ -92,8 +92,7 @@ fn could_be_written(entry: &Entry<'_>, destination: &Destination, now: UnixMilli
 /// The database at the destination to which the entry was written; `None` when it was not.
 fn written(entry: &Entry<'_>, record: &RunRecord, selection: &Selection) -> Option<Db> {
     let db = selection.target(entry.db, &entry.key).filter(|_| !entry.key.starts_with(PREFIX.as_bytes()))?;
-    let lane = usize::from(Slot::of(&entry.key).0).checked_rem(record.marks.len())?;
-    let mark = record.marks.get(lane)?;
+    let mark = record.marks.get(lane_of(&entry.key, record.marks.len()))?;
     (entry.at < mark.at || (entry.at == mark.at && mark.elements > 0)).then_some(db)
 }
 

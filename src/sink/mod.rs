@@ -6,6 +6,7 @@
 //! is therefore settled by reading the mark; it is never written twice and never lost.
 
 mod batch;
+mod batch_size;
 mod checkpoint;
 mod deal;
 mod destination;
@@ -19,6 +20,7 @@ mod translate;
 mod window;
 
 pub use batch::{Batch, Job};
+pub use batch_size::BatchSize;
 pub use checkpoint::Checkpoint;
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};

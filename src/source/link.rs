@@ -86,6 +86,11 @@ impl Link {
         Ok(link)
     }
 
+    /// From now on, waiting for the source holds the thread: see [`Stream::hold_thread`].
+    pub const fn hold_thread(&mut self) {
+        self.stream.hold_thread();
+    }
+
     /// Requests a dump and waits for its beginning, which may take minutes: `on_wait` is called at each sign of life.
     /// Asks with PSYNC, and with SYNC where that is not known. Retries nothing.
     pub async fn request_dump(&mut self, mut on_wait: impl FnMut(Waiting)) -> Result<DumpHeader, SourceError> {

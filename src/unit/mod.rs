@@ -13,7 +13,6 @@ mod repl_id;
 mod room;
 mod secret;
 mod server_version;
-mod slot;
 mod tls_files;
 mod unix_millis;
 
@@ -29,6 +28,5 @@ pub use repl_id::ReplId;
 pub use room::make_room;
 pub use secret::{Secret, SecretRef};
 pub use server_version::{Dialect, ServerVersion};
-pub use slot::Slot;
 pub use tls_files::TlsFiles;
 pub use unix_millis::UnixMillis;

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::{
     cmd,
     faults::{
-        assert_equal_but, await_told, await_whole, begin, begin_slow, calls, fill, fill_big, keys, slow, tool, until,
+        assert_equal_but, await_told, await_whole, begin, begin_slow, fill, fill_big, keys, made, slow, tool, until,
     },
     harness::{Comparer, Direction, Fault, Plan, Proxy, Random, Reply, Running, Server, Tool},
 };
@@ -510,10 +510,10 @@ fn a_process_that_was_taken_over_writes_nothing_more() {
     slow.tool.run(["apply", "plan.yaml", "--state", "other"]).expect(0).says("begun from another state directory");
     slow.is_equal();
     slow.source.client().command(&cmd!["SET", "later", 1]);
-    let before = calls(&slow.destination, "restore");
+    let before = made(&slow.destination, 0);
     run.signal(Signal::CONT);
     run.wait().expect(5).because("R602").says("taken this run over");
-    assert_eq!(calls(&slow.destination, "restore"), before);
+    assert_eq!(made(&slow.destination, 0), before);
     assert_equal_but(&slow.source, &slow.destination, |key| key == b"later");
 }
 

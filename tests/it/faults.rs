@@ -78,6 +78,14 @@ pub fn calls(server: &Server, command: &str) -> (u64, u64) {
     (field("calls="), field("failed_calls="))
 }
 
+/// How many keys were made by SET or RESTORE, each time counted and none of them in vain, when the run's token was set so often
+/// besides: at each claim, and at the end.
+pub fn made(server: &Server, tokens: u64) -> u64 {
+    let [(set, _), (restored, refused)] = ["set", "restore"].map(|command| calls(server, command));
+    assert_eq!(refused, 0);
+    set + restored - tokens
+}
+
 /// Equal, but for the keys that are meant to differ.
 pub fn assert_equal_but(source: &Server, destination: &Server, meant: impl Fn(&[u8]) -> bool) {
     let compared = Comparer::of(source, destination).run();

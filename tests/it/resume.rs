@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::{
     cmd,
     faults::{
-        assert_equal_but, await_told, await_whole, begin, begin_slow, big_sizes, calls, fill, fill_big, keys, slow,
+        assert_equal_but, await_told, await_whole, begin, begin_slow, big_sizes, fill, fill_big, keys, made, slow,
         told, tool, until,
     },
     harness::{Comparer, Dataset, Direction, Plan, Random, Server, Size},
@@ -113,7 +113,7 @@ fn a_whole_dump_in_the_spool_needs_no_source_and_nothing_is_written_twice() {
     begin(&tool).wait().expect(0).says("without the source");
     source.restart();
     Comparer::of(&source, &destination).run().assert_equal();
-    assert_eq!(calls(&destination, "restore"), (20_000, 0));
+    assert_eq!(made(&destination, 5), 20_000);
 }
 
 /// A dump that is cut off is begun anew; what it brought and the source no longer has is gone.
@@ -265,7 +265,7 @@ fn a_signal_leaves_a_checkpoint() {
     to.throttle(0);
     begin(&tool).wait().expect(0);
     Comparer::of(&source, &destination).run().assert_equal();
-    assert_eq!(calls(&destination, "restore"), (20_000, 0));
+    assert_eq!(made(&destination, 4), 20_000);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_run_stops_after_the_step_it_was_told() {
     tool.run(["apply", "plan.yaml", "--until", "full"]).expect(75);
     Comparer::of(&source, &destination).run().assert_equal();
     tool.run(["apply", "plan.yaml"]).expect(0);
-    assert_eq!(calls(&destination, "restore"), (100, 0));
+    assert_eq!(made(&destination, 3), 100);
 }
 
 #[test]
@@ -292,6 +292,6 @@ fn a_finished_run_is_finished_also_for_an_empty_state_directory() {
     assert_eq!(told(&tool, "run_finished")[0]["code"], "R000");
     begin(&tool).wait().expect(0).because("R101").says("finished already");
     tool.run(["apply", "plan.yaml", "--state", "empty"]).expect(0).says("finished already");
-    assert_eq!((keys(&destination), calls(&destination, "restore")), (100, (100, 0)));
+    assert_eq!((keys(&destination), made(&destination, 2)), (100, 100));
     assert!(to.bytes(Direction::ToServer) > 0);
 }

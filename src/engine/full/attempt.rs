@@ -26,7 +26,7 @@ use crate::{
     journal::Record,
     plan::fault::catalogue::runs,
     rdb::{Decoder, SafePoint},
-    sink::{Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
+    sink::{BatchSize, Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
     step::{Activity, Event, FollowProgress, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_all, remove_before},
     unit::ByteSize,
@@ -147,7 +147,7 @@ impl Copy {
         let mut working = vec![];
 
         let mut lanes = vec![];
-        let turns = Turns::new();
+        let (turns, size) = (Turns::new(), BatchSize::new(started.marks.len()));
         for (index, from) in started.marks.iter().copied().enumerate() {
             let (lane, jobs) = bounded(JOBS_AHEAD);
             lanes.push(lane);
@@ -165,10 +165,11 @@ impl Copy {
                 level: level.clone(),
                 turns: turns.clone(),
                 patience: PATIENCE,
+                size: size.clone(),
             };
             let lane = Lane::new(setup, jobs, reports_in.clone(), window.clone());
             let told = signals_in.clone();
-            working.push(async_std::task::spawn(async move {
+            working.push(background::own_thread(async move {
                 let ended = lane.run().await;
                 let _ = told.send(Signal::LaneEnded(ended)).await;
             }));
@@ -192,7 +193,7 @@ impl Copy {
         let dealing = Deal {
             reader: SpoolReader::new(&folder, tag, decoder.at(), level.clone()),
             decoder,
-            dealer: Dealer::new(started.destination, work, &started.marks, started.generation > 1)
+            dealer: Dealer::new(started.destination, work, (&started.marks, size), started.generation > 1)
                 .keeping_scripts(run.follows().then(|| run.keys.scripts.clone())),
             hands: Hands {
                 lanes,

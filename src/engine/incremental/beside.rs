@@ -16,7 +16,7 @@ use super::{
 use crate::{
     engine::{background, intake::StreamState, run::Run, servers},
     resp::{CommandReader, Limits},
-    sink::{Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, TranslatorSetup, Turns, Window},
+    sink::{BatchSize, Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, TranslatorSetup, Turns, Window},
     step::{IncrementalWork, OnConflict},
     store::spool::{Level, SpoolReader},
 };
@@ -63,7 +63,7 @@ impl Beside {
         let (jobs_in, jobs) = bounded(JOBS_AHEAD);
         let place = run.stream(there.record.generation);
         let (level, window) = (state.spool(), Window::new(WINDOW.min(run.spool_bound().0 / 2)));
-        let at = there.checkpoint;
+        let (at, size) = (there.checkpoint, BatchSize::new(1));
         let mut working = vec![];
 
         let setup = LaneSetup {
@@ -80,10 +80,11 @@ impl Beside {
             level: level.clone(),
             turns: Turns::new(),
             patience: PATIENCE,
+            size: size.clone(),
         };
         let lane = Lane::new(setup, jobs, reports_in, window.clone());
         let told = signals_in.clone();
-        working.push(async_std::task::spawn(async move {
+        working.push(background::own_thread(async move {
             let ended = lane.run().await;
             let _ = told.send(Signal::LaneEnded(ended)).await;
         }));
@@ -95,6 +96,7 @@ impl Beside {
             gate: run.gate.clone(),
             writes: run.writes.clone(),
             gauge: gauge.clone(),
+            size,
             state: state.clone(),
             on_unsupported: work.on_unsupported,
         };

@@ -11,16 +11,12 @@ use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
     plan::fault::catalogue::runs,
     resp::{CommandReader, RespError},
-    sink::{Batch, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
+    sink::{Batch, BatchSize, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
     step::{KeyFailure, OnUnsupported},
     store::spool::{SpoolError, SpoolReader},
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
-/// Bytes at which a batch is full.
-const BATCH_BYTES: usize = 256 << 10;
-/// Commands at which a batch is full: more would keep other clients of the destination waiting.
-const BATCH_COMMANDS: u32 = 2000;
 /// Batches a second when commands are limited, so that the limit does not come in bursts.
 const BATCHES_A_SECOND: u64 = 10;
 
@@ -159,16 +155,16 @@ impl Outlet {
             return Ok(());
         }
         self.upto = end;
-        if self.out.bytes.len() >= BATCH_BYTES || self.out.commands >= self.most() {
+        if self.to.size.is_full(self.out.bytes.len(), self.out.commands) || self.out.commands >= self.most() {
             self.flush(Some(received_at), translator)?;
         }
         Ok(())
     }
 
-    /// The most commands of a batch.
+    /// The most commands of a batch when they are limited.
     fn most(&self) -> u32 {
-        let limit = |rate: u64| u32::try_from((rate / BATCHES_A_SECOND).max(1)).unwrap_or(BATCH_COMMANDS);
-        self.to.writes.rate().map_or(BATCH_COMMANDS, limit).min(BATCH_COMMANDS)
+        let limit = |rate: u64| u32::try_from((rate / BATCHES_A_SECOND).max(1)).unwrap_or(u32::MAX);
+        self.to.writes.rate().map_or(u32::MAX, limit)
     }
 
     /// Tells what was not sent. With `on_unsupported: fail` nothing behind it is sent either.
@@ -246,6 +242,7 @@ pub(super) struct OutletParts {
     pub(super) gate: Gate,
     pub(super) writes: Throttle,
     pub(super) gauge: Gauge,
+    pub(super) size: BatchSize,
     pub(super) state: StreamState,
     pub(super) on_unsupported: OnUnsupported,
 }

@@ -72,7 +72,9 @@ pub(super) async fn open(setup: &IntakeSetup) -> Result<Link, Ending> {
     let mut control = servers::connect(&setup.source, setup.secret.as_ref()).await?;
     let facts = crate::source::survey(&mut control).await?;
     drop(control);
-    Ok(Link::open(&setup.source, setup.secret.as_ref(), &facts).await?)
+    let mut link = Link::open(&setup.source, setup.secret.as_ref(), &facts).await?;
+    link.hold_thread();
+    Ok(link)
 }
 
 async fn fill(

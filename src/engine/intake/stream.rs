@@ -115,6 +115,7 @@ impl Inlet<'_> {
         let facts = crate::source::survey(&mut control).await?;
         drop(control);
         let mut link = Link::open(&self.setup.source, self.setup.secret.as_ref(), &facts).await?;
+        link.hold_thread();
         match link.resume(replid, offset).await? {
             Resumed::Continued { replid: renamed } => {
                 let replid = renamed.unwrap_or(replid);

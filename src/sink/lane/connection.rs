@@ -59,18 +59,43 @@ pub(super) enum Executed {
     Aborted(String),
 }
 
+/// What nil means among the answers of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nil {
+    /// An answer like others.
+    Answer,
+    /// A SET did not replace the key that exists.
+    KeyExists,
+}
+
+/// [`Nil::KeyExists`] in the words of a RESTORE that is refused for the same reason (cluster.c, `restoreCommand`).
+const KEY_EXISTS: &str = "BUSYKEY Target key name already exists.";
+
+/// Bytes of input that are read at once.
+const INPUT: usize = 64 << 10;
+/// Missing bytes of replies from which on they are waited for together: a server sends some for every 16 KiB that it reads,
+/// and each wake-up costs more than its bytes.
+const MANY: usize = 1 << 10;
+
 /// A connection with its unread input.
 pub(super) struct Connection {
     stream: Stream,
+    /// What was read is at its beginning, room behind it.
     input: Vec<u8>,
+    /// The first byte of the next reply.
     at: usize,
+    /// The first byte of the room.
+    end: usize,
+    /// Bytes below which the socket does not wake us.
+    low_water: usize,
 }
 
 impl Connection {
     pub(super) async fn open(access: &Access, name: &str) -> Result<Self, Broken> {
         let timeouts = Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() };
-        let stream = dial(&access.endpoint.address, access.endpoint.tls.as_ref(), timeouts).await?;
-        let mut connection = Self { stream, input: Vec::with_capacity(64 << 10), at: 0 };
+        let mut stream = dial(&access.endpoint.address, access.endpoint.tls.as_ref(), timeouts).await?;
+        stream.hold_thread();
+        let mut connection = Self { stream, input: vec![0; INPUT], at: 0, end: 0, low_water: 1 };
         if let Some(secret) = &access.secret {
             let (user, secret_len) = (access.endpoint.username.as_ref(), secret.expose_secret().len());
             // Wiped when it is sent, and with room from the start: a vector that grows leaves copies behind.
@@ -93,12 +118,17 @@ impl Connection {
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        Ok(self.stream.write_all(bytes).await?)
+        self.send_both([bytes, &[]]).await
+    }
+
+    /// Sends two pieces, together where the connection can.
+    pub(super) async fn send_both(&mut self, pieces: [&[u8]; 2]) -> Result<(), Broken> {
+        Ok(self.stream.write_both(pieces).await?)
     }
 
     /// Reads one reply that must not be an error.
     pub(super) async fn line(&mut self) -> Result<(), Broken> {
-        match self.whole().await? {
+        match self.whole(0).await? {
             (Head::Error(error), _) => Err(Broken::Refused(text(error))),
             _ => Ok(()),
         }
@@ -106,7 +136,7 @@ impl Connection {
 
     /// Reads a reply that is a bulk string or nothing.
     pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        match self.whole().await? {
+        match self.whole(0).await? {
             (Head::Bulk(bulk), _) => Ok(bulk.map(<[u8]>::to_vec)),
             (Head::Error(error), _) => Err(Broken::Refused(text(error))),
             _ => Err(Broken::Protocol),
@@ -115,7 +145,7 @@ impl Connection {
 
     /// Reads a reply that is a number.
     pub(super) async fn number(&mut self) -> Result<i64, Broken> {
-        match self.whole().await? {
+        match self.whole(0).await? {
             (Head::Line(digits), _) => text(digits).parse().map_err(|_| Broken::Protocol),
             (Head::Error(error), _) => Err(Broken::Refused(text(error))),
             _ => Err(Broken::Protocol),
@@ -139,79 +169,110 @@ impl Connection {
     }
 
     /// Reads the replies to `MULTI`, `count` commands and `EXEC`.
-    pub(super) async fn executed(&mut self, count: u32) -> Result<Executed, Broken> {
+    pub(super) async fn executed(&mut self, count: u32, nil: Nil) -> Result<Executed, Broken> {
         self.line().await?;
         let mut left = count;
         let mut refused = None;
         while left > 0 {
-            let queued = wire::queued(self.unread(), left);
-            self.at += queued as usize * wire::QUEUED.len();
+            let queued = self.pass(wire::QUEUED, left);
             left -= queued;
             if queued == 0 {
-                if let (Head::Error(error), _) = self.whole().await? {
+                // A refusal is no shorter: it names its kind and says why.
+                if let (Head::Error(error), _) = self.whole(wire::QUEUED.len().saturating_mul(left as usize)).await? {
                     refused.get_or_insert_with(|| text(error));
                 }
                 left -= 1;
             }
         }
-        self.results(refused).await
+        self.results(refused, nil).await
     }
 
-    async fn results(&mut self, refused: Option<String>) -> Result<Executed, Broken> {
+    async fn results(&mut self, refused: Option<String>, nil: Nil) -> Result<Executed, Broken> {
         let count = match self.head().await? {
-            Head::Array(Some(count)) => count,
+            Head::Array(Some(count)) => u32::try_from(count).map_err(|_| Broken::Protocol)?,
             Head::Array(None) => return Ok(Executed::Untouched),
             Head::Error(error) => return Ok(Executed::Aborted(refused.unwrap_or_else(|| text(error)))),
             _ => return Err(Broken::Protocol),
         };
         let mut errors = vec![];
-        for index in 0..u32::try_from(count).map_err(|_| Broken::Protocol)? {
-            if let (Head::Error(error), _) = self.whole().await? {
-                errors.push((index, text(error)));
+        let mut left = count;
+        while left > 0 {
+            let fine = self.pass(wire::OK, left);
+            left -= fine;
+            if fine == 0 {
+                match self.whole(wire::SHORTEST.saturating_mul(left as usize)).await? {
+                    (Head::Error(error), _) => errors.push((count - left, text(error))),
+                    (Head::Bulk(None), _) if nil == Nil::KeyExists => {
+                        errors.push((count - left, KEY_EXISTS.to_owned()));
+                    }
+                    _ => {}
+                }
+                left -= 1;
             }
         }
         Ok(Executed::Done(errors))
     }
 
+    /// Passes over replies that are this line, `most` at most; answers how many are there.
+    fn pass(&mut self, line: &[u8], most: u32) -> u32 {
+        let there = wire::repeats(self.unread(), line, most);
+        self.at += there as usize * line.len();
+        there
+    }
+
     /// Takes the head of the next reply; for an array its elements are still to be read.
     async fn head(&mut self) -> Result<Head<'_>, Broken> {
         while wire::head(self.unread())?.is_none() {
-            self.fill().await?;
+            self.fill(0).await?;
         }
-        let start = self.at;
         let Some((_, len)) = wire::head(self.unread())? else { return Err(Broken::Protocol) };
-        self.at += len;
-        let taken = self.input.get(start..start + len).unwrap_or_default();
-        wire::head(taken)?.map(|(head, _)| head).ok_or(Broken::Protocol)
+        self.take(len)
     }
 
-    /// Takes a whole reply; answers its head and length.
-    async fn whole(&mut self) -> Result<(Head<'_>, usize), Broken> {
+    /// Takes a whole reply; answers its head and length. `expected` bytes at least, this reply's among them, are still to be
+    /// taken.
+    async fn whole(&mut self, expected: usize) -> Result<(Head<'_>, usize), Broken> {
         let len = loop {
             match wire::whole(self.unread())? {
                 Some(len) => break len,
-                None => self.fill().await?,
+                None => self.fill(expected).await?,
             }
         };
+        Ok((self.take(len)?, len))
+    }
+
+    /// Takes `len` bytes; answers the head at their beginning.
+    fn take(&mut self, len: usize) -> Result<Head<'_>, Broken> {
         let start = self.at;
         self.at += len;
-        let taken = self.input.get(start..start + len).unwrap_or_default();
-        wire::head(taken)?.ok_or(Broken::Protocol)
+        let taken = self.input.get(start..self.at).unwrap_or_default();
+        wire::head(taken)?.map(|(head, _)| head).ok_or(Broken::Protocol)
     }
 
     fn unread(&self) -> &[u8] {
-        self.input.get(self.at..).unwrap_or_default()
+        self.input.get(self.at..self.end).unwrap_or_default()
     }
 
-    async fn fill(&mut self) -> Result<(), Broken> {
-        self.input.drain(..self.at);
+    /// Reads on. Where many of the `expected` bytes are missing, a wait ends only when all of them are there.
+    async fn fill(&mut self, expected: usize) -> Result<(), Broken> {
+        self.input.copy_within(self.at..self.end, 0);
+        self.end -= self.at;
         self.at = 0;
-        let held = self.input.len();
-        self.input.resize(held + (32 << 10), 0);
-        let space = self.input.get_mut(held..).unwrap_or_default();
-        let count = self.stream.read(space).await?;
-        self.input.truncate(held + count);
-        if count == 0 { Err(Broken::Link("it closed the connection".to_owned())) } else { Ok(()) }
+        if self.input.len() - self.end < INPUT / 2 {
+            self.input.resize(self.input.len() + INPUT, 0);
+        }
+        let missing = expected.saturating_sub(self.end);
+        let low_water = if missing > MANY { missing } else { 1 };
+        if low_water != self.low_water {
+            self.stream.set_low_water(low_water);
+            self.low_water = low_water;
+        }
+        let count = self.stream.read(self.input.get_mut(self.end..).unwrap_or_default()).await?;
+        if count == 0 {
+            return Err(Broken::Link("it closed the connection".to_owned()));
+        }
+        self.end += count;
+        Ok(())
     }
 }
 

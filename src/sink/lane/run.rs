@@ -1,16 +1,19 @@
 //! What a lane does, job after job.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
     Access, LaneFault, Part, Turns,
-    connection::{Broken, Connection, Executed},
+    connection::{Broken, Connection, Executed, Nil},
 };
 use crate::{
     resp,
-    sink::{Batch, Destination, Job, Mark, RecordKeys, Window},
+    sink::{Batch, BatchSize, Destination, Job, Mark, RecordKeys, Window},
     step::{KeyFailure, OnConflict},
     store::spool::Level,
     unit::Db,
@@ -45,6 +48,8 @@ pub struct LaneSetup {
     pub turns: Turns,
     /// How long a destination may be unreachable or refuse before the lane gives up.
     pub patience: Duration,
+    /// How large batches are; learns from what they take.
+    pub size: BatchSize,
 }
 
 /// What a lane tells.
@@ -89,6 +94,10 @@ pub struct Lane {
     pub(super) connection: Option<Connection>,
     /// The batch whose EXEC was sent and not answered yet.
     pub(super) pending: Option<Batch>,
+    /// When it was sent.
+    sent_at: Instant,
+    /// What a round trip takes, from the last connection's first.
+    pub(super) round_trip: Duration,
     /// Keys that existed already.
     pub(super) conflicts: u64,
     /// Whether there was a connection before: what was sent on it may still be under way.
@@ -109,12 +118,16 @@ impl Lane {
             window,
             connection: None,
             pending: None,
+            sent_at: Instant::now(),
+            round_trip: Duration::ZERO,
             conflicts: 0,
             connected_before: false,
             confirmed,
         }
     }
 
+    /// To be run on a thread of its own, which it holds while it waits.
+    ///
     /// Works until there are no more jobs, or the window is closed, and everything that was sent is confirmed.
     pub async fn run(mut self) -> Result<(), LaneFault> {
         while let Some(job) = self.next_job().await? {
@@ -144,7 +157,7 @@ impl Lane {
             Err(TryRecvError::Closed) => return Ok(None),
             Err(TryRecvError::Empty) => self.settle_pending().await?,
         }
-        Ok(self.jobs.recv().await.ok())
+        Ok(self.jobs.recv_blocking().ok())
     }
 
     /// Writes a batch; it may still be pending when this returns.
@@ -169,7 +182,7 @@ impl Lane {
         if let Some(pending) = self.pending.take() {
             let settled = settle(connection, &pending, &self.setup).await;
             match settled {
-                Ok(errors) => self.confirmed(pending, &errors).await,
+                Ok(errors) => self.carried_out(pending, &errors).await,
                 Err(trouble) => {
                     self.pending = Some(pending);
                     return Err(trouble);
@@ -178,7 +191,15 @@ impl Lane {
         }
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
         connection.send(&commit(&self.setup, batch)).await?;
+        self.sent_at = Instant::now();
         Ok(())
+    }
+
+    /// The batch sent last was carried out just now.
+    async fn carried_out(&mut self, batch: Batch, errors: &[(u32, String)]) {
+        let size = (batch.bytes.len(), batch.commands);
+        self.setup.size.learn(size, self.sent_at.elapsed(), self.round_trip);
+        self.confirmed(batch, errors).await;
     }
 
     /// Waits until nothing is pending.
@@ -186,7 +207,7 @@ impl Lane {
         let (Some(connection), Some(pending)) = (&mut self.connection, self.pending.take()) else { return Ok(()) };
         match settle(connection, &pending, &self.setup).await {
             Ok(errors) => {
-                self.confirmed(pending, &errors).await;
+                self.carried_out(pending, &errors).await;
                 Ok(())
             }
             Err(trouble) => {
@@ -252,7 +273,8 @@ pub(super) async fn settle(
     batch: &Batch,
     setup: &LaneSetup,
 ) -> Result<Vec<(u32, String)>, Trouble> {
-    let executed = connection.executed(batch.commands + COMMIT_COMMANDS).await?;
+    let nil = if setup.part == Part::Stream { Nil::Answer } else { Nil::KeyExists };
+    let executed = connection.executed(batch.commands + COMMIT_COMMANDS, nil).await?;
     connection.line().await?;
     let token = connection.bulk().await?;
     match executed {
@@ -263,25 +285,13 @@ pub(super) async fn settle(
     }
 }
 
-/// Bytes up to which commands are copied to go out together with what is around them.
-const COPIED: usize = 1 << 20;
-
 /// Sends `MULTI` and the commands.
 pub(super) async fn send_multi(connection: &mut Connection, commands: &[u8]) -> Result<(), Broken> {
-    if commands.len() <= COPIED {
-        return connection.send(&multi(commands)).await;
-    }
-    connection.send(&multi(&[])).await?;
-    connection.send(commands).await
+    connection.send_both([MULTI, commands]).await
 }
 
-/// `MULTI` and the commands.
-pub(super) fn multi(commands: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(commands.len() + 16);
-    resp::command(&mut out, &[b"MULTI"]);
-    out.extend_from_slice(commands);
-    out
-}
+/// Begins a transaction.
+pub(super) const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 
 /// How many commands [`commit`] adds before the EXEC.
 const COMMIT_COMMANDS: u32 = 2;

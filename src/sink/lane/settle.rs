@@ -4,9 +4,9 @@ use std::{collections::HashSet, time::Instant};
 
 use super::{
     LaneFault, Part,
-    connection::{Broken, Connection, Executed},
+    connection::{Broken, Connection, Executed, Nil},
     fault::{Verdict, verdict},
-    run::{Lane, LaneReport, Trouble, arm, commit, multi, send_multi, settle},
+    run::{Lane, LaneReport, MULTI, Trouble, arm, commit, send_multi, settle},
 };
 use crate::{
     rdb::Kind,
@@ -99,8 +99,10 @@ impl Lane {
         let field = self.setup.part.field();
         resp::command(&mut out, &[b"HGET", self.setup.keys.run.as_bytes(), field.as_bytes()]);
         arm(&self.setup, &mut out);
+        let asked_at = Instant::now();
         connection.send(&out).await?;
         let mark = connection.bulk().await?;
+        self.round_trip = asked_at.elapsed();
         connection.line().await?;
         let token = connection.bulk().await?;
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
@@ -143,15 +145,16 @@ impl Lane {
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
             return Err(Trouble::Token(token));
         }
-        let mut out = multi(commands);
+        let mut out = MULTI.to_vec();
+        out.extend_from_slice(commands);
         resp::command(&mut out, &[b"EXEC"]);
         connection.send(&out).await?;
-        Ok(connection.executed(count).await?)
+        Ok(connection.executed(count, Nil::Answer).await?)
     }
 
     /// Notes in the run record the keys that a batch without probes met: a later dump must not take them for ours.
     pub(super) async fn note_left_alone(&self, batch: &Batch, errors: &[(u32, String)]) {
-        let members = refused_restores(batch, errors);
+        let members = refused_keys(batch, errors);
         if members.is_empty() {
             return;
         }
@@ -253,20 +256,21 @@ fn keyed_commands(batch: &Batch) -> Vec<(Db, Vec<u8>, Vec<u8>, u32)> {
     found
 }
 
-/// The keys, as the run record notes them, whose RESTORE was refused.
-fn refused_restores(batch: &Batch, errors: &[(u32, String)]) -> Vec<Vec<u8>> {
+/// The keys, as the run record notes them, that were not made because they exist.
+fn refused_keys(batch: &Batch, errors: &[(u32, String)]) -> Vec<Vec<u8>> {
     if errors.is_empty() {
         return vec![];
     }
     let refused = |index: u32| errors.iter().any(|(other, _)| *other == index);
     let commands = keyed_commands(batch).into_iter();
-    let mine = commands.filter(|(_, _, bytes, index)| refused(*index) && is_restore(bytes));
+    let mine = commands.filter(|(_, _, bytes, index)| refused(*index) && makes_a_key(bytes));
     mine.map(|(db, key, _, _)| [format!("{db}:").as_bytes(), &key].concat()).collect()
 }
 
-/// Whether the first word of an encoded command, behind its header and length, is RESTORE.
-fn is_restore(bytes: &[u8]) -> bool {
-    bytes.split(|byte| *byte == b'\n').nth(2) == Some(b"RESTORE\r")
+/// Whether the first word of an encoded command, behind its header and length, is RESTORE or SET.
+fn makes_a_key(bytes: &[u8]) -> bool {
+    let name = bytes.split(|byte| *byte == b'\n').nth(2);
+    name.is_some_and(|name| [&b"RESTORE\r"[..], b"SET\r"].contains(&name))
 }
 
 fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {
@@ -329,6 +333,9 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
                 kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
                 failure.size = body.len().saturating_sub(10) as u64;
+            } else if let (b"SET", Some(text)) = (command.name(), command.arg(2)) {
+                Kind::String.type_name().clone_into(&mut failure.kind);
+                failure.size = text.len() as u64;
             } else {
                 failure.reason = format!("{name}: {error}");
             }
@@ -347,15 +354,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keys_of_refused_restores_are_noted_and_no_others() {
+    fn the_keys_that_were_not_made_are_noted_and_no_others() {
         let mut batch = Batch::default();
         resp::command(&mut batch.bytes, &[b"SELECT", b"3"]);
         resp::command(&mut batch.bytes, &[b"RESTORE", b"one", b"0", b"x"]);
         resp::command(&mut batch.bytes, &[b"RPUSH", b"RESTORE\r\n", b"x"]);
         resp::command(&mut batch.bytes, &[b"RESTORE", b"two\r\n", b"0", b"x"]);
+        resp::command(&mut batch.bytes, &[b"SET", b"three", b"x", b"NX"]);
         let errors = |indexes: &[u32]| indexes.iter().map(|index| (*index, "BUSYKEY".to_owned())).collect::<Vec<_>>();
-        assert_eq!(refused_restores(&batch, &errors(&[2, 3])), [b"3:two\r\n".to_vec()]);
-        assert_eq!(refused_restores(&batch, &errors(&[1])), [b"3:one".to_vec()]);
-        assert!(refused_restores(&batch, &[]).is_empty());
+        assert_eq!(refused_keys(&batch, &errors(&[2, 3, 4])), [b"3:two\r\n".to_vec(), b"3:three".to_vec()]);
+        assert_eq!(refused_keys(&batch, &errors(&[1])), [b"3:one".to_vec()]);
+        assert!(refused_keys(&batch, &[]).is_empty());
     }
 }

@@ -62,14 +62,18 @@ pub(super) fn whole(bytes: &[u8]) -> Result<Option<usize>, NotAReply> {
     Ok(Some(at))
 }
 
-/// How many `+QUEUED` stand whole at the start of `bytes`, at most `most`.
-pub(super) fn queued(bytes: &[u8], most: u32) -> u32 {
-    let whole = bytes.chunks_exact(QUEUED.len()).take(most as usize).take_while(|line| *line == QUEUED).count();
-    u32::try_from(whole).unwrap_or(most)
+/// How many times `line` stands whole at the start of `bytes`, at most `most`.
+pub(super) fn repeats(bytes: &[u8], line: &[u8], most: u32) -> u32 {
+    let there = bytes.chunks_exact(line.len().max(1)).take(most as usize).take_while(|there| *there == line).count();
+    u32::try_from(there).unwrap_or(most)
 }
 
 /// The reply to a command in a transaction.
 pub(super) const QUEUED: &[u8] = b"+QUEUED\r\n";
+/// The reply to most commands.
+pub(super) const OK: &[u8] = b"+OK\r\n";
+/// Bytes of the shortest reply there is: a digit, or an empty array.
+pub(super) const SHORTEST: usize = b":0\r\n".len();
 
 /// The number after `*` or `$`; `None` is −1, which stands for null.
 fn count(digits: &[u8], most: usize) -> Result<Option<usize>, NotAReply> {
@@ -115,9 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn queued_lines_are_counted() {
-        assert_eq!(queued(b"+QUEUED\r\n+QUEUED\r\n+QUE", 9), 2);
-        assert_eq!(queued(b"+QUEUED\r\n+QUEUED\r\n", 1), 1);
-        assert_eq!(queued(b"-ERR\r\n", 9), 0);
+    fn lines_that_repeat_are_counted() {
+        assert_eq!(repeats(b"+QUEUED\r\n+QUEUED\r\n+QUE", QUEUED, 9), 2);
+        assert_eq!(repeats(b"+QUEUED\r\n+QUEUED\r\n", QUEUED, 1), 1);
+        assert_eq!(repeats(b"-ERR\r\n", QUEUED, 9), 0);
+        assert_eq!(repeats(b"+OK\r\n+OK\r\n:1\r\n", OK, 9), 2);
     }
 }

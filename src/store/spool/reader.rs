@@ -25,7 +25,10 @@ pub struct SpoolReader {
     received_at: UnixMillis,
     /// Bytes of the next frame that lie before the position asked for.
     skip: usize,
+    /// The last frame at its beginning.
     frame: Vec<u8>,
+    /// Bytes of the last frame.
+    len: usize,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,7 @@ impl SpoolReader {
             received_at: UnixMillis(0),
             skip: 0,
             frame: vec![],
+            len: 0,
         }
     }
 
@@ -84,7 +88,7 @@ impl SpoolReader {
             self.open = None;
             self.seek()?;
         }
-        let bytes = self.frame.get(self.skip..).unwrap_or_default();
+        let bytes = self.frame.get(self.skip..self.len).unwrap_or_default();
         self.skip = 0;
         self.position += bytes.len() as u64;
         Ok(Some(bytes))
@@ -112,9 +116,12 @@ impl SpoolReader {
     fn read_frame(&mut self) -> Result<bool, SpoolError> {
         let Some(segment) = &mut self.open else { return Ok(false) };
         let Some(header) = segment.header()? else { return Ok(false) };
-        self.frame.resize(header.len, 0);
-        segment.bytes(&mut self.frame)?;
-        if !header.holds(&self.frame) {
+        // A buffer that kept its length would be filled with zeros anew.
+        self.frame.resize(self.frame.len().max(header.len), 0);
+        self.len = header.len;
+        let frame = self.frame.get_mut(..header.len).unwrap_or_default();
+        segment.bytes(frame)?;
+        if !header.holds(frame) {
             return Err(segment.damaged("a frame's checksum does not match its bytes"));
         }
         segment.position = header.position + header.len as u64;

@@ -190,7 +190,7 @@ impl From<LeaseFault> for Ending {
             }
             LeaseFault::Gone => Self::from(LaneFault::RecordGone),
             LeaseFault::Forgot => Self::from(LaneFault::Forgot),
-            LeaseFault::Unreadable { .. } => Self::failed(fault.to_string()),
+            LeaseFault::Unreadable { .. } | LeaseFault::Shared { .. } => Self::failed(fault.to_string()),
             LeaseFault::Control(error) => Self::from(error),
         }
     }
@@ -324,6 +324,7 @@ mod tests {
             LeaseFault::Gone.into(),
             LeaseFault::Forgot.into(),
             LeaseFault::Unreadable { key: "redis-plan:{cart}:run".to_owned() }.into(),
+            LeaseFault::Shared { plan: "orders".to_owned() }.into(),
             LaneFault::LostLease.into(),
             LaneFault::Unreachable(net("destination").to_string()).into(),
             LaneFault::Spool("the segment is damaged".to_owned()).into(),

@@ -133,8 +133,8 @@ async fn left_alone(control: &mut Control, lease: &Lease, db: Db, key: &[u8]) ->
 }
 
 /// Empties `dbs` and puts the run record back in the same transaction. Only for databases that were empty when this run
-/// first took the lease, when the earlier dump's spool is lost: all in them is then taken for ours. Answers `false`, and
-/// does nothing, when another run has its record at the destination.
+/// first took the lease, when the earlier dump's spool is lost: all in them is then taken for ours. Refused when another run
+/// has its record at the destination: it may have written there since.
 pub async fn clear_databases(
     control: &mut Control,
     lease: &Lease,
@@ -142,8 +142,8 @@ pub async fn clear_databases(
     dbs: &[Db],
     in_background: bool,
 ) -> Result<bool, LeaseFault> {
-    if others_record(control, &lease.keys).await? {
-        return Ok(false);
+    if let Some(plan) = others_record(control, &lease.keys).await? {
+        return Err(LeaseFault::Shared { plan });
     }
     let mut commands = vec![];
     for db in dbs {
@@ -160,18 +160,18 @@ pub async fn clear_databases(
     Ok(true)
 }
 
-/// Whether another run has its record at the destination.
-pub async fn others_record(control: &mut Control, own: &RecordKeys) -> Result<bool, LeaseFault> {
+/// The plan of another run that has its record at the destination.
+pub async fn others_record(control: &mut Control, own: &RecordKeys) -> Result<Option<String>, LeaseFault> {
     let mut cursor = 0u64;
     loop {
         let mut scan = cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(format!("{PREFIX}*")).arg("COUNT").arg(1000);
         let (next, keys): (u64, Vec<String>) = control.query(&scan).await?;
-        if keys.iter().any(|key| !own.own(key)) {
-            return Ok(true);
+        if let Some(other) = keys.iter().find(|key| !own.own(key)) {
+            return Ok(Some(RecordKeys::plan_of(other).to_owned()));
         }
         if next == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         cursor = next;
     }

@@ -95,6 +95,16 @@ pub enum LeaseFault {
     /// The token is one before ours: the destination does not know any more that we took the lease.
     #[error("the destination has lost writes that it had confirmed, this process's lease among them")]
     Forgot,
+    /// Another run works here too, or did: whose the keys in the databases are is not known.
+    #[error(
+        "the run `{plan}` has its record at the destination too, so the keys in the databases may be those of that run, and \
+         nothing was deleted. When that run is over, delete what it has left (`redis-plan:{{{plan}}}:*`) and run the same \
+         command again; else delete the keys of this run yourself."
+    )]
+    Shared {
+        /// That run's plan.
+        plan: String,
+    },
     /// The token is not ours any more.
     #[error("another process has taken this run over at the destination")]
     Lost,

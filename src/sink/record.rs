@@ -49,6 +49,12 @@ impl RecordKeys {
         format!("{}fence:{}", self.prefix, part.name())
     }
 
+    /// The plan to whose run a key with the tool's prefix belongs.
+    pub(super) fn plan_of(key: &str) -> &str {
+        let rest = key.strip_prefix(PREFIX).unwrap_or(key);
+        rest.strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or(rest)
+    }
+
     /// Whether a key belongs to this run record.
     #[must_use]
     pub fn own(&self, key: &str) -> bool {

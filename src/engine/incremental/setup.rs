@@ -42,7 +42,7 @@ impl There {
         let keys = &lease.keys;
         let left_alone: HashSet<Vec<u8>> = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
         let mut occupied = record.occupied.clone();
-        if crate::sink::others_record(control, keys).await? {
+        if crate::sink::others_record(control, keys).await?.is_some() {
             occupied.push(Db(0));
         }
         Ok(Self {

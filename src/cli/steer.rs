@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::apply::{default_state_dir, hook_environment};
+use super::evidence::Recorder;
 use super::exit::{Exit, Failure};
 use super::load::load;
 use super::output::Output;
@@ -113,7 +114,9 @@ pub(super) struct AbortArgs {
 /// Put back what a run has changed at the source
 ///
 /// For a run that was killed and is not to go on now: its settings at the source are put back, unless somebody else has
-/// changed them meanwhile. No key is touched, and `plan apply` goes on as before.
+/// changed them meanwhile; those that a process on another host has changed too, as the run record at the destination says.
+/// Refused while a process works on the run, which needs them. No key is touched, `plan apply` goes on as before, and the
+/// report tells of it.
 #[derive(clap::Args)]
 pub(super) struct CleanupArgs {
     /// The plan file
@@ -157,65 +160,77 @@ pub(super) fn abort(args: &AbortArgs, out: &mut Output) -> Result<Exit, Failure>
     let folder = args.run.folder();
     match &args.plan {
         Some(file) if matches!(Steersman::connect(&folder), Err(AskError::Nobody)) => {
-            let (request, stop) = idle(file, Some(folder))?;
-            if request.graph.name != args.run.name {
-                let message =
-                    format!("{} is the plan `{}`, not `{}`", file.display(), request.graph.name, args.run.name);
+            let idle = Idle::open(file, Some(folder))?;
+            let name = &idle.request.graph.name;
+            if *name != args.run.name {
+                let message = format!("{} is the plan `{name}`, not `{}`", file.display(), args.run.name);
                 return Err(Failure::Usage(message));
             }
-            let delete = args.delete;
-            let ended = told(out, |tell| crate::engine::abort_idle(request, delete, tell));
-            drop(stop);
-            ended
+            idle.carry_out(out, |request, tell| crate::engine::abort_idle(request, args.delete, tell))
         }
         _ => give(&args.run, &Order::Abort { delete: args.delete }, out),
     }
 }
 
 pub(super) fn cleanup(args: &CleanupArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (request, stop) = idle(&args.file, args.state.clone())?;
-    let ended = told(out, |tell| crate::engine::put_back(request, tell));
-    drop(stop);
-    ended
+    Idle::open(&args.file, args.state.clone())?.carry_out(out, crate::engine::put_back)
 }
 
-/// What is needed to work on a run that was begun before; `stop` must live as long as that.
-fn idle(file: &Path, state: Option<PathBuf>) -> Result<(ApplyRequest, StopSignal), Failure> {
-    let loaded = load(file)?;
-    let stop = StopSignal::listen()?;
-    let state_dir = state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
-    if !state_dir.join("journal").exists() {
-        return Err(Failure::NoRun(format!("no run has left its journal in {}", state_dir.display())));
-    }
-    let located = loaded.located();
-    let request = ApplyRequest {
-        passwords: passwords(&located)?,
-        digest: loaded.digest.to_string(),
-        environment: hook_environment(&loaded.graph),
-        state_dir,
-        folder: loaded.folder,
-        no_wait: true,
-        until: None,
-        stop: stop.asked(),
-        graph: located,
-    };
-    Ok((request, stop))
+/// A run that was begun before, and no process works on.
+struct Idle {
+    request: ApplyRequest,
+    recorder: Recorder,
+    /// Must live as long as the work.
+    _stop: StopSignal,
 }
 
-/// Does something and prints what it says of its end; what else it says goes to standard error.
-fn told(out: &mut Output, work: impl FnOnce(&mut dyn FnMut(&Stamped)) -> Outcome) -> Result<Exit, Failure> {
-    let (mut ended, mut page) = (String::new(), String::new());
-    let outcome = work(&mut |Stamped { event, .. }| match event {
-        Event::RunFinished { summary, code, .. } => (ended, page) = (summary.clone(), code.clone()),
-        Event::Notice { text } => tracing::warn!("{text}"),
-        _ => {}
-    });
-    if outcome == Outcome::Done {
-        out.print(&format!("{ended}\n"))?;
-    } else {
-        Output::stderr().print(&format!("error: {ended}\nhelp: `plan explain {page}` says more\n"))?;
+impl Idle {
+    fn open(file: &Path, state: Option<PathBuf>) -> Result<Self, Failure> {
+        let loaded = load(file)?;
+        let stop = StopSignal::listen()?;
+        let state_dir = state.unwrap_or_else(|| default_state_dir(&loaded.graph.name));
+        if !state_dir.join("journal").exists() {
+            return Err(Failure::NoRun(format!("no run has left its journal in {}", state_dir.display())));
+        }
+        let located = loaded.located();
+        let request = ApplyRequest {
+            passwords: passwords(&located)?,
+            digest: loaded.digest.to_string(),
+            environment: hook_environment(&loaded.graph),
+            state_dir: state_dir.clone(),
+            folder: loaded.folder,
+            no_wait: true,
+            until: None,
+            stop: stop.asked(),
+            graph: located,
+        };
+        Ok(Self { request, recorder: Recorder::new(state_dir, loaded.graph), _stop: stop })
     }
-    Ok(Exit::Outcome(outcome))
+
+    /// Does something, which the run's evidence has afterwards, and prints what it says of its end; what else it says
+    /// goes to standard error.
+    fn carry_out(
+        mut self,
+        out: &mut Output,
+        work: impl FnOnce(ApplyRequest, &mut dyn FnMut(&Stamped)) -> Outcome,
+    ) -> Result<Exit, Failure> {
+        let (mut ended, mut page) = (String::new(), String::new());
+        let outcome = work(self.request, &mut |event| {
+            self.recorder.take(event);
+            match &event.event {
+                Event::RunFinished { summary, code, .. } => (ended, page) = (summary.clone(), code.clone()),
+                Event::Notice { text } => tracing::warn!("{text}"),
+                _ => {}
+            }
+        });
+        self.recorder.keep_page();
+        if outcome == Outcome::Done {
+            out.print(&format!("{ended}\n"))?;
+        } else {
+            Output::stderr().print(&format!("error: {ended}\nhelp: `plan explain {page}` says more\n"))?;
+        }
+        Ok(Exit::Outcome(outcome))
+    }
 }
 
 /// Gives an order; prints the answer when the thing has happened, says on standard error why it has not.

@@ -73,12 +73,7 @@ async fn run(request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Ending, E
     if state.ended == Some(Outcome::Done) {
         return Ok(Ending::of(&runs::FINISHED_BEFORE, FINISHED));
     }
-    teller.tell(Event::RunStarted {
-        run: state.run.clone(),
-        plan: run.request.graph.name.clone(),
-        digest: run.request.digest.clone(),
-        attempt: state.attempts,
-    });
+    teller.tell(run.started());
     let ending = match begin(&mut run, teller).await {
         Ok(()) => steps(&mut run, teller).await,
         Err(ending) => Err(ending),
@@ -217,10 +212,7 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
         Ok(()) => {
             let written =
                 if delete { "What it had written there is deleted." } else { "What it has written stays there." };
-            let text = format!(
-                "The run is aborted and sealed: the source has its settings back, and nothing writes to the destination \
-                 through this run again. {written}"
-            );
+            let text = format!("{} {written}", sealed(run));
             asked.answer(done(text.clone()));
             teller.tell(ordered("aborted and sealed"));
             Ending::of(&runs::ABORTED, text)
@@ -235,46 +227,30 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
     }
 }
 
-async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<(), Ending> {
+/// What is so of a run that was aborted.
+pub(super) fn sealed(run: &Run) -> &'static str {
+    if run.journal.state().settings.is_empty() {
+        "The run is aborted and sealed: the source has its settings back, and nothing writes to the destination through \
+         this run again."
+    } else {
+        "The run is aborted and sealed: nothing writes to the destination through it again. The source does not have its \
+         settings back; `plan cleanup` sees to that."
+    }
+}
+
+/// Takes the lease and seals the run. The source gets its settings back before, also those that a process elsewhere has
+/// changed.
+pub(super) async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
     let (lease, record, ours) = full::claim(run, &mut control, teller).await?;
-    // Also what a process elsewhere has changed, as was learned just now.
     cleanup::put_back(run, None, teller).await;
+    cleanup::forget(run, &lease, &record, &mut control).await?;
     if delete {
         full::take_back_all(run, &mut control, (&lease, &record, ours), teller).await?;
     }
     lease.seal(&mut control).await?;
     run.remove_spools(None)
-}
-
-/// Ends a run for good that no process works on.
-pub fn abort_idle(request: ApplyRequest, delete: bool, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
-    let begun = Instant::now();
-    let mut teller = Teller::new(on_event);
-    let ending = async_std::task::block_on(async {
-        let mut run = Run::open(request)?;
-        cleanup::put_back(&mut run, None, &mut teller).await;
-        seal(&mut run, delete, &mut teller).await?;
-        run.journal.append(&Record::Ended { outcome: Outcome::Sealed, at: UnixMillis::now() })?;
-        Ok(Ending::done("The run is aborted and sealed: nothing writes to the destination through it again."))
-    });
-    finish(&mut teller, ending.unwrap_or_else(|ending: Ending| ending), begun)
-}
-
-/// Puts back what a run has changed at the source and no process is there to put back. Touches no key.
-pub fn put_back(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
-    let begun = Instant::now();
-    let mut teller = Teller::new(on_event);
-    let ending = async_std::task::block_on(async {
-        let mut run = Run::open(request)?;
-        if run.journal.state().settings.is_empty() {
-            return Ok(Ending::done("There is nothing to put back: the source has its settings."));
-        }
-        run.restore_settings(&Setting::ALL, &mut teller).await?;
-        Ok(Ending::done("The source has its settings back."))
-    });
-    finish(&mut teller, ending.unwrap_or_else(|ending: Ending| ending), begun)
 }
 
 /// Notes that the stream broke for good, so that a new full copy is due.

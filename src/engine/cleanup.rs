@@ -2,7 +2,8 @@
 
 use super::{accounts, ending::Ending, run::Run, servers, settings::Setting, teller::Teller};
 use crate::{
-    sink::{Claim, Lease},
+    net::Control,
+    sink::{Claim, Lease, LeaseFault, RunRecord},
     step::{CleanupWork, Moment, Outcome, StepId},
 };
 
@@ -24,7 +25,11 @@ async fn close_record(run: &mut Run, work: &CleanupWork, lease: Option<Lease>) -
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
     if run.is_sealed() {
-        return Ok(Lease::of_sealed(&run.keys).keep(&mut control, work.keep_run_record).await?);
+        let sealed = Lease::of_sealed(&run.keys);
+        if let Some(record) = crate::sink::record(&mut control, &run.keys).await? {
+            forget(run, &sealed, &record, &mut control).await?;
+        }
+        return Ok(sealed.keep(&mut control, work.keep_run_record).await?);
     }
     let lease = match lease {
         Some(lease) => Some(lease),
@@ -41,6 +46,17 @@ async fn close_record(run: &mut Run, work: &CleanupWork, lease: Option<Lease>) -
         lease.finish(&mut control, work.keep_run_record).await?;
     }
     Ok(())
+}
+
+/// Notes at the destination which settings of `record` have been put back.
+pub(super) async fn forget(
+    run: &Run,
+    lease: &Lease,
+    record: &RunRecord,
+    control: &mut Control,
+) -> Result<(), LeaseFault> {
+    let left = &run.journal.state().settings;
+    lease.forget_settings(control, record.settings.keys().filter(|name| !left.contains_key(*name))).await
 }
 
 /// Puts back what must be put back on every ending, also a failed one; not what another process needs that has taken the

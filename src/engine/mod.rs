@@ -14,6 +14,7 @@ mod fence;
 mod full;
 mod gate;
 mod hooks;
+mod idle;
 mod incremental;
 mod intake;
 mod orders;
@@ -29,7 +30,8 @@ mod traffic;
 mod verify;
 mod windows;
 
-pub use apply::{abort_idle, apply, check, put_back};
+pub use apply::{apply, check};
+pub use idle::{abort_idle, put_back};
 pub use precheck::check_items;
 pub use request::{ApplyRequest, Passwords};
 pub use steering::{AskError, Steersman};

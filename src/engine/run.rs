@@ -14,7 +14,7 @@ use crate::{
     journal::{Journal, Record},
     plan::fault::catalogue::runs,
     sink::{self, Checkpoint, Claimant, RecordKeys},
-    step::{Activity, CutoverWork, Graph, Limits, Status, StepId, VerifyWork, Work},
+    step::{Activity, CutoverWork, Event, Graph, Limits, Status, StepId, VerifyWork, Work},
     store::FolderLock,
     unit::{ByteSize, UnixMillis},
 };
@@ -121,6 +121,17 @@ impl Run {
             steering,
             _lock: lock,
         })
+    }
+
+    /// That this process begins its work on the run.
+    pub(super) fn started(&self) -> Event {
+        let state = self.journal.state();
+        Event::RunStarted {
+            run: state.run.clone(),
+            plan: self.request.graph.name.clone(),
+            digest: self.request.digest.clone(),
+            attempt: state.attempts,
+        }
     }
 
     pub(super) fn is_done(&self, step: StepId) -> bool {

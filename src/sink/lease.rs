@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use redis::{Value, cmd};
 
-use super::{Checkpoint, Mark, RecordKeys, RecordState, RunRecord, Settings, record::setting_field};
+use super::{
+    Checkpoint, Mark, RecordKeys, RecordState, RunRecord, Settings,
+    record::{setting_field, setting_name},
+};
 use crate::{
     net::{Control, ControlError},
     unit::{Db, Period},
@@ -194,6 +197,11 @@ pub async fn peek(control: &mut Control, keys: &RecordKeys, claimant: &Claimant)
     }
 }
 
+/// The run record, if there is one. Writes nothing.
+pub async fn record(control: &mut Control, keys: &RecordKeys) -> Result<Option<RunRecord>, LeaseFault> {
+    Ok(see(control, keys).await?.record)
+}
+
 /// Whether a run of this plan has begun to write, here or on another host, and is not done.
 pub async fn has_begun(control: &mut Control, keys: &RecordKeys) -> Result<bool, LeaseFault> {
     let record = see(control, keys).await?.record;
@@ -226,6 +234,16 @@ pub async fn claim(
             let lease = Lease { keys: keys.clone(), token, owner: claimant.owner.clone() };
             return Ok(Claim::Taken { lease, record: Box::new(record), ours });
         }
+    }
+}
+
+impl Claimant {
+    /// The same in the place of whoever works on the run of `record`, which stays as it is but for who has the lease.
+    #[must_use]
+    pub fn in_place_of(self, record: &RunRecord) -> Self {
+        let mut settings = self.settings;
+        settings.extend(record.settings.clone());
+        Self { run: record.run.clone(), settings, ..self }
     }
 }
 
@@ -319,6 +337,18 @@ impl Lease {
     ) -> Result<(), LeaseFault> {
         let (field, value) = setting_field(name, &(was.to_owned(), set_to.to_owned()));
         self.guarded(control, &[cmd("HSET").arg(&self.keys.run).arg(field).arg(value).clone()]).await
+    }
+
+    /// Notes that settings of the source have not to be put back any more.
+    pub async fn forget_settings<'n>(
+        &self,
+        control: &mut Control,
+        names: impl Iterator<Item = &'n String>,
+    ) -> Result<(), LeaseFault> {
+        // Empty, not deleted: an account that may write a record need not be allowed HDEL.
+        let forget = |name: &String| cmd("HSET").arg(&self.keys.run).arg(setting_name(name)).arg("").clone();
+        let commands: Vec<redis::Cmd> = names.map(forget).collect();
+        if commands.is_empty() { Ok(()) } else { self.guarded(control, &commands).await }
     }
 
     /// The run record as the destination has it.

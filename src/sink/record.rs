@@ -143,9 +143,14 @@ const SETTING: &str = "setting:";
 /// What stands between what a setting was and what it is.
 const BETWEEN: char = '|';
 
-/// The field of a setting.
+/// The field of a setting, and its value.
 pub(super) fn setting_field(name: &str, (was, set_to): &(String, String)) -> (String, String) {
-    (format!("{SETTING}{name}"), format!("{was}{BETWEEN}{set_to}"))
+    (setting_name(name), format!("{was}{BETWEEN}{set_to}"))
+}
+
+/// The field of a setting. Empty when it is put back.
+pub(super) fn setting_name(name: &str) -> String {
+    format!("{SETTING}{name}")
 }
 
 impl RunRecord {

@@ -186,6 +186,30 @@ fn an_abort_from_elsewhere_puts_the_settings_of_the_source_back() {
 }
 
 #[test]
+fn a_cleanup_from_elsewhere_puts_the_settings_of_the_source_back() {
+    let pair = Pair::new();
+    let before = pair.settings();
+    let run = follow(&pair.tool);
+    let raised = pair.settings();
+    assert_ne!(raised, before, "the limit is raised");
+    pair.elsewhere().wait().expect(5); // It knows of the run, and of no setting.
+    let cleanup = ["cleanup", "plan.yaml", "--state", "elsewhere"];
+    pair.tool.run(cleanup).expect(5).because("R601");
+    assert_eq!(pair.settings(), raised, "the one that works needs it");
+    run.kill9();
+    pair.await_no_heartbeat();
+    pair.tool.run(cleanup).expect(0).says("The source has its settings back.");
+    assert_eq!(pair.settings(), before);
+    pair.tool.run(cleanup).expect(0).says("nothing to put back");
+    // The run goes on where it was, without a new copy.
+    let run = follow(&pair.tool);
+    assert!(!began_anew(&pair.tool));
+    run.wait().expect(0);
+    assert_eq!(pair.settings(), before);
+    pair.is_equal();
+}
+
+#[test]
 fn a_stopped_writer_that_wakes_up_after_the_end_writes_nothing() {
     let mut pair = Pair::new();
     let mut run = follow(&pair.tool);

@@ -50,6 +50,9 @@ rows! {
     DEADLINE = "R105", Ending(Failed), "the deadline passed before the stop condition was met",
         "`stop.deadline` bounds how long the source is followed, and a deadline never counts as success. `plan status` shows which condition \
          did not hold. Mend the cause (lag, a source that is never idle), or end the run by `plan cutover` when the plan allows it.";
+    PUT_BACK = "R106", Ending(Stopped), "an operator had the source's settings put back",
+        "`plan cleanup` puts back what a run has changed at the source and no process is there to put back. No key was touched, and the run \
+         stands where it stood: `plan apply` of the same plan goes on and changes these settings again while it needs them.";
 
     SOURCE_UNREACHABLE = "R201", Ending(Stopped), "the connection to the source was lost",
         "The network was cut, or the source was restarted, hangs or closed the connection. What is confirmed is kept. Run the same \

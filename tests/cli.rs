@@ -329,6 +329,13 @@ fn logs_are_json_when_asked_and_hold_no_password() {
     }
 }
 
+#[test]
+fn nothing_is_drawn_where_there_is_no_terminal() {
+    let said = Plan::new().run("apply plan.yaml --progress tty");
+    assert!(said.code != 0 && said.err.contains("sessions"), "{said:?}");
+    assert!(!said.err.contains('\u{1b}') && !said.out.contains('\u{1b}'), "{said:?}");
+}
+
 /// A demo under way: its output up to now, and where its servers listen.
 struct Demo {
     child: Child,

@@ -9,8 +9,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{
-    apply, check, completions, demo, explain, logging, man, preview, report, schema, status, steer, validate, verify,
-    version,
+    apply, check, completions, demo, explain, logging, man, panic, preview, report, schema, status, steer, validate,
+    verify, version,
 };
 
 /// Redis migrations that are reviewed like code and run to the end
@@ -68,11 +68,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return Exit::of_usage(&error).into(),
     };
     logging::start(&app.logging);
+    panic::tell_properly();
     let ended = catch_unwind(AssertUnwindSafe(|| dispatch(app, &mut out)));
     let exit = match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(failure)) => Exit::of_failure(&failure),
-        Err(_) => Exit::of_panic(),
+        Err(_) => Exit::Bug,
     };
     exit.into()
 }

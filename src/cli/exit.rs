@@ -144,14 +144,6 @@ impl Exit {
         _ = err.write_all(text.as_bytes());
         exit
     }
-
-    /// The panic's own message is on standard error already.
-    pub(super) fn of_panic() -> Self {
-        _ = std::io::stderr().write_all(
-            b"error: this is a bug in plan, not in your plan file. A run keeps its checkpoint: the same command goes on.\n",
-        );
-        Self::Bug
-    }
 }
 
 impl From<Exit> for ExitCode {

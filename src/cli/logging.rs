@@ -1,7 +1,7 @@
 //! Logs, on standard error; above the steps of a run where these are drawn there.
 
 use std::io::{IsTerminal as _, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use tracing_subscriber::EnvFilter;
 
@@ -43,6 +43,18 @@ static ABOVE: Mutex<Option<Above>> = Mutex::new(None);
 /// Log lines are printed there from now on; `None` is standard error.
 pub(super) fn print_above(above: Option<Above>) {
     *ABOVE.lock().unwrap_or_else(PoisonError::into_inner) = above;
+}
+
+/// Nothing is drawn on the terminal any more. Does not wait for whoever prints there, for it may be what went wrong.
+pub(super) fn stop_drawing() {
+    let above = match ABOVE.try_lock() {
+        Ok(above) => above.clone(),
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
+        Err(TryLockError::WouldBlock) => None,
+    };
+    if let Some(above) = above {
+        above.freeze();
+    }
 }
 
 /// Takes each log line in one piece.

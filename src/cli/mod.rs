@@ -14,6 +14,7 @@ mod logging;
 mod man;
 mod metrics;
 mod output;
+mod panic;
 mod preview;
 mod report;
 mod schema;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::apply::default_state_dir;
 use super::exit::{Exit, Failure};
 use super::load::load;
+use super::logging;
 use super::output::Output;
 use super::secrets::passwords;
 use super::signals::StopSignal;
@@ -88,6 +89,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     };
     let mut file = args.differences.as_deref().map(Lines::open).transpose()?;
     let mut progress = args.progress.renderer(alone);
+    logging::print_above(progress.above());
     let mut summary = RunSummary::default();
     let outcome = crate::engine::verify(&request, &mut |event: &Stamped| {
         progress.show(event);
@@ -96,6 +98,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
         }
         summary.take(event);
     });
+    logging::print_above(None);
     if let Some(file) = file {
         file.close()?;
     }

@@ -5,11 +5,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::exit::Failure;
-use crate::report::{Progress, ProgressStyle};
+use super::output::Output;
+use crate::report::{Above, Progress, ProgressStyle};
 use crate::step::Stamped;
 
 /// How to show a run as it happens.
@@ -43,8 +45,20 @@ impl ProgressArg {
             Self::Json => ProgressStyle::Json,
             Self::None => ProgressStyle::None,
         };
-        Progress::new(style, Box::new(stderr))
+        let progress = Progress::new(style, Box::new(stderr), || Output::stderr().style().width);
+        if let Some(above) = progress.above() {
+            std::thread::spawn(move || while redraws(&above) {});
+        }
+        progress
     }
+}
+
+/// What is drawn is drawn again this often, so that time goes on where nothing else does.
+const REDRAW: Duration = Duration::from_secs(1);
+
+fn redraws(above: &Above) -> bool {
+    std::thread::sleep(REDRAW);
+    above.tick()
 }
 
 /// A file that gets every event as a line of JSON, whole lines only. Only its owner may read it: keys have names.

@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{Read, Seek, SeekFrom},
     path::Path,
+    process::Command as Process,
 };
 
 use crate::{
@@ -122,6 +123,37 @@ fn no_secret_leaves() {
         assert!(fs::metadata(tool.folder().join(left)).unwrap().len() > 0, "{left} was not written");
     }
     assert_none_left(&canaries, tool.folder(), &["gives"]);
+}
+
+/// A panic of the program as it is: with so little memory no thread can be started.
+#[test]
+fn a_panic_tells_what_to_do_and_no_secret() {
+    let tool = Tool::new();
+    let plan = Plan::between_ports(1, 2).source("password: { env: CANARY }").destination("password: { env: CANARY }");
+    tool.write("plan.yaml", &plan.text());
+    let mut panics = 0;
+    for mebibytes in 20..400 {
+        if panics == 3 {
+            break;
+        }
+        let script = format!("ulimit -v {}; exec \"$PLAN\" apply plan.yaml --events events", mebibytes << 10);
+        let mut process = Process::new("sh");
+        process.args(["-c", &script]).current_dir(tool.folder()).env_clear();
+        process.env("PLAN", env!("CARGO_BIN_EXE_plan")).env("CANARY", SOURCE).env("RUST_BACKTRACE", "1");
+        let said = process.output().unwrap();
+        if said.status.code() != Some(70) {
+            continue;
+        }
+        panics += 1;
+        let text = [said.stdout, said.stderr].concat();
+        assert_none(&[SOURCE.to_owned()], "what a panic prints", &text);
+        let text = String::from_utf8(text).unwrap();
+        for word in ["error: plan went wrong at ", "run the same command again", "help: report these lines"] {
+            assert!(text.contains(word), "no {word:?} in {text}");
+        }
+    }
+    assert_eq!(panics, 3, "under no limit of memory the program panicked: nothing is proved");
+    assert_none_left(&[SOURCE.to_owned()], tool.folder(), &[]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::lines::verify_figures;
+use crate::report::run::between;
 use crate::report::text::{Clean, grouped, per_second, percentage, spoken};
 use crate::step::{CutoverPart, Event, FollowProgress, FullProgress, Stamped, StepId, VerifyProgress};
 use crate::unit::{ByteSize, UnixMillis};
@@ -13,6 +14,9 @@ const LAGS: usize = 30;
 
 /// Cells of the bar.
 const CELLS: u64 = 20;
+
+/// A run that tells nothing for so long is said to be silent, in seconds.
+const SILENT: f64 = 5.0;
 
 /// A lag of less than this is drawn as none, in seconds.
 const NO_LAG: f64 = 0.05;
@@ -43,7 +47,8 @@ pub(super) struct Board {
     lags: VecDeque<f64>,
     waits: Option<(UnixMillis, String)>,
     cutover: Option<CutoverPart>,
-    now: Option<UnixMillis>,
+    /// When the last event came.
+    heard: Option<UnixMillis>,
     ended: bool,
 }
 
@@ -65,7 +70,7 @@ impl Board {
 
     /// Takes one event.
     pub(super) fn take(&mut self, Stamped { at, event }: &Stamped) {
-        self.now = Some(*at);
+        self.heard = Some(*at);
         match event {
             Event::Waiting { reason, .. } => {
                 let since = self.waits.as_ref().map_or(*at, |(since, _)| *since);
@@ -110,19 +115,37 @@ impl Board {
         }
     }
 
-    /// The lines, none of them with a line break in it.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.rows.iter().map(|row| self.line(row)).collect();
+    /// Whether the run has ended.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The lines as they are at `now`, none of them with a line break in it or longer than `width`.
+    pub(super) fn lines(&self, now: UnixMillis, width: usize) -> Vec<String> {
+        let mut lines: Vec<String> = self.rows.iter().map(|row| self.line(row, now)).collect();
         if let (Some(comparing), false) = (&self.comparing, self.ended) {
             lines.push(format!("    {}", verify_figures(comparing)));
         }
-        if let (Some((since, reason)), false) = (&self.waits, self.ended) {
-            lines.push(format!("    waits {}: {}", spoken(self.since(*since)), Clean(reason)));
+        lines.extend(self.stands_still(now));
+        for line in &mut lines {
+            cut(line, width);
         }
         lines
     }
 
-    fn line(&self, Row { step, state }: &Row) -> String {
+    /// Why nothing moves, and since when.
+    fn stands_still(&self, now: UnixMillis) -> Option<String> {
+        if self.ended {
+            return None;
+        }
+        if let Some((since, reason)) = &self.waits {
+            return Some(format!("    waits {}: {}", spoken(between(*since, now)), Clean(reason)));
+        }
+        let silent = between(self.heard?, now);
+        (silent >= SILENT).then(|| format!("    nothing new for {}", spoken(silent)))
+    }
+
+    fn line(&self, Row { step, state }: &Row, now: UnixMillis) -> String {
         let name = step.name();
         let text = match state {
             State::Waiting => format!("  · {name}"),
@@ -131,15 +154,10 @@ impl Board {
             State::Done(seconds) => format!("  ✓ {name:<12} {}", spoken(*seconds)),
             State::Running(_) if self.ended => format!("  ! {name:<12} stopped"),
             State::Running(since) => {
-                format!("  ▶ {name:<12} {:<8} {}", spoken(self.since(*since)), self.figures(*step))
+                format!("  ▶ {name:<12} {:<8} {}", spoken(between(*since, now)), self.figures(*step))
             }
         };
         text.trim_end().to_owned()
-    }
-
-    fn since(&self, at: UnixMillis) -> f64 {
-        let millis = self.now.map_or(0, |now| now.0.saturating_sub(at.0).max(0));
-        f64::from(u32::try_from(millis).unwrap_or(u32::MAX)) / 1000.0
     }
 
     fn figures(&self, step: StepId) -> String {
@@ -157,6 +175,14 @@ impl Board {
             if progress.failed > 0 { format!(", {} reported", grouped(progress.failed)) } else { String::new() };
         let cutover = self.cutover.map_or_else(String::new, |part| format!(", cutting over: {}", part.name()));
         format!("{lag} {}  {rate}{failed}{cutover}", spark(&self.lags))
+    }
+}
+
+/// Shortens a line that is longer than `width` characters.
+fn cut(line: &mut String, width: usize) {
+    if let Some((at, _)) = line.char_indices().nth(width) {
+        line.truncate(line.char_indices().nth(width.saturating_sub(1)).map_or(at, |(last, _)| last));
+        line.push('…');
     }
 }
 
@@ -197,8 +223,9 @@ mod tests {
     use crate::report::sample;
     use crate::step::Lag;
 
+    /// The board at its last event.
     fn shown(board: &Board) -> String {
-        board.lines().join("\n")
+        board.lines(board.heard.unwrap(), 200).join("\n")
     }
 
     fn board(count: usize) -> Board {
@@ -232,6 +259,38 @@ mod tests {
         let reason = "the source\nis not connected".to_owned();
         board.take(&stamped(4000, Event::Waiting { step: StepId::Incremental, reason }));
         assert!(shown(&board).ends_with("    waits 0.00 s: the source\\u{a}is not connected"), "{}", shown(&board));
+    }
+
+    #[test]
+    fn what_takes_time_grows_without_an_event() {
+        let mut board = Board::default();
+        let stamped = |millis, event| Stamped { at: sample::at(millis), event };
+        let at = |board: &Board, millis| board.lines(sample::at(millis), 200).join("\n");
+        board.take(&stamped(0, Event::StepStarted { step: StepId::Full }));
+        assert_eq!(at(&board, 0), "  ▶ full         0.00 s");
+        assert_eq!(at(&board, 4_900), "  ▶ full         4.9 s");
+        assert_eq!(at(&board, 65_000), "  ▶ full         1m05s\n    nothing new for 1m05s");
+        let waits = || Event::Waiting { step: StepId::Full, reason: "the source prepares its dump".to_owned() };
+        board.take(&stamped(66_000, waits()));
+        board.take(&stamped(70_000, waits()));
+        assert_eq!(at(&board, 78_000), "  ▶ full         1m18s\n    waits 12.0 s: the source prepares its dump");
+        // A clock that went back is no reason for a negative time.
+        assert_eq!(at(&board, -5), "  ▶ full         0.00 s\n    waits 0.00 s: the source prepares its dump");
+        let ended = Event::StepDone { step: StepId::Full, seconds: 80.0 };
+        board.take(&stamped(80_000, ended));
+        board.ended = true;
+        assert_eq!(at(&board, 200_000), "  ✓ full         1m20s");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let board = board(11);
+        for width in 1..80 {
+            let lines = board.lines(board.heard.unwrap(), width);
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{width}: {lines:#?}");
+        }
+        let lines = board.lines(board.heard.unwrap(), 12);
+        assert!(lines.contains(&"  ▶ full    …".chars().take(11).chain(['…']).collect()), "{lines:#?}");
     }
 
     #[test]

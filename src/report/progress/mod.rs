@@ -11,6 +11,7 @@ pub(super) use lines::change;
 use screen::Screen;
 
 use crate::step::{Graph, Stamped};
+use crate::unit::UnixMillis;
 
 /// How to show a run as it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +37,10 @@ enum Shown {
 }
 
 impl Progress {
-    /// A renderer that writes to `out`.
-    pub fn new(style: ProgressStyle, out: Box<dyn Write + Send>) -> Self {
+    /// A renderer that writes to `out`, which is so many characters wide whenever it is asked.
+    pub fn new(style: ProgressStyle, out: Box<dyn Write + Send>, width: fn() -> usize) -> Self {
         Self(match style {
-            ProgressStyle::Tty => Shown::Screen(Screen::new(out)),
+            ProgressStyle::Tty => Shown::Screen(Screen::new(out, width)),
             ProgressStyle::Plain => Shown::Plain(Lines::default(), out),
             ProgressStyle::Json => Shown::Json(out),
             ProgressStyle::None => Shown::Nothing,
@@ -83,7 +84,21 @@ impl Progress {
 }
 
 /// Prints whole lines above what is drawn.
+#[derive(Clone)]
 pub struct Above(Screen);
+
+impl Above {
+    /// Draws what time has changed; to be called about once a second while it answers `true`.
+    #[must_use]
+    pub fn tick(&self) -> bool {
+        self.0.tick(UnixMillis::now())
+    }
+
+    /// Draws nothing from now on: what others print, such as the message of a panic, stays.
+    pub fn freeze(&self) {
+        self.0.freeze();
+    }
+}
 
 impl Write for Above {
     fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {

@@ -26,6 +26,7 @@ mod side;
 mod stream;
 mod sum;
 mod tally;
+mod verdicts;
 mod windows;
 
 pub use fault::CompareFault;

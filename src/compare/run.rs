@@ -16,12 +16,13 @@ use super::{
     progress::Meter,
     reader::Depth,
     reading::What,
-    recheck::{Barrier, settle},
+    recheck::{Barrier, Settled, settle},
     sample::Sample,
     scan::{Pair, Place, Scanner, is_own, origins},
     setup::{Begun, Setup, Told},
     side::{Ask, Server},
     tally::{count, foreign, settled_into, uncount},
+    verdicts::Verdicts,
 };
 use crate::{
     step::{ForeignRule, JudgedBy, KeyDifference, Side, VerifyMode, VerifyPhase, VerifyResult},
@@ -68,6 +69,7 @@ struct Run {
     tell: Sender<Told>,
     result: VerifyResult,
     suspects: Vec<Pair>,
+    verdicts: Verdicts,
     /// What was found, as far as it goes into checkpoints.
     differences: Vec<(Pair, KeyDifference)>,
     phase: VerifyPhase,
@@ -105,6 +107,7 @@ impl Run {
             tell,
             result: VerifyResult { mode: Some(setup.mode), seed, judged_by, ..VerifyResult::default() },
             suspects: vec![],
+            verdicts: Verdicts::default(),
             differences: vec![],
             phase: VerifyPhase::Comparing,
             meter: Meter::default(),
@@ -409,6 +412,9 @@ impl Run {
 
     fn fold_pairs(&mut self, pairs: Vec<Pair>, done: Done) {
         for (pair, (here, there)) in pairs.into_iter().zip(done.source.into_iter().zip(done.destination)) {
+            if self.verdicts.has_told(&pair) {
+                continue;
+            }
             match judge(&here, &there) {
                 Judged::Moved | Judged::Different(_) => self.suspects.push(pair),
                 judged => self.judged(&pair, &judged, here.reading().map(|reading| reading.kind.as_str())),
@@ -421,7 +427,7 @@ impl Run {
         for (pair, origins) in names {
             let found = seen.by_ref().take(origins.len());
             // All of them are to be taken, whatever is found.
-            if found.filter(|seen| seen.what != What::Absent).count() == 0 {
+            if found.filter(|seen| seen.what != What::Absent).count() == 0 && !self.verdicts.has_told(&pair) {
                 self.suspects.push(pair);
             }
         }
@@ -447,6 +453,14 @@ impl Run {
         let mut suspects = std::mem::take(&mut self.suspects);
         suspects.retain(|pair| seen.insert(pair.clone()));
         for (pair, settled) in settle(&self.pool, &mut self.barrier, self.depth, suspects).await? {
+            if self.verdicts.reopen(&pair) {
+                self.result.unsettled = self.result.unsettled.saturating_sub(1);
+            }
+            match &settled {
+                Settled::Open => self.verdicts.leave_open(&pair),
+                Settled::Different { .. } => self.verdicts.tell(&pair),
+                Settled::Judged(..) => {}
+            }
             if let Some(difference) = settled_into(&mut self.result, &self.setup.occupied, &pair, settled) {
                 if self.checkpoints.is_some() && self.differences.len() < NOTED {
                     self.differences.push((pair.clone(), difference.clone()));

@@ -1,7 +1,12 @@
 //! Comparing as a step, as a stop condition, in the presence of others' keys, and by whoever may not repair.
 
-use std::{fs, thread, time::Duration};
+use std::{collections::HashSet, fs, thread, time::Duration};
 
+use redis_plan::{
+    compare::{self, Pair},
+    step::{Endpoint, Selection, VerifyMode},
+    unit::{Address, Db, ServerVersion},
+};
 use serde_json::Value;
 
 use crate::{
@@ -378,4 +383,56 @@ fn nobody_compares_while_the_dump_is_copied() {
     run.wait().expect(0);
     thread::sleep(Duration::from_millis(1));
     json(&tool, &[], 0);
+}
+
+/// As a walk over a table that shrinks may name keys: some of them again, long after they were told.
+#[test]
+fn a_key_that_is_named_twice_is_told_and_counted_once() {
+    const KEYS: usize = 8000;
+    let (source, destination) = servers();
+    fill(&source, KEYS, 10);
+    fill(&destination, KEYS, 11);
+    let side = |server: &Server, version| compare::Server {
+        endpoint: Endpoint {
+            address: Address::Tcp { host: "127.0.0.1".to_owned(), port: server.port() },
+            tls: None,
+            username: None,
+            password: None,
+        },
+        secret: None,
+        version,
+        clock_ahead: 0,
+        process: String::new(),
+        keys: vec![(Db(0), KEYS as u64)],
+    };
+    let pair = |number: usize| Pair { from: Db(0), to: Db(0), key: format!("bulk:{number}").into_bytes() };
+    let again = [0, 17, KEYS - 1];
+    let setup = compare::Setup {
+        source: side(&source, ServerVersion::redis(5, 0, 10)),
+        destination: side(&destination, ServerVersion::redis(7, 2, 4)),
+        selection: Selection::all(),
+        mode: VerifyMode::Full,
+        seed: 0,
+        rate: None,
+        workers: 1,
+        skipped: HashSet::new(),
+        occupied: vec![],
+        recheck: compare::Recheck::Alone,
+        checkpoint: None,
+        only: Some((0..KEYS).chain(again).map(pair).collect()),
+    };
+    let (told, result) = async_std::task::block_on(async {
+        let begun = compare::begin(setup);
+        let mut told = vec![];
+        loop {
+            match begun.told.recv().await.unwrap() {
+                compare::Told::Progress(_) => {}
+                compare::Told::Difference(found) => told.push(found.1.key),
+                compare::Told::Done(result) => break (told, result.unwrap()),
+            }
+        }
+    });
+    let once: HashSet<&String> = told.iter().collect();
+    assert_eq!((told.len(), once.len(), result.different), (KEYS, KEYS, KEYS as u64));
+    assert_eq!(result.keys(), KEYS as u64);
 }

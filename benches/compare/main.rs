@@ -5,6 +5,8 @@
 //!   `RESTORE` commands (and by `redis-cli --pipe` where there is one), and by `plan apply`, each into an empty server.
 //! - `set64`, `mixed64`, `mixed1k`: a fixed number of commands that wait in the stream is drained, by a replica that was
 //!   stopped, by a plain sender of the same commands in the same transactions, and by a run that was paused.
+//! - `verify`: both sides of a finished copy are compared, `strings` and `mixed`, in every mode of `plan verify`, beside a client
+//!   that reads all of one server and compares nothing.
 //! - `lag`: how long a write takes to the destination at steady rates.
 //! - `instructions`: instructions a key and a command, counted by callgrind where there is valgrind.
 //!
@@ -26,6 +28,7 @@ mod lag;
 mod meter;
 mod sender;
 mod table;
+mod verify;
 
 #[path = "../../tests/it/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests' harness; a benchmark needs a part of it")]
@@ -60,6 +63,9 @@ fn main() {
     if words.next_if(|word| word == sender::WORD).is_some() {
         return sender::main(&words.next().unwrap(), &words.next().unwrap());
     }
+    if words.next_if(|word| word == verify::WORD).is_some() {
+        return verify::main(&words.next().unwrap());
+    }
     let options = options(words);
     println!("{} at {} %, {} runs in turns", options.server, options.scale, options.runs);
     let mut sections = vec![];
@@ -72,6 +78,10 @@ fn main() {
         if options.wants(commands.name) {
             sections.push(drain::measure(&options, commands).print());
         }
+    }
+    if options.wants("verify") {
+        let datasets = data::DATASETS.iter().filter(|dataset| verify::DATASETS.contains(&dataset.name));
+        sections.extend(datasets.map(|dataset| verify::measure(&options, dataset).print()));
     }
     if options.wants("lag") {
         sections.extend(lag::RATES.map(|rate| lag::measure(&options, rate).print()));

@@ -1,6 +1,12 @@
 //! Operators see how a run stands, and steer it.
 
-use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command as Process, Stdio},
+    thread,
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -130,6 +136,28 @@ fn a_limit_is_changed_while_running() {
     tool.run(["cutover", "move"]).expect(0);
     run.wait().expect(0);
     Comparer::of(&source, &destination).run().assert_equal();
+}
+
+/// `script` gives it a real terminal.
+#[test]
+fn time_goes_on_on_a_terminal_while_a_server_is_silent() {
+    let (source, _destination, tool) = following(10);
+    source.pause();
+    let command = format!("{} apply plan.yaml --progress tty", env!("CARGO_BIN_EXE_plan"));
+    let mut script = Process::new("script");
+    script.args(["--quiet", "--flush", "--command", &command, "drawn"]).current_dir(tool.folder()).env("TERM", "xterm");
+    let mut script = script.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let drawn = || fs::read_to_string(tool.folder().join("drawn")).unwrap_or_default();
+    let shown = || {
+        let drawn = drawn();
+        let times = drawn.split("nothing new for ").skip(1).filter_map(|rest| rest.split(' ').next());
+        times.collect::<std::collections::HashSet<_>>().len()
+    };
+    until("several seconds are shown", || shown() >= 3);
+    source.resume();
+    until("it goes on", || drawn().contains("✓ precheck"));
+    script.kill().unwrap();
+    script.wait().unwrap();
 }
 
 #[test]

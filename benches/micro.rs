@@ -145,7 +145,7 @@ fn rdb_walk_to_restore(bencher: Bencher<'_, '_>, of: &str) {
     let limits = redis_plan::step::Limits {
         bandwidth: None,
         writes: None,
-        connections: 2,
+        connections: Some(2),
         spool: ByteSize(1 << 30),
         chunk_above: ByteSize(16 << 20),
     };

@@ -8,6 +8,9 @@
 //! - `verify`: both sides of a finished copy are compared, `strings` and `mixed`, in every mode of `plan verify`, beside a client
 //!   that reads all of one server and compares nothing.
 //! - `lag`: how long a write takes to the destination at steady rates.
+//! - `forms`: what each form of a value costs its destination, by type and size, on servers of four versions.
+//! - `memory`: the tool's memory for up to 40 000 000 keys and one value of 512 MiB; only where it is asked for, since it takes a
+//!   quarter of an hour and 14 GiB.
 //! - `instructions`: instructions a key and a command, counted by callgrind where there is valgrind.
 //!
 //! Everything shares the machine's cores, so ratios within one run count, not the figures. At 100 percent it needs about
@@ -22,9 +25,11 @@ use std::path::PathBuf;
 
 mod data;
 mod drain;
+mod forms;
 mod full;
 mod instructions;
 mod lag;
+mod memory;
 mod meter;
 mod sender;
 mod table;
@@ -85,6 +90,12 @@ fn main() {
     }
     if options.wants("lag") {
         sections.extend(lag::RATES.map(|rate| lag::measure(&options, rate).print()));
+    }
+    if options.wants("forms") {
+        sections.push(forms::measure(&options).print());
+    }
+    if options.only.iter().any(|only| only == "memory") {
+        sections.push(memory::measure(&options).print());
     }
     if options.wants("instructions") {
         sections.extend(instructions::measure(&options).map(table::Section::print));

@@ -38,6 +38,11 @@ pub fn server_cpu(client: &mut Client) -> f64 {
     ["used_cpu_user", "used_cpu_sys"].iter().map(|name| info.info(name).unwrap().parse::<f64>().unwrap()).sum()
 }
 
+/// Bytes that a server holds.
+pub fn server_memory(client: &mut Client) -> u64 {
+    client.command(&cmd!["INFO", "memory"]).info("used_memory").unwrap().parse().unwrap()
+}
+
 /// Keys of all databases.
 pub fn keys(client: &mut Client) -> u64 {
     let info = client.command(&cmd!["INFO", "keyspace"]);

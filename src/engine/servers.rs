@@ -1,5 +1,7 @@
 //! Conversations with both servers, and what is learnt in them.
 
+use std::time::{Duration, Instant};
+
 use redis::{Value, cmd};
 
 use super::Passwords;
@@ -95,6 +97,23 @@ pub(super) async fn clock_ahead(control: &mut Control) -> Result<i64, ControlErr
     let (seconds, micros): (i64, i64) = control.query(&cmd("TIME")).await?;
     let after = UnixMillis::now();
     Ok(seconds.saturating_mul(1000) + micros / 1000 - before.0.midpoint(after.0))
+}
+
+/// Questions that a round trip is taken from.
+const PINGS: usize = 5;
+
+/// The middle one of some round trips. A refusal takes as long as an answer.
+pub(super) async fn round_trip(control: &mut Control) -> Result<Duration, ControlError> {
+    let mut times = [Duration::ZERO; PINGS];
+    for time in &mut times {
+        let begun = Instant::now();
+        match control.command(&cmd("PING")).await {
+            Err(ControlError::Net(error)) => return Err(error.into()),
+            Ok(_) | Err(_) => *time = begun.elapsed(),
+        }
+    }
+    times.sort();
+    Ok(times.get(PINGS / 2).copied().unwrap_or_default())
 }
 
 /// How many keys there are in `db` beside this tool's own.

@@ -90,8 +90,6 @@ pub struct Cleanup {
     pub accounts: Vec<Account>,
 }
 
-/// Connections that write to the destination, unless the plan says otherwise.
-pub const DEFAULT_CONNECTIONS: u32 = 4;
 /// The most that the spool may hold, unless the plan says otherwise.
 pub const DEFAULT_SPOOL: ByteSize = ByteSize::mib(64 << 10);
 /// Values above this go in chunks, unless the plan says otherwise.
@@ -111,7 +109,7 @@ pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {
     Limits {
         bandwidth: raw.bandwidth,
         writes: raw.writes,
-        connections: raw.connections.map_or(DEFAULT_CONNECTIONS, |connections| connections.0),
+        connections: raw.connections.map(|connections| connections.0),
         spool: raw.spool.unwrap_or(DEFAULT_SPOOL),
         chunk_above: raw.chunk_above.unwrap_or(DEFAULT_CHUNK_ABOVE),
     }

@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn defaults_are_applied() {
         let plan = load("plan.yaml", MINIMAL.as_bytes()).unwrap().plan;
-        assert_eq!(plan.limits.connections, 4);
+        assert_eq!(plan.limits.connections, None);
         assert_eq!(plan.limits.spool.to_string(), "64 GiB");
         assert_eq!(plan.limits.chunk_above.to_string(), "16 MiB");
         assert_eq!(plan.cleanup.keep_run_record.map(|keep| keep.to_string()).as_deref(), Some("30d"));

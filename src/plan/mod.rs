@@ -11,8 +11,7 @@ mod text;
 mod yaml;
 
 pub use checked::{
-    Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_CONNECTIONS, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan,
-    Verify,
+    Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan, Verify,
 };
 pub use fault::{About, Edit, Fault, Label, Problem, Report, Severity};
 pub use fix::{Fixed, fix};

@@ -121,7 +121,7 @@ mod tests {
             limits: Limits {
                 bandwidth: None,
                 writes: None,
-                connections: 4,
+                connections: None,
                 spool: ByteSize(64 << 30),
                 chunk_above: ByteSize::mib(16),
             },

@@ -24,7 +24,7 @@ pub(super) fn rich() -> Graph {
     let limits = Limits {
         bandwidth: Some(ByteRate(40 << 20)),
         writes: Some(CountRate(20_000)),
-        connections: 4,
+        connections: Some(4),
         spool: ByteSize(64 << 30),
         chunk_above: ByteSize::mib(16),
     };
@@ -54,7 +54,7 @@ pub(super) fn minimal() -> Graph {
     let limits = Limits {
         bandwidth: None,
         writes: None,
-        connections: 4,
+        connections: Some(4),
         spool: ByteSize(64 << 30),
         chunk_above: ByteSize::mib(16),
     };

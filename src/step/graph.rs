@@ -130,12 +130,23 @@ pub struct Limits {
     pub bandwidth: Option<ByteRate>,
     /// Commands per second sent to the destination; `None` is unlimited.
     pub writes: Option<CountRate>,
-    /// Writing connections to the destination, 1 to 64.
-    pub connections: u32,
+    /// Writing connections to the destination, 1 to 64; `None` leaves their number to the destination's distance.
+    pub connections: Option<u32>,
     /// The most that the spool may hold on disk.
     pub spool: ByteSize,
     /// Serialized values above this go to the destination in chunks, read back from the spool.
     pub chunk_above: ByteSize,
+}
+
+impl Limits {
+    /// The most connections that are opened where the plan names no number.
+    pub const MOST_CONNECTIONS: u32 = 16;
+
+    /// The most connections that are opened.
+    #[must_use]
+    pub fn most_connections(&self) -> u32 {
+        self.connections.unwrap_or(Self::MOST_CONNECTIONS)
+    }
 }
 
 /// What `cleanup` does.

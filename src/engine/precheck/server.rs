@@ -1,6 +1,6 @@
 //! What a server tells of itself.
 
-use std::{collections::BTreeMap, time::Duration, time::Instant};
+use std::{collections::BTreeMap, time::Duration};
 
 use redis::{Value, cmd, pipe};
 
@@ -67,9 +67,6 @@ const SETTINGS: [&str; 19] = [
     "timeout",
 ];
 
-/// Questions that the latency is taken from.
-const PINGS: usize = 5;
-
 impl Server {
     /// Connects, signs in and asks.
     pub(super) async fn ask(
@@ -78,7 +75,7 @@ impl Server {
         secret: Option<&Secret>,
     ) -> Result<(Control, Self), ControlError> {
         let mut control = servers::connect(endpoint, secret).await?;
-        let latency = latency(&mut control).await?;
+        let latency = servers::round_trip(&mut control).await?;
         let info = servers::info(&mut control).await?;
         let calls = heard(control.info(Some("commandstats")).await)?.map(|text| Info::parse(&text)).unwrap_or_default();
         let clock_ahead = heard(servers::clock_ahead(&mut control).await)?;
@@ -215,18 +212,6 @@ pub(super) fn heard<T>(answer: Result<T, ControlError>) -> Result<Option<T>, Con
         Err(ControlError::Net(error)) => Err(error.into()),
         Err(_) => Ok(None),
     }
-}
-
-/// The middle one of some round trips. A refusal takes as long as an answer.
-async fn latency(control: &mut Control) -> Result<Duration, ControlError> {
-    let mut times = [Duration::ZERO; PINGS];
-    for time in &mut times {
-        let begun = Instant::now();
-        heard(control.command(&cmd("PING")).await)?;
-        *time = begun.elapsed();
-    }
-    times.sort();
-    Ok(times.get(PINGS / 2).copied().unwrap_or_default())
 }
 
 /// The rows of `COMMAND`: name, arity, flags and more.

@@ -70,7 +70,7 @@ pub(super) async fn setup(
     let there = destination(graph, passwords).await.map_err(at(Side::Destination))?;
     let (record, skipped, destination) = there;
     let source = source(graph, passwords).await.map_err(at(Side::Source))?;
-    let connections = crate::engine::run::limits(graph).map_or(WORKERS, |limits| limits.connections);
+    let connections = crate::engine::run::limits(graph).and_then(|limits| limits.connections).unwrap_or(WORKERS);
     Ok(Setup {
         source,
         destination,

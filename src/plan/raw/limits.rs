@@ -13,7 +13,7 @@ pub struct Limits {
     pub bandwidth: Option<ByteRate>,
     /// Commands per second sent to the destination; unlimited by default.
     pub writes: Option<CountRate>,
-    /// Writing connections to the destination, 1 to 64; 4 by default.
+    /// Writing connections to the destination, 1 to 64; by default 4 near it and up to 16 far from it, as measured.
     pub connections: Option<Connections>,
     /// The most that the spool may hold on the runner's disk; `64 GiB` by default.
     pub spool: Option<ByteSize>,

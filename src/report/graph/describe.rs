@@ -238,10 +238,11 @@ const fn on_unsupported(policy: OnUnsupported) -> &'static str {
 
 fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
     let unlimited = || "unlimited".to_owned();
+    let by_distance = || format!("up to {}, by the destination's distance", limits.most_connections());
     vec![
         ("bandwidth", limits.bandwidth.map_or_else(unlimited, |rate| rate.to_string())),
         ("writes", limits.writes.map_or_else(unlimited, |rate| rate.to_string())),
-        ("connections", limits.connections.to_string()),
+        ("connections", limits.connections.map_or_else(by_distance, |count| count.to_string())),
         ("spool", format!("up to {}", limits.spool)),
         ("in chunks", format!("values above {}", limits.chunk_above)),
     ]

@@ -92,7 +92,10 @@ impl Building {
     fn send(&mut self, lane: usize, mark: Mark, dealt: &mut impl Dealt) {
         self.batch.mark = mark;
         self.db = Db(0);
-        dealt.job(lane, Job::Batch(std::mem::take(&mut self.batch)));
+        // The next one will be about as long: growing to that would copy it several times over.
+        let bytes = Vec::with_capacity(self.batch.bytes.len() + self.batch.bytes.len() / 8);
+        let next = Batch { bytes, ..Batch::default() };
+        dealt.job(lane, Job::Batch(std::mem::replace(&mut self.batch, next)));
     }
 }
 

@@ -28,10 +28,13 @@ struct Kind {
     words: fn(u64) -> Vec<Vec<u8>>,
 }
 
+/// How a string is made.
+const SET: &str = "– SET NX";
+
 const KINDS: [Kind; 12] = [
-    Kind { restored: "string of 64 B, RESTORE", made: "– SET NX", keys: 100_000, words: |key| text(key, 64) },
-    Kind { restored: "string of 1 KiB, RESTORE", made: "– SET NX", keys: 30_000, words: |key| text(key, 1024) },
-    Kind { restored: "string of 16 KiB, RESTORE", made: "– SET NX", keys: 3_000, words: |key| text(key, 16 << 10) },
+    Kind { restored: "string of 64 B, RESTORE", made: SET, keys: 100_000, words: |key| text(key, 64) },
+    Kind { restored: "string of 1 KiB, RESTORE", made: SET, keys: 30_000, words: |key| text(key, 1024) },
+    Kind { restored: "string of 16 KiB, RESTORE", made: SET, keys: 3_000, words: |key| text(key, 16 << 10) },
     Kind { restored: "list of 1, RESTORE", made: "– RPUSH", keys: 50_000, words: |key| items("RPUSH", key, 1) },
     Kind { restored: "list of 20, RESTORE", made: "– RPUSH", keys: 20_000, words: |key| items("RPUSH", key, 20) },
     Kind { restored: "list of 500, RESTORE", made: "– RPUSH", keys: 1_000, words: |key| items("RPUSH", key, 500) },
@@ -55,21 +58,24 @@ fn items(name: &str, key: u64, count: u64) -> Vec<Vec<u8>> {
 pub fn measure(options: &Options) -> Section {
     let mut sides = vec![];
     for kind in &KINDS {
-        let mut both = [Side::new(kind.restored), Side::new(kind.made)];
+        let mut forms = vec![Side::new(kind.restored), Side::new(kind.made)];
+        if kind.made == SET {
+            forms.push(Side::new("– MSET of 64"));
+        }
         for _ in 0..options.runs {
             let costs = SERVERS.map(|(server, column)| (column, cost(server, kind, options.scaled(kind.keys))));
-            for (form, side) in both.iter_mut().enumerate() {
+            for (form, side) in forms.iter_mut().enumerate() {
                 side.runs.push(costs.iter().map(|(column, cost)| (*column, cost[form])).collect());
             }
         }
-        sides.extend(both);
+        sides.extend(forms);
     }
     let about = "the destination's CPU for a value by its form, in transactions of 512 commands".to_owned();
     Section { name: "forms".to_owned(), about, sides, of: "", more: false }
 }
 
-/// CPU microseconds a key by RESTORE and by the command that makes it.
-fn cost(server: &str, kind: &Kind, keys: u64) -> [f64; 2] {
+/// CPU microseconds a key by RESTORE, by the command that makes it and, for strings, by one that makes many.
+fn cost(server: &str, kind: &Kind, keys: u64) -> Vec<f64> {
     let server = Server::start(server);
     let mut client = server.client();
     let makes: Vec<_> = (0..keys).map(kind.words).collect();
@@ -81,10 +87,16 @@ fn cost(server: &str, kind: &Kind, keys: u64) -> [f64; 2] {
         restores
             .extend(part.iter().zip(&dumped).map(|(words, dump)| cmd!["RESTORE", words[1].clone(), 0, dump.bytes()]));
     }
-    [restores, makes].map(|commands| carried_out(&server, &mut client, &commands))
+    let together = makes.chunks(64).map(|part| {
+        let pairs = part.iter().flat_map(|words| words[1..3].to_vec());
+        cmd!["MSET"].into_iter().chain(pairs).collect()
+    });
+    let together = if kind.made == SET { together.collect() } else { vec![] };
+    let forms = [restores, makes, together].into_iter().filter(|commands| !commands.is_empty());
+    forms.map(|commands| carried_out(&server, &mut client, &commands, keys)).collect()
 }
 
-fn carried_out(server: &Server, client: &mut Client, commands: &[Vec<Vec<u8>>]) -> f64 {
+fn carried_out(server: &Server, client: &mut Client, commands: &[Vec<Vec<u8>>], keys: u64) -> f64 {
     client.command(&cmd!["FLUSHALL"]);
     let mut all = vec![];
     for part in commands.chunks(512) {
@@ -97,6 +109,6 @@ fn carried_out(server: &Server, client: &mut Client, commands: &[Vec<Vec<u8>>]) 
     let before = server_cpu(client);
     send(&all[..], server.port());
     let cpu = server_cpu(client) - before;
-    assert_eq!(client.command(&cmd!["DBSIZE"]).int(), i64::try_from(commands.len()).unwrap());
-    cpu * 1e6 / float(commands.len() as u64)
+    assert_eq!(client.command(&cmd!["DBSIZE"]).int(), i64::try_from(keys).unwrap());
+    cpu * 1e6 / float(keys)
 }

@@ -100,7 +100,7 @@ impl Stream {
 
     /// From now on, waiting holds the thread, for a moment at a time. For a connection on a thread of its own: being woken by
     /// the runtime costs more than short reads themselves. An encrypted connection, which may hold bytes that its socket does
-    /// not, waits as before.
+    /// not, waits as before. While bytes keep coming, a future that only reads lets nothing beside it have a turn: it must yield.
     pub const fn hold_thread(&mut self) {
         self.holds = true;
     }

@@ -1,8 +1,9 @@
 //! Dealing the entries of a dump out to the lanes: which key goes where, in which form, in which batch.
 
 use super::{
-    Batch, BatchSize, Destination, Form, Job, Mark,
+    BatchSize, Destination, Form, Job, Mark,
     batch::{BigEntry, Probe},
+    building::Building,
     encode::{Text, restore, set},
     native::{Caps, NativeWriter},
     record::PREFIX,
@@ -71,34 +72,6 @@ pub struct Dealer {
     counts: DealCounts,
 }
 
-#[derive(Debug)]
-struct Building {
-    batch: Batch,
-    /// The database selected at the end of the batch so far.
-    db: Db,
-    /// What earlier processes did.
-    mark: Mark,
-}
-
-impl Building {
-    fn select(&mut self, db: Db) {
-        if self.db != db {
-            resp::command(&mut self.batch.bytes, &[b"SELECT", db.to_string().as_bytes()]);
-            self.batch.commands += 1;
-            self.db = db;
-        }
-    }
-
-    fn send(&mut self, lane: usize, mark: Mark, dealt: &mut impl Dealt) {
-        self.batch.mark = mark;
-        self.db = Db(0);
-        // The next one will be about as long: growing to that would copy it several times over.
-        let bytes = Vec::with_capacity(self.batch.bytes.len() + self.batch.bytes.len() / 8);
-        let next = Batch { bytes, ..Batch::default() };
-        dealt.job(lane, Job::Batch(std::mem::replace(&mut self.batch, next)));
-    }
-}
-
 impl Dealer {
     /// A dealer for lanes that stand at `marks` and are given batches of this size. `replace_libraries` lets function libraries be replaced although keys
     /// may not be: when an earlier dump of this run brought them.
@@ -109,7 +82,6 @@ impl Dealer {
         (marks, size): (&[Mark], BatchSize),
         replace_libraries: bool,
     ) -> Self {
-        let building = |mark: &Mark| Building { batch: Batch::default(), db: Db(0), mark: *mark };
         Self {
             caps: Caps::of(destination.version),
             destination,
@@ -119,7 +91,7 @@ impl Dealer {
             scripts: None,
             size,
             replace_libraries: replace_libraries || work.on_conflict == OnConflict::Replace,
-            lanes: marks.iter().map(building).collect(),
+            lanes: marks.iter().copied().map(Building::new).collect(),
             counts: DealCounts::default(),
         }
     }
@@ -184,8 +156,7 @@ impl Dealer {
         if let Body::Inline(body) = entry.value.body
             && let Some(text) = Text::of(entry, body, &self.destination)
         {
-            let on_conflict = self.on_conflict;
-            self.made_at_once(lane, entry, to, |out, _| set(out, (entry, text), on_conflict));
+            self.text(lane, entry, text, to);
             self.dealt(lane, entry.end, dealt);
             return Ok(());
         }
@@ -209,8 +180,19 @@ impl Dealer {
     fn dealt(&mut self, lane: usize, end: u64, dealt: &mut impl Dealt) {
         self.counts.dealt += 1;
         let Some(building) = self.lanes.get_mut(lane) else { return };
-        if self.size.is_full(building.batch.bytes.len(), building.batch.commands) {
+        if self.size.is_full(building.bytes(), building.batch.commands) {
             building.send(lane, Mark { at: end, elements: 0 }, dealt);
+        }
+    }
+
+    /// Writes a string, with others where it may replace what is there: an MSET leaves nothing alone.
+    fn text(&mut self, lane: usize, entry: &Entry<'_>, text: Text<'_>, to: Db) {
+        let on_conflict = self.on_conflict;
+        match self.lanes.get_mut(lane) {
+            Some(building) if on_conflict == OnConflict::Replace && entry.expires_at.is_none() => {
+                building.join(to, &entry.key, text);
+            }
+            _ => self.made_at_once(lane, entry, to, |out, _| set(out, (entry, text), on_conflict)),
         }
     }
 
@@ -284,7 +266,7 @@ impl Dealer {
     fn big(&mut self, lane: usize, entry: &Entry<'_>, to: Db, dealt: &mut impl Dealt) {
         let Some(building) = self.lanes.get_mut(lane) else { return };
         let done = if building.mark.at == entry.at { building.mark.elements } else { 0 };
-        if building.batch.commands > 0 {
+        if building.bytes() > 0 {
             building.send(lane, Mark { at: entry.at, elements: 0 }, dealt);
         }
         let value = &entry.value;
@@ -347,7 +329,7 @@ impl Dealer {
         }
         resp::command(&mut building.batch.bytes, words);
         building.batch.commands += 1;
-        if self.size.is_full(building.batch.bytes.len(), building.batch.commands) {
+        if self.size.is_full(building.bytes(), building.batch.commands) {
             // What comes next begins at the byte after at the earliest.
             building.send(0, Mark { at: at + 1, elements: 0 }, dealt);
         }

@@ -7,6 +7,7 @@
 
 mod batch;
 mod batch_size;
+mod building;
 mod checkpoint;
 mod deal;
 mod destination;

@@ -109,11 +109,20 @@ fn a_whole_dump_in_the_spool_needs_no_source_and_nothing_is_written_twice() {
         source.kill9();
     }
     assert!(keys(&destination) < 20_000);
+    // Far away it began with as many connections as there may be, and it keeps to them where it is near.
+    assert_eq!(lanes(&destination), 16);
     to.throttle(0);
     begin(&tool).wait().expect(0).says("without the source");
+    assert_eq!(lanes(&destination), 16);
     source.restart();
     Comparer::of(&source, &destination).run().assert_equal();
     assert_eq!(made(&destination, 5), 20_000);
+}
+
+/// How many connections brought the dump.
+fn lanes(destination: &Server) -> usize {
+    let record = destination.client().command(&cmd!["HKEYS", "redis-plan:{move}:run"]);
+    record.items().iter().filter(|field| field.bytes().starts_with(b"lane:")).count()
 }
 
 /// A dump that is cut off is begun anew; what it brought and the source no longer has is gone.
@@ -276,6 +285,7 @@ fn a_run_stops_after_the_step_it_was_told() {
     tool.run(["apply", "plan.yaml", "--until", "precheck"]).expect(75).says("precheck");
     assert_eq!(destination.client().command(&cmd!["DBSIZE"]).int(), 0);
     tool.run(["apply", "plan.yaml", "--until", "full"]).expect(75);
+    assert_eq!(lanes(&destination), 4);
     Comparer::of(&source, &destination).run().assert_equal();
     tool.run(["apply", "plan.yaml"]).expect(0);
     assert_eq!(made(&destination, 3), 100);

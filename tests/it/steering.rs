@@ -97,7 +97,7 @@ fn a_full_copy_is_paused_too() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
     fill(&source, 20_000, 100);
     let to = slow(&destination, 0);
-    let tool = tool(&Plan::between_ports(source.port(), to.port()));
+    let tool = tool(&Plan::between_ports(source.port(), to.port()).line("limits: { connections: 4 }"));
     let run = begin_slow(&tool, &to, 300_000);
     until("keys come", || keys(&destination) > 500);
     tool.run(["cutover", "move"]).expect(1).says("does not follow the source yet");

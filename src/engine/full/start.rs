@@ -1,14 +1,12 @@
 //! Where a full copy begins: in the middle of a dump that is whole in the spool, or with a new dump.
 
-use std::time::Duration;
-
 use crate::{
     engine::{ending::Ending, run::Run, servers, settings::Setting, teller::Teller},
     journal::{DumpState, Record},
     net::Control,
     rdb::SafePoint,
     sink::{Checkpoint, Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
-    step::{FullWork, Limits, OnConflict, Work},
+    step::{FullWork, OnConflict, Work},
     store::spool::stored,
     unit::Db,
 };
@@ -58,18 +56,15 @@ pub(super) async fn start(
         return Ok(Started::Copied(Box::new((lease, record.generation, checkpoint))));
     }
     let destination = servers::destination(control, &run.keys.token).await?;
-    let wanted = work.limits.connections;
-    let going_on = if ours { whole_dump(run, &record, dump.as_ref(), wanted, teller)? } else { None };
+    let lanes = work.limits.connections;
+    let going_on = if ours { whole_dump(run, &record, dump.as_ref(), lanes, teller)? } else { None };
     if going_on.is_none() {
         if record.generation > 0 {
             let why = why_anew(ours, dump.as_ref());
             teller.notice(format!("{why}; a new full copy begins after what was written from it is taken back."));
             take_back(run, work, control, (&lease, &record, ours), &destination, teller).await?;
         }
-        let lanes = match wanted {
-            Some(lanes) => lanes,
-            None => lanes_at(servers::round_trip(control).await?),
-        };
+        let lanes = work.limits.connections_at(servers::round_trip(control).await?);
         lease.begin_generation(control, &mut record, lanes as usize).await?;
         run.journal.append(&Record::DumpStarted { generation: record.generation })?;
         run.remove_spools(Some(record.generation))?;
@@ -100,16 +95,6 @@ pub(in crate::engine) async fn claim(
         }
         claim => Err(Ending::of_claim(&claim, &run.keys.run)
             .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused"))),
-    }
-}
-
-/// How many lanes a new dump gets at this distance. A lane has one batch under way, so far from the destination only more lanes
-/// keep it busy; near to it four do. At 20 ms to and back four took 1.4 times as long as sixteen, and thirty-two were no faster.
-fn lanes_at(round_trip: Duration) -> u32 {
-    match round_trip.as_millis() {
-        0 => 4,
-        1..5 => 8,
-        _ => Limits::MOST_CONNECTIONS,
     }
 }
 

@@ -84,6 +84,8 @@ async fn fill(
     to_fill: &Receiver<Vec<u8>>,
 ) -> Result<(), Ending> {
     loop {
+        // Bytes that are there already do not hold up the wish to end.
+        async_std::task::yield_now().await;
         let mut buffer = to_fill.try_recv().unwrap_or_default();
         buffer.resize(MAX_FRAME, 0);
         let mut filled = 0;

@@ -149,6 +149,8 @@ impl Inlet<'_> {
     async fn read(&self, link: &mut Link, nudge: &Sender<()>) -> Option<String> {
         let mut getack = GetAck::default();
         loop {
+            // Bytes that are there already do not hold up what goes on beside this.
+            async_std::task::yield_now().await;
             self.room().await;
             let mut buffer = self.to_fill.try_recv().unwrap_or_default();
             buffer.resize(CHUNK, 0);

@@ -219,7 +219,7 @@ pub(super) fn limits(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::fail(seen, remedy).at("limits.chunk_above");
     }
     let connected: Option<u64> = server.info.get("connected_clients").and_then(|count| count.parse().ok());
-    let needed = u64::from(limits.most_connections()).saturating_add(OTHERS);
+    let needed = u64::from(limits.connections_at(server.latency)).saturating_add(OTHERS);
     if let (Some(most), Some(connected)) = (settings.number("maxclients"), connected)
         && most.saturating_sub(connected) < needed
     {

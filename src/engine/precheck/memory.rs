@@ -71,7 +71,7 @@ pub(super) fn room(server: &Server, scene: &Scene<'_>) -> Finding {
     };
     let needed = selected(source, scene, whole);
     // Each lane has a window on the way, and a chunk of a large value.
-    let own = ByteSize(u64::from(scene.work.limits.most_connections()).saturating_mul(LANE));
+    let own = ByteSize(u64::from(scene.work.limits.connections_at(server.latency)).saturating_mul(LANE));
     let share = scene.work.destination.free_memory;
     let Some(limit) = server.maxmemory().filter(|limit| limit.0 > 0) else {
         let resident = server.info.get("used_memory_rss").and_then(|bytes| bytes.parse::<u64>().ok()).unwrap_or(used.0);

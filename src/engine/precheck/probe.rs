@@ -184,6 +184,7 @@ fn needed(keys: &RecordKeys, server: &Server, work: &PrecheckWork) -> Vec<Cmd> {
         cmd("SCARD").arg(&keys.skipped).clone(),
         cmd("SISMEMBER").arg(&keys.skipped).arg("").clone(),
         cmd("SET").arg(&value).arg("").arg("NX").clone(),
+        cmd("MSET").arg(&value).arg("").clone(),
         cmd("RESTORE").arg(&value).arg(0).arg("").clone(),
         cmd("APPEND").arg(&value).arg("").clone(),
         cmd("RPUSH").arg(&value).arg("").clone(),

@@ -238,7 +238,7 @@ const fn on_unsupported(policy: OnUnsupported) -> &'static str {
 
 fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
     let unlimited = || "unlimited".to_owned();
-    let by_distance = || format!("up to {}, by the destination's distance", limits.most_connections());
+    let by_distance = || format!("up to {}, by the destination's distance", Limits::MOST_CONNECTIONS);
     vec![
         ("bandwidth", limits.bandwidth.map_or_else(unlimited, |rate| rate.to_string())),
         ("writes", limits.writes.map_or_else(unlimited, |rate| rate.to_string())),

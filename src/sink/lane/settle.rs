@@ -333,7 +333,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
                 kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
                 failure.size = body.len().saturating_sub(10) as u64;
-            } else if let (b"SET", Some(text)) = (command.name(), command.arg(2)) {
+            } else if let (b"SET" | b"MSET", Some(text)) = (command.name(), command.arg(2)) {
                 Kind::String.type_name().clone_into(&mut failure.kind);
                 failure.size = text.len() as u64;
             } else {

@@ -1,10 +1,10 @@
 //! The command that makes a key, in the cheapest form that this destination takes without giving anything up.
 //!
 //! A string that the dump holds as text or as a number goes as `SET`: of the server's CPU that takes 0.7 to 0.9 of a RESTORE
-//! at 64 bytes and 0.3 to 0.6 at 1 KiB, since it copies once and checks no payload. All else goes as RESTORE, which keeps
+//! at 64 bytes and 0.4 to 0.6 at 1 KiB, since it copies once and checks no payload. All else goes as RESTORE, which keeps
 //! compressed text and packed collections as they are (`cargo bench --bench compare -- --only forms`). Where keys may be
-//! replaced, strings go many to an MSET, which takes about half of that again. MSETNX would, but writes none of its keys when one
-//! of them exists; and commands that add to a collection would add to that of somebody else.
+//! replaced, strings go many to an MSET, which takes 0.6 to 0.8 of that. MSETNX would as well, but writes none of its keys
+//! when one of them exists; and commands that add to a collection would add to that of somebody else.
 
 use super::Destination;
 use crate::{

@@ -8,6 +8,9 @@ use std::{
 /// How long to wait before looking whether the rate still holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// Into how many parts a second's amount is divided at least.
+const TAKES_A_SECOND: u64 = 10;
+
 /// A token bucket of one second's depth: what was not used within the last second is lost.
 #[derive(Debug)]
 struct Pace {
@@ -61,6 +64,12 @@ impl Throttle {
         self.lock().rate
     }
 
+    /// The most of what is limited that is to be taken at once: a rate should not come in bursts.
+    pub(super) fn at_once(&self) -> u32 {
+        let tenth = |rate: u64| u32::try_from((rate / TAKES_A_SECOND).max(1)).unwrap_or(u32::MAX);
+        self.rate().map_or(u32::MAX, tenth)
+    }
+
     /// Takes `amount` and answers how long to wait before going on.
     pub(super) fn take(&self, amount: u64) -> Duration {
         self.lock().pace.as_mut().map_or(Duration::ZERO, |pace| pace.take(amount, Instant::now()))
@@ -96,6 +105,16 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_than_a_tenth_of_a_second_is_taken_at_once() {
+        let throttle = Throttle::new(Some(1000));
+        assert_eq!(throttle.at_once(), 100);
+        throttle.set(Some(3));
+        assert_eq!(throttle.at_once(), 1);
+        throttle.set(None);
+        assert_eq!(throttle.at_once(), u32::MAX);
+    }
 
     #[test]
     fn waiting_ends_when_the_rate_is_lifted_or_nobody_waits_any_more() {

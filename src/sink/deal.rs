@@ -68,6 +68,8 @@ pub struct Dealer {
     scripts: Option<String>,
     /// When a batch is full.
     size: BatchSize,
+    /// The most commands of a batch, whatever it takes.
+    most: u32,
     lanes: Vec<Building>,
     counts: DealCounts,
 }
@@ -90,6 +92,7 @@ impl Dealer {
             on_unsupported: work.on_unsupported,
             scripts: None,
             size,
+            most: u32::MAX,
             replace_libraries: replace_libraries || work.on_conflict == OnConflict::Replace,
             lanes: marks.iter().copied().map(Building::new).collect(),
             counts: DealCounts::default(),
@@ -100,6 +103,11 @@ impl Dealer {
     #[must_use]
     pub fn keeping_scripts(self, key: Option<String>) -> Self {
         Self { scripts: key, ..self }
+    }
+
+    /// From now on a batch is full with `most` commands.
+    pub const fn keep_to(&mut self, most: u32) {
+        self.most = most;
     }
 
     /// What was dealt so far.
@@ -180,7 +188,8 @@ impl Dealer {
     fn dealt(&mut self, lane: usize, end: u64, dealt: &mut impl Dealt) {
         self.counts.dealt += 1;
         let Some(building) = self.lanes.get_mut(lane) else { return };
-        if self.size.is_full(building.bytes(), building.batch.commands) {
+        let commands = building.batch.commands;
+        if commands >= self.most || self.size.is_full(building.bytes(), commands) {
             building.send(lane, Mark { at: end, elements: 0 }, dealt);
         }
     }

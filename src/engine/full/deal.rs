@@ -117,6 +117,7 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
     let mut next_safe_point = reader.position() + SAFE_POINT_EVERY;
     while let Some(bytes) = reader.read()? {
         decoder.feed(bytes);
+        dealer.keep_to(hands.pace.at_once());
         let now = UnixMillis(UnixMillis::now().0.saturating_add(*clock_ahead));
         loop {
             let at = decoder.at();

@@ -17,9 +17,6 @@ use crate::{
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
-/// Batches a second when commands are limited, so that the limit does not come in bursts.
-const BATCHES_A_SECOND: u64 = 10;
-
 /// What feeding needs.
 pub(super) struct Feed {
     pub(super) reader: SpoolReader,
@@ -155,16 +152,12 @@ impl Outlet {
             return Ok(());
         }
         self.upto = end;
-        if self.to.size.is_full(self.out.bytes.len(), self.out.commands) || self.out.commands >= self.most() {
+        if self.to.size.is_full(self.out.bytes.len(), self.out.commands)
+            || self.out.commands >= self.to.writes.at_once()
+        {
             self.flush(Some(received_at), translator)?;
         }
         Ok(())
-    }
-
-    /// The most commands of a batch when they are limited.
-    fn most(&self) -> u32 {
-        let limit = |rate: u64| u32::try_from((rate / BATCHES_A_SECOND).max(1)).unwrap_or(u32::MAX);
-        self.to.writes.rate().map_or(u32::MAX, limit)
     }
 
     /// Tells what was not sent. With `on_unsupported: fail` nothing behind it is sent either.

@@ -39,7 +39,8 @@ impl Slow {
         fill(&source, 10_000, 60);
         fill_big(&source, 20_000);
         let to = slow(&destination, 0);
-        let plan = Plan::between_ports(source.port(), to.port()).line("limits: { chunk_above: 64 KiB }");
+        let plan =
+            Plan::between_ports(source.port(), to.port()).line("limits: { chunk_above: 64 KiB, connections: 4 }");
         let tool = tool(&change(plan));
         Self { source, destination, to, rate: 500_000, tool }
     }

@@ -1,5 +1,5 @@
 //! Records as most of them are: a key and a value of one raw string each, both below 16 KiB and whole in memory. Read at one
-//! go, they cost a third of what the decoder's states do.
+//! go, they cost about half of what the decoder's states do.
 
 /// What such a record has behind its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,14 +36,12 @@ impl BatchSize {
     }
 
     /// Bytes at which a batch is full.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.bytes.load(Relaxed)
     }
 
     /// Commands at which a batch is full.
-    #[must_use]
-    pub fn commands(&self) -> u32 {
+    fn commands(&self) -> u32 {
         u32::try_from(self.bytes() / COMMAND).unwrap_or(u32::MAX)
     }
 

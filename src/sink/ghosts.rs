@@ -141,7 +141,7 @@ pub async fn clear_databases(
     record: &RunRecord,
     dbs: &[Db],
     in_background: bool,
-) -> Result<bool, LeaseFault> {
+) -> Result<(), LeaseFault> {
     if let Some(plan) = others_record(control, &lease.keys).await? {
         return Err(LeaseFault::Shared { plan });
     }
@@ -156,8 +156,7 @@ pub async fn clear_databases(
     }
     commands.push(cmd("SELECT").arg(0).clone());
     commands.extend(lease.record_commands(record));
-    lease.guarded(control, &commands).await?;
-    Ok(true)
+    lease.guarded(control, &commands).await
 }
 
 /// The plan of another run that has its record at the destination.

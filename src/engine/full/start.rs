@@ -186,10 +186,10 @@ async fn take_back(
     let all: Vec<Db> = (0..destination.databases).map(Db).collect();
     let targets = work.selection.targets(&all);
     // Once the stream is applied, what the run wrote is no longer what its dump holds.
-    let cleared = (work.on_conflict == OnConflict::Fail || record.stream.is_some())
-        && !targets.iter().any(|db| record.occupied.contains(db))
-        && clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
-    if cleared {
+    let known = (work.on_conflict == OnConflict::Fail || record.stream.is_some())
+        && !targets.iter().any(|db| record.occupied.contains(db));
+    if known {
+        clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
         teller.notice("The databases, which were empty when this run began, were emptied.");
         return Ok(());
     }

@@ -129,7 +129,7 @@ impl Connection {
     /// Reads one reply that must not be an error.
     pub(super) async fn line(&mut self) -> Result<(), Broken> {
         match self.whole(0).await? {
-            (Head::Error(error), _) => Err(Broken::Refused(text(error))),
+            Head::Error(error) => Err(Broken::Refused(text(error))),
             _ => Ok(()),
         }
     }
@@ -137,8 +137,8 @@ impl Connection {
     /// Reads a reply that is a bulk string or nothing.
     pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
         match self.whole(0).await? {
-            (Head::Bulk(bulk), _) => Ok(bulk.map(<[u8]>::to_vec)),
-            (Head::Error(error), _) => Err(Broken::Refused(text(error))),
+            Head::Bulk(bulk) => Ok(bulk.map(<[u8]>::to_vec)),
+            Head::Error(error) => Err(Broken::Refused(text(error))),
             _ => Err(Broken::Protocol),
         }
     }
@@ -146,8 +146,8 @@ impl Connection {
     /// Reads a reply that is a number.
     pub(super) async fn number(&mut self) -> Result<i64, Broken> {
         match self.whole(0).await? {
-            (Head::Line(digits), _) => text(digits).parse().map_err(|_| Broken::Protocol),
-            (Head::Error(error), _) => Err(Broken::Refused(text(error))),
+            Head::Line(digits) => text(digits).parse().map_err(|_| Broken::Protocol),
+            Head::Error(error) => Err(Broken::Refused(text(error))),
             _ => Err(Broken::Protocol),
         }
     }
@@ -178,7 +178,7 @@ impl Connection {
             left -= queued;
             if queued == 0 {
                 // A refusal is no shorter: it names its kind and says why.
-                if let (Head::Error(error), _) = self.whole(wire::QUEUED.len().saturating_mul(left as usize)).await? {
+                if let Head::Error(error) = self.whole(wire::QUEUED.len().saturating_mul(left as usize)).await? {
                     refused.get_or_insert_with(|| text(error));
                 }
                 left -= 1;
@@ -201,8 +201,8 @@ impl Connection {
             left -= fine;
             if fine == 0 {
                 match self.whole(wire::SHORTEST.saturating_mul(left as usize)).await? {
-                    (Head::Error(error), _) => errors.push((count - left, text(error))),
-                    (Head::Bulk(None), _) if nil == Nil::KeyExists => {
+                    Head::Error(error) => errors.push((count - left, text(error))),
+                    Head::Bulk(None) if nil == Nil::KeyExists => {
                         errors.push((count - left, KEY_EXISTS.to_owned()));
                     }
                     _ => {}
@@ -229,16 +229,16 @@ impl Connection {
         self.take(len)
     }
 
-    /// Takes a whole reply; answers its head and length. `expected` bytes at least, this reply's among them, are still to be
+    /// Takes a whole reply; answers its head. `expected` bytes at least, this reply's among them, are still to be
     /// taken.
-    async fn whole(&mut self, expected: usize) -> Result<(Head<'_>, usize), Broken> {
+    async fn whole(&mut self, expected: usize) -> Result<Head<'_>, Broken> {
         let len = loop {
             match wire::whole(self.unread())? {
                 Some(len) => break len,
                 None => self.fill(expected).await?,
             }
         };
-        Ok((self.take(len)?, len))
+        self.take(len)
     }
 
     /// Takes `len` bytes; answers the head at their beginning.

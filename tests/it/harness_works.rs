@@ -111,9 +111,13 @@ fn a_relay_holds_back_slows_down_and_breaks_everything() {
     let started = Instant::now();
     assert_eq!(through(&proxy, &[b'x'; 300]).0.len(), 300);
     assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
+    proxy.throttle(0);
+    proxy.delay(30);
     let mut link = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+    let started = Instant::now();
     link.write_all(b"a").unwrap();
     link.read_exact(&mut [0]).unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(60), "{:?}", started.elapsed());
     proxy.cut();
     assert!(matches!(link.read(&mut [0]), Ok(0) | Err(_)));
 }

@@ -69,6 +69,7 @@ struct Shared {
     fault: Mutex<Option<Fault>>,
     struck: AtomicU32,
     rate: AtomicU64,
+    delay_ms: AtomicU64,
     stalled: AtomicBool,
     muted: AtomicBool,
     closed: AtomicBool,
@@ -116,6 +117,11 @@ impl Proxy {
     /// At most so many bytes a second each way and connection; 0 is without a limit.
     pub fn throttle(&self, bytes_per_second: u64) {
         self.shared.rate.store(bytes_per_second, SeqCst);
+    }
+
+    /// Holds each piece back for so many milliseconds each way, as a long way does, before it passes it on.
+    pub fn delay(&self, milliseconds: u64) {
+        self.shared.delay_ms.store(milliseconds, SeqCst);
     }
 
     /// Holds every connection back, or lets all go on.
@@ -228,6 +234,7 @@ impl Pump<'_> {
             }
             let chunk = &mut buffer[..count];
             let passes = self.judge(chunk);
+            thread::sleep(Duration::from_millis(self.shared.delay_ms.load(SeqCst)));
             self.wait_while_stalled();
             if to.write_all(&chunk[..passes]).is_err() {
                 return;

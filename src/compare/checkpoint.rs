@@ -20,15 +20,22 @@ use crate::{
 /// More is not a checkpoint.
 const MOST: u64 = 64 << 20;
 
+/// The form of this file.
+const FORMAT: u32 = 2;
+
 /// How old it may be.
 const FRESH: i64 = 3_600_000;
 
 /// Which walk is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Walk {
+    /// Over the source's keys, to compare them.
     Source,
-    Destination,
+    /// Over the destination's names, to find those that the first walk did not.
+    Names,
+    /// Over the destination's names, to ask the source for those.
+    Extra,
 }
 
 /// What was done when nothing was under way and no key suspect.
@@ -65,7 +72,7 @@ impl CheckpointFile {
         let found: Option<Checkpoint> = serde_json::from_slice(&bytes).ok();
         let now = UnixMillis::now();
         let is_fresh = |at: UnixMillis| (0..FRESH).contains(&now.0.saturating_sub(at.0));
-        Ok(found.filter(|found| found.format == 1 && found.of == self.of && is_fresh(found.at)))
+        Ok(found.filter(|found| found.format == FORMAT && found.of == self.of && is_fresh(found.at)))
     }
 
     pub(super) fn write(
@@ -75,7 +82,7 @@ impl CheckpointFile {
         (result, differences): (&VerifyResult, &[(Pair, KeyDifference)]),
     ) -> Result<(), CompareFault> {
         let checkpoint = Checkpoint {
-            format: 1,
+            format: FORMAT,
             of: self.of.clone(),
             at: UnixMillis::now(),
             walk,

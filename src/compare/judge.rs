@@ -129,8 +129,8 @@ mod tests {
     }
 
     fn reading(kind: &str, parts: &[(Part, &[u8])]) -> Reading {
-        let parts = parts.iter().map(|(part, bytes)| (*part, Sum::of(&[bytes]))).collect();
-        Reading { kind: kind.to_owned(), parts, ..Reading::default() }
+        let parts = parts.iter().map(|(part, bytes)| (*part, Sum::of(bytes))).collect();
+        Reading { kind: kind.to_owned().into(), parts, ..Reading::default() }
     }
 
     fn ending(at: i64, give: i64) -> Reading {

@@ -8,11 +8,13 @@
 //! destination once that has applied all that the source had written by then, then at the source once more. Only what
 //! differs although the source did not change in between, twice, is a difference.
 
+mod batch;
 mod caps;
 mod checkpoint;
 mod fault;
 mod judge;
 mod link;
+mod names;
 mod pool;
 mod progress;
 mod reader;

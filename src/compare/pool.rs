@@ -7,37 +7,42 @@ use std::{
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
 use async_std::task::{JoinHandle, sleep, spawn};
-use futures_util::future::try_join;
 
 use super::{
     CompareFault,
+    batch::Batch,
+    reader::Depth,
     reading::Seen,
-    side::{Ask, Server, SideReader},
+    scan::Pair,
+    side::{Server, SideReader},
 };
 use crate::step::Side;
 
-/// Keys to be read, on both sides or one.
-#[derive(Debug, Default)]
-pub(super) struct Job {
+/// Keys to be read.
+#[derive(Debug)]
+struct Job {
     /// Comes back with what was read.
-    pub(super) number: usize,
-    pub(super) source: Vec<Ask>,
-    pub(super) destination: Vec<Ask>,
+    number: usize,
+    batch: Batch,
 }
 
-/// What was read for a job, in the order of what was asked.
+/// What was read of a batch's keys, in their order.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) number: usize,
+    number: usize,
+    pub(super) batch: Batch,
     pub(super) source: Vec<Seen>,
     pub(super) destination: Vec<Seen>,
 }
 
-/// The workers.
+type Results = Sender<Result<Done, CompareFault>>;
+
+/// The workers: some read the source, and as many the destination when that is done.
 pub(super) struct Pool {
     jobs: Sender<Job>,
     results: Receiver<Result<Done, CompareFault>>,
     workers: Vec<JoinHandle<()>>,
+    under_way: usize,
     /// Keys a second at most, and when those asked for so far are paid for.
     rate: Option<u64>,
     paid_at: Mutex<Instant>,
@@ -47,7 +52,7 @@ pub(super) struct Pool {
 const CHUNK: usize = 200;
 
 impl Pool {
-    /// Opens so many pairs of connections.
+    /// Opens so many connections to either side.
     pub(super) async fn open(
         source: &Server,
         destination: &Server,
@@ -55,20 +60,27 @@ impl Pool {
         rate: Option<u64>,
     ) -> Result<Self, CompareFault> {
         let (jobs, taken) = bounded::<Job>(workers.saturating_mul(2));
+        let (half, taken_on) = bounded(workers);
         // Never full: no worker waits for whoever gives it work.
         let (done, results) = unbounded();
         let mut tasks = vec![];
         for _ in 0..workers {
             let here = SideReader::open(source, Side::Source).await?;
             let there = SideReader::open(destination, Side::Destination).await?;
-            tasks.push(spawn(work((here, there), taken.clone(), done.clone())));
+            tasks.push(spawn(read_source(here, taken.clone(), half.clone(), done.clone())));
+            tasks.push(spawn(read_destination(there, taken_on.clone(), done.clone())));
         }
-        Ok(Self { jobs, results, workers: tasks, rate, paid_at: Mutex::new(Instant::now()) })
+        Ok(Self { jobs, results, workers: tasks, under_way: 0, rate, paid_at: Mutex::new(Instant::now()) })
     }
 
-    /// Jobs that may be under way at a time.
-    pub(super) fn depth(&self) -> usize {
-        self.workers.len().saturating_mul(3)
+    /// Whether more batches may be given: as many are under way as keep all workers at work.
+    pub(super) fn is_full(&self) -> bool {
+        self.under_way >= self.workers.len().saturating_mul(2)
+    }
+
+    /// Whether every batch that was given was taken back.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.under_way == 0
     }
 
     /// Waits until so many keys more may be read.
@@ -86,15 +98,25 @@ impl Pool {
         sleep(wait).await;
     }
 
-    pub(super) async fn give(&self, job: Job) -> Result<(), CompareFault> {
-        match self.jobs.send(job).await {
-            Ok(()) => Ok(()),
+    /// Has a batch read.
+    pub(super) async fn give(&mut self, batch: Batch) -> Result<(), CompareFault> {
+        self.give_numbered(0, batch).await
+    }
+
+    async fn give_numbered(&mut self, number: usize, batch: Batch) -> Result<(), CompareFault> {
+        match self.jobs.send(Job { number, batch }).await {
+            Ok(()) => {
+                self.under_way = self.under_way.saturating_add(1);
+                Ok(())
+            }
             // All workers have ended; one of them said why.
             Err(_) => Err(self.why().await),
         }
     }
 
-    pub(super) async fn take(&self) -> Result<Done, CompareFault> {
+    /// The next batch that is read, in any order.
+    pub(super) async fn take(&mut self) -> Result<Done, CompareFault> {
+        self.under_way = self.under_way.saturating_sub(1);
         self.results.recv().await.unwrap_or(Err(CompareFault::Lost))
     }
 
@@ -109,25 +131,16 @@ impl Pool {
     }
 
     /// Reads many keys on one side. Nothing else may be under way.
-    pub(super) async fn read(&self, side: Side, asks: Vec<Ask>) -> Result<Vec<Seen>, CompareFault> {
-        let mut parts: Vec<Vec<Seen>> = asks.chunks(CHUNK).map(|_| vec![]).collect();
-        let (mut given, mut taken) = (0, 0);
-        let mut chunks = asks.chunks(CHUNK);
-        while taken < parts.len() {
-            if given - taken < self.depth()
-                && let Some(chunk) = chunks.next()
-            {
-                let job = match side {
-                    Side::Source => Job { number: given, source: chunk.to_vec(), destination: vec![] },
-                    Side::Destination => Job { number: given, source: vec![], destination: chunk.to_vec() },
-                };
+    pub(super) async fn read(&mut self, side: Side, pairs: &[Pair], depth: Depth) -> Result<Vec<Seen>, CompareFault> {
+        let mut parts: Vec<Vec<Seen>> = pairs.chunks(CHUNK).map(|_| vec![]).collect();
+        let mut chunks = pairs.chunks(CHUNK).enumerate().peekable();
+        while chunks.peek().is_some() || !self.is_idle() {
+            if let Some((number, chunk)) = chunks.next_if(|_| !self.is_full()) {
                 self.pace(chunk.len()).await;
-                self.give(job).await?;
-                given += 1;
+                self.give_numbered(number, Batch::Side(side, chunk.to_vec(), depth)).await?;
                 continue;
             }
             let done = self.take().await?;
-            taken += 1;
             if let Some(part) = parts.get_mut(done.number) {
                 *part = if side == Side::Source { done.source } else { done.destination };
             }
@@ -136,15 +149,27 @@ impl Pool {
     }
 }
 
-async fn work(
-    (mut source, mut destination): (SideReader, SideReader),
-    jobs: Receiver<Job>,
-    results: Sender<Result<Done, CompareFault>>,
-) {
-    while let Ok(Job { number, source: here, destination: there }) = jobs.recv().await {
-        let read = try_join(source.read(here), destination.read(there)).await;
-        let failed = read.is_err();
-        let done = read.map(|(source, destination)| Done { number, source, destination });
+async fn read_source(mut source: SideReader, jobs: Receiver<Job>, half: Sender<(Job, Vec<Seen>)>, results: Results) {
+    while let Ok(job) = jobs.recv().await {
+        match source.read(&job.batch.of_source()).await {
+            Ok(seen) => {
+                if half.send((job, seen)).await.is_err() {
+                    return;
+                }
+            }
+            Err(fault) => {
+                drop(results.send(Err(fault)).await);
+                return;
+            }
+        }
+    }
+}
+
+async fn read_destination(mut destination: SideReader, half: Receiver<(Job, Vec<Seen>)>, results: Results) {
+    while let Ok((Job { number, batch }, source)) = half.recv().await {
+        let seen = destination.read(&batch.of_destination(&source)).await;
+        let failed = seen.is_err();
+        let done = seen.map(|destination| Done { number, batch, source, destination });
         if results.send(done).await.is_err() || failed {
             return;
         }

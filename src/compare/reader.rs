@@ -1,8 +1,9 @@
 //! Reading one key on one side, in rounds of questions and answers. Pure.
 
 use super::{
+    batch::Ask,
     caps::Caps,
-    reading::{Moment, Reading, Seen, What},
+    reading::{Kind, Moment, Reading, Seen, What, kind},
     stream::{Clock, Stream},
     windows::{Broken, Windows, text, unexpected},
 };
@@ -21,12 +22,13 @@ pub(super) enum Depth {
 
 /// A key being read.
 #[derive(Debug)]
-pub(super) struct KeyReader {
-    key: Vec<u8>,
+pub(super) struct KeyReader<'a> {
+    key: &'a [u8],
     depth: Depth,
     caps: Caps,
     reading: Reading,
     state: State,
+    guess: Guess,
     /// Questions of this round, and how many of them are answered.
     asked: usize,
     answered: usize,
@@ -41,28 +43,55 @@ enum State {
     Refused(String),
 }
 
-impl KeyReader {
-    pub(super) fn new(key: Vec<u8>, depth: Depth, caps: Caps) -> Self {
-        Self { key, depth, caps, reading: Reading::default(), state: State::Head, asked: 0, answered: 0 }
+/// The type that a key has on the other side is the one that it has on this, nearly always: it is not asked for, and the
+/// first window goes out together with the question when the key ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guess {
+    /// None was made, or it was right.
+    None,
+    /// This round shows whether it is right.
+    Open,
+    /// It was wrong: the rest of this round's answers say nothing, and all is asked from the beginning.
+    Wrong,
+}
+
+impl<'a> KeyReader<'a> {
+    pub(super) fn new(ask: &Ask<'a>, caps: Caps) -> Self {
+        let expected = ask.expects.filter(|_| ask.depth == Depth::Whole);
+        let guessed = expected.and_then(|kind| Some((kind, Windows::of_elements(kind, caps.end_of_field)?)));
+        let (kind, state, guess) = match guessed {
+            Some((kind, windows)) => (kind.clone(), State::Value(windows), Guess::Open),
+            None => (Kind::default(), State::Head, Guess::None),
+        };
+        let reading = Reading { kind, ..Reading::default() };
+        Self { key: ask.key, depth: ask.depth, caps, reading, state, guess, asked: 0, answered: 0 }
     }
 
     /// Appends the questions of the next round; answers how many.
     pub(super) fn ask(&mut self, out: &mut Vec<u8>) -> usize {
+        if self.asked > 0 {
+            self.guess = Guess::None;
+        }
         self.answered = 0;
         self.asked = match &self.state {
             State::Head => {
-                command(out, &[b"TYPE", &self.key]);
-                if self.depth != Depth::Type {
-                    let ending: &[u8] = if self.caps.end_of_key { b"PEXPIRETIME" } else { b"PTTL" };
-                    command(out, &[ending, &self.key]);
-                }
-                1 + usize::from(self.depth != Depth::Type)
+                command(out, &[b"TYPE", self.key]);
+                1 + if self.depth == Depth::Type { 0 } else { self.ask_ending(out) }
             }
-            State::Value(windows) => windows.ask(&self.key, out),
-            State::Stream(stream) => stream.ask(&self.key, out),
+            State::Value(windows) => {
+                let ending = if self.guess == Guess::Open { self.ask_ending(out) } else { 0 };
+                ending + windows.ask(self.key, out)
+            }
+            State::Stream(stream) => stream.ask(self.key, out),
             State::Done(_) | State::Refused(_) => 0,
         };
         self.asked
+    }
+
+    fn ask_ending(&self, out: &mut Vec<u8>) -> usize {
+        let ending: &[u8] = if self.caps.end_of_key { b"PEXPIRETIME" } else { b"PTTL" };
+        command(out, &[ending, self.key]);
+        1
     }
 
     /// What its next round costs, an average small key's being 1.
@@ -80,11 +109,15 @@ impl KeyReader {
         let index = self.answered;
         self.answered = self.answered.saturating_add(1);
         let last = self.answered == self.asked;
+        let ended = usize::from(self.guess == Guess::Open);
         let taken = match &mut self.state {
-            State::Head => Self::take_head(&mut self.reading, index, reply, (clock, self.caps)),
+            _ if self.guess == Guess::Wrong => return,
+            State::Head if index == 0 => self.take_kind(reply),
+            State::Head => self.take_ending(reply, clock),
+            State::Value(_) if index < ended => self.take_ending(reply, clock),
             State::Value(windows) if windows.asks_one() => windows.take_only(reply),
             State::Value(windows) => {
-                windows.take(index, reply).and_then(|()| if last { windows.is_whole() } else { Ok(false) })
+                windows.take(index - ended, reply).and_then(|()| if last { windows.is_whole() } else { Ok(false) })
             }
             State::Stream(stream) => stream.take(index, reply, clock).map(|()| last && stream.is_whole()),
             // The rest of the answers of a round in which it turned out to have moved.
@@ -98,6 +131,11 @@ impl KeyReader {
             }
             Ok(true) => self.finish(clock),
             Ok(false) => {}
+            Err(Broken::Moved) if self.guess == Guess::Open => {
+                self.guess = Guess::Wrong;
+                self.reading = Reading::default();
+                self.state = State::Head;
+            }
             Err(Broken::Moved) => self.state = State::Done(Seen { at: clock.to, what: What::Moved }),
             Err(Broken::Refused(text)) => self.state = State::Refused(text),
         }
@@ -117,29 +155,22 @@ impl KeyReader {
         }
     }
 
-    fn take_head(
-        reading: &mut Reading,
-        index: usize,
-        reply: &Reply<'_>,
-        (clock, caps): (Clock, Caps),
-    ) -> Result<bool, Broken> {
-        if index == 0 {
-            reading.kind = String::from_utf8_lossy(text(reply)?).into_owned();
-            return Ok(false);
-        }
-        let Reply::Int(number) = reply else { return Err(unexpected(reply)) };
-        if *number >= 0 {
-            let exact = Moment { at: *number, give: 0 };
-            reading.ends = Some(if caps.end_of_key { exact } else { clock.moment(*number) });
-        }
-        if *number == -2 && reading.kind != "none" {
-            return Err(Broken::Moved);
-        }
+    fn take_kind(&mut self, reply: &Reply<'_>) -> Result<bool, Broken> {
+        self.reading.kind = kind(text(reply)?);
         Ok(false)
     }
 
+    fn take_ending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<bool, Broken> {
+        let Reply::Int(number) = reply else { return Err(unexpected(reply)) };
+        if *number >= 0 {
+            let exact = Moment { at: *number, give: 0 };
+            self.reading.ends = Some(if self.caps.end_of_key { exact } else { clock.moment(*number) });
+        }
+        if *number == -2 && self.reading.kind != "none" { Err(Broken::Moved) } else { Ok(false) }
+    }
+
     fn begin_value(&mut self, clock: Clock) {
-        let kind = self.reading.kind.as_str();
+        let kind = self.reading.kind.as_ref();
         if kind == "none" {
             self.state = State::Done(Seen { at: clock.to, what: What::Absent });
         } else if self.depth != Depth::Whole {
@@ -167,15 +198,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{resp::ReplyReader, step::DifferenceKind, unit::ServerVersion};
+    use crate::{
+        resp::ReplyReader,
+        step::DifferenceKind,
+        unit::{Db, ServerVersion},
+    };
 
     const CLOCK: Clock = Clock { from: 1000, to: 1010 };
+    const ASK: Ask<'_> = Ask { db: Db(0), key: b"k", depth: Depth::Whole, expects: None };
 
     /// What a reader makes of these answers, given in RESP2 one round after another; `None` when it wants more.
     fn read(version: ServerVersion, answers: &str) -> Option<Result<Seen, String>> {
+        read_expecting(None, version, answers)
+    }
+
+    fn read_expecting(expects: Option<&Kind>, version: ServerVersion, answers: &str) -> Option<Result<Seen, String>> {
         let mut replies = ReplyReader::default();
         replies.feed(answers.replace(' ', "\r\n").as_bytes());
-        let mut reader = KeyReader::new(b"k".to_vec(), Depth::Whole, Caps::of(version));
+        let mut reader = KeyReader::new(&Ask { expects, ..ASK }, Caps::of(version));
         while !reader.is_done() {
             for _ in 0..reader.ask(&mut vec![]) {
                 reader.take(&replies.next().ok()??, CLOCK);
@@ -203,16 +243,16 @@ mod tests {
 
     #[test]
     fn a_set_that_is_walked_in_parts_is_its_members_in_any_order() {
-        let whole = seen(OLD, "+set :-1 :3 *2 $1 0 *3 $1 a $1 b $1 c ");
-        let parts = seen(OLD, "+set :-1 :3 *2 $1 7 *2 $1 c $1 a :3 *2 $1 0 *1 $1 b ");
+        let whole = seen(OLD, "+set :-1 *2 $1 0 *3 $1 a $1 b $1 c ");
+        let parts = seen(OLD, "+set :-1 *2 $1 7 *2 $1 c $1 a :3 *2 $1 0 *1 $1 b ");
         assert_eq!(whole.reading().unwrap().parts, parts.reading().unwrap().parts);
         // One that is given twice says nothing.
-        assert_eq!(seen(OLD, "+set :-1 :2 *2 $1 7 *2 $1 c $1 a :2 *2 $1 0 *1 $1 a ").what, What::Moved);
+        assert_eq!(seen(OLD, "+set :-1 *2 $1 7 *2 $1 c $1 a :2 *2 $1 0 *1 $1 a ").what, What::Moved);
     }
 
     #[test]
     fn ends_of_fields_are_asked_for_window_by_window() {
-        let hash = "+hash :-1 :2 *2 $1 7 *2 $1 f $1 v ";
+        let hash = "+hash :-1 *2 $1 7 *2 $1 f $1 v ";
         let with = format!("{hash}*1 :99 :2 *2 $1 0 *2 $1 g $1 w *1 :-1 ");
         let without = format!("{hash}*1 :-1 :2 *2 $1 0 *2 $1 g $1 w *1 :-1 ");
         let (with, without) = (seen(NEW, &with), seen(NEW, &without));
@@ -227,7 +267,7 @@ mod tests {
         let text = |answers: &str| read(OLD, &answers.replace('_', " ")).unwrap();
         let mut replies = ReplyReader::default();
         replies.feed(b"+list\r\n:-1\r\n-WRONGTYPE Operation against a key\r\n");
-        let mut reader = KeyReader::new(b"k".to_vec(), Depth::Whole, Caps::of(OLD));
+        let mut reader = KeyReader::new(&ASK, Caps::of(OLD));
         for _ in 0..2 {
             for _ in 0..reader.ask(&mut vec![]) {
                 reader.take(&replies.next().unwrap().unwrap(), CLOCK);
@@ -236,6 +276,26 @@ mod tests {
         assert_eq!(reader.seen().unwrap().what, What::Moved);
         assert_eq!(text("+list :-1 *0 ").unwrap().what, What::Moved);
         assert!(text("-NOPERM :-1 ").unwrap_err().contains("NOPERM"));
+    }
+
+    #[test]
+    fn a_type_that_is_expected_is_not_asked_for() {
+        let expecting = |kind: &'static str, answers: &str| {
+            let found = read_expecting(Some(&kind.into()), OLD, answers).map(Result::unwrap);
+            found.unwrap_or_else(|| panic!("{kind}: {answers} is not all")).what
+        };
+        let asked = |answers: &str| seen(OLD, answers).what;
+        assert_eq!(expecting("string", ":-1 $1 v "), asked("+string :-1 $1 v "));
+        assert_eq!(expecting("hash", ":900 *2 $1 0 *2 $1 f $1 v "), asked("+hash :900 *2 $1 0 *2 $1 f $1 v "));
+        assert_eq!(expecting("list", ":-1 *1 $1 v "), asked("+list :-1 *1 $1 v "));
+        // Another type, none at all, one that comes to be or goes meanwhile: the type is asked for after all.
+        assert_eq!(expecting("string", ":-1 -WRONGTYPE +list :-1 *1 $1 v "), asked("+list :-1 *1 $1 v "));
+        assert_eq!(expecting("set", ":-1 -WRONGTYPE +string :5 $1 v "), asked("+string :5 $1 v "));
+        assert_eq!(expecting("string", ":-2 $0  +none :-2 "), What::Absent);
+        assert_eq!(expecting("string", ":-2 $1 v +string :-1 $1 v "), asked("+string :-1 $1 v "));
+        assert_eq!(expecting("zset", ":-1 *0 +none :-2 "), What::Absent);
+        // What a stream or a module has is not guessed.
+        assert_eq!(expecting("vectorset", "+vectorset :-1 $1 v "), asked("+vectorset :-1 $1 v "));
     }
 
     proptest! {
@@ -248,6 +308,7 @@ mod tests {
             let mut text = answers.join(" ");
             text.push(' ');
             let _ = read(NEW, &text);
+            let _ = read_expecting(Some(&"hash".into()), NEW, &text);
         }
     }
 }

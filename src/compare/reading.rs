@@ -1,7 +1,21 @@
 //! A key as one side has it, in a form that servers of different age and kind give alike.
 
+use std::borrow::Cow;
+
 use super::sum::Sum;
 use crate::step::SideOfKey;
+
+/// A type, as `TYPE` answers.
+pub(super) type Kind = Cow<'static, str>;
+
+/// The types that are read element by element; those of modules have other names.
+const KINDS: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
+
+/// The type of this name.
+pub(super) fn kind(name: &[u8]) -> Kind {
+    let known = KINDS.into_iter().find(|kind| kind.as_bytes() == name);
+    known.map_or_else(|| Cow::Owned(String::from_utf8_lossy(name).into_owned()), Cow::Borrowed)
+}
 
 /// What a server said of a key, and when.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +39,7 @@ pub(super) enum What {
 /// A key that is there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reading {
-    /// The type, as `TYPE` answers.
-    pub(super) kind: String,
+    pub(super) kind: Kind,
     pub(super) ends: Option<Moment>,
     /// The value's parts; empty when it was not read.
     pub(super) parts: Vec<(Part, Sum)>,
@@ -103,14 +116,14 @@ impl Reading {
     /// As it is told.
     pub(super) fn shown(&self) -> SideOfKey {
         let digest = (!self.parts.is_empty()).then(|| {
-            let mut all = Sum::of(&[self.kind.as_bytes()]);
+            let mut all = Sum::of(self.kind.as_bytes());
             for (part, sum) in &self.parts {
-                all.chain(Sum::of(&[format!("{part:?}").as_bytes(), &sum.bytes()]));
+                all.chain(Sum::of_all(&[format!("{part:?}").as_bytes(), &sum.bytes()]));
             }
             all.to_string()
         });
         let ends = self.ends.map(|moment| moment.at);
-        SideOfKey { kind: self.kind.clone(), digest, elements: self.elements, ends }
+        SideOfKey { kind: self.kind.clone().into_owned(), digest, elements: self.elements, ends }
     }
 }
 

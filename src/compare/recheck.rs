@@ -20,9 +20,9 @@ use super::{
     link::Link,
     pool::Pool,
     reader::Depth,
-    reading::Seen,
+    reading::{Kind, Seen},
     scan::Pair,
-    side::{Ask, Server},
+    side::Server,
 };
 use crate::{
     command::Info,
@@ -63,7 +63,7 @@ const LOOK: Duration = Duration::from_millis(3);
 #[derive(Debug)]
 pub(super) enum Settled {
     /// Equal, gone or expired.
-    Judged(Judged, Option<String>),
+    Judged(Judged, Option<Kind>),
     Different {
         kinds: Vec<DifferenceKind>,
         source: Seen,
@@ -184,7 +184,7 @@ impl Barrier {
 
 /// Looks again at suspects until each is settled, or the rounds or the time for them are over.
 pub(super) async fn settle(
-    pool: &Pool,
+    pool: &mut Pool,
     barrier: &mut Barrier,
     depth: Depth,
     suspects: Vec<Pair>,
@@ -216,22 +216,18 @@ pub(super) async fn settle(
 }
 
 async fn look(
-    pool: &Pool,
+    pool: &mut Pool,
     barrier: &mut Barrier,
     (depth, round): (Depth, u32),
     mut suspects: Vec<Suspect>,
 ) -> Result<Vec<(Suspect, Settled)>, CompareFault> {
-    let asks = |side: Side| -> Vec<Ask> {
-        let db = |pair: &Pair| if side == Side::Source { pair.from } else { pair.to };
-        suspects.iter().map(|Suspect { pair, .. }| Ask { db: db(pair), key: pair.key.clone(), depth }).collect()
-    };
-    let (here, there) = (asks(Side::Source), asks(Side::Destination));
+    let pairs: Vec<Pair> = suspects.iter().map(|suspect| suspect.pair.clone()).collect();
     let watched = barrier.watch(&suspects).await?;
-    let before = pool.read(Side::Source, here.clone()).await?;
+    let before = pool.read(Side::Source, &pairs, depth).await?;
     let passed = barrier.pass(round).await?;
-    let destination = pool.read(Side::Destination, there).await?;
+    let destination = pool.read(Side::Destination, &pairs, depth).await?;
     let stood_still = watched && barrier.stood_still().await?;
-    let after = pool.read(Side::Source, here).await?;
+    let after = pool.read(Side::Source, &pairs, depth).await?;
     let enough = if watched { CONFIRMED } else { CONFIRMED_UNWATCHED };
     let proof = Proof { passed, unwritten: stood_still || !watched, enough };
     let seen = before.into_iter().zip(destination).zip(after);
@@ -281,8 +277,8 @@ mod tests {
     use crate::unit::Db;
 
     fn holding(value: &str) -> Seen {
-        let parts = vec![(Part::Content, Sum::of(&[value.as_bytes()]))];
-        let reading = Reading { kind: "string".to_owned(), parts, ..Reading::default() };
+        let parts = vec![(Part::Content, Sum::of(value.as_bytes()))];
+        let reading = Reading { kind: "string".into(), parts, ..Reading::default() };
         Seen { at: 0, what: What::Present(Box::new(reading)) }
     }
 

@@ -1,7 +1,7 @@
 //! A comparison from its beginning to its end.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     time::{Duration, Instant},
 };
 
@@ -10,17 +10,19 @@ use async_std::task::spawn;
 
 use super::{
     CompareFault, Recheck,
+    batch::Batch,
     checkpoint::{CheckpointFile, Walk},
     judge::{Judged, judge},
-    pool::{Done, Job, Pool},
+    names::Names,
+    pool::{Done, Pool},
     progress::Meter,
     reader::Depth,
-    reading::What,
+    reading::{Seen, What},
     recheck::{Barrier, Settled, settle},
     sample::Sample,
-    scan::{Pair, Place, Scanner, is_own, origins},
+    scan::{Pair, Place, Scanner, is_own},
     setup::{Begun, Setup, Told},
-    side::{Ask, Server},
+    side::Server,
     tally::{count, foreign, settled_into, uncount},
     verdicts::Verdicts,
 };
@@ -64,6 +66,8 @@ struct Run {
     setup: Setup,
     depth: Depth,
     pool: Pool,
+    /// The names of both sides; `None` where they are not all known.
+    names: Option<Names>,
     barrier: Barrier,
     checkpoints: Option<CheckpointFile>,
     tell: Sender<Told>,
@@ -77,15 +81,6 @@ struct Run {
     begun: Instant,
     /// Seconds of earlier processes.
     earlier: f64,
-}
-
-/// What a job is about.
-enum Batch {
-    Pairs(Vec<Pair>),
-    /// Pairs whose types alone are asked for.
-    Types(Vec<Pair>),
-    /// Keys of the destination and the databases they may come from.
-    Names(Vec<(Pair, Vec<Db>)>),
 }
 
 impl Run {
@@ -102,6 +97,7 @@ impl Run {
         Ok(Self {
             depth,
             pool,
+            names: None,
             barrier: Barrier::new(setup.recheck.clone(), setup.source.clone()),
             checkpoints: setup.checkpoint.clone().map(|(path, of)| CheckpointFile::new(path, of)),
             tell,
@@ -179,52 +175,61 @@ impl Run {
                 foreign(&mut self.result, db, ForeignRule::Database, keys, None);
             }
         }
-        let place = match goes_on {
-            Some((Walk::Destination, place)) => Some(place),
-            other => {
-                self.walk(Walk::Source, &from, other.map(|(_, place)| place)).await?;
-                None
+        // What an earlier process found is not known by name: there, every name is asked for.
+        self.names = goes_on.is_none().then(Names::new);
+        let (mut from_here, mut place) = goes_on.map_or((Walk::Source, None), |(walk, place)| (walk, Some(place)));
+        for (walk, dbs) in [(Walk::Source, &from), (Walk::Names, &to), (Walk::Extra, &to)] {
+            let is_found = walk == Walk::Extra && self.names.as_ref().is_some_and(|names| !names.are_open());
+            if walk < from_here || is_found {
+                continue;
             }
-        };
-        self.walk(Walk::Destination, &to, place).await?;
+            from_here = walk;
+            self.walk(walk, dbs, place.take()).await?;
+        }
         self.checkpoints.as_ref().map_or(Ok(()), CheckpointFile::remove)
     }
 
-    /// Walks one side's names and compares what they name. Whenever nothing is under way and nothing suspect, it notes
-    /// where it is.
+    /// Walks one side's names and has its batches read. Whenever nothing is under way and nothing suspect, it notes where it
+    /// is.
     async fn walk(&mut self, walk: Walk, dbs: &[Db], place: Option<Place>) -> Result<(), CompareFault> {
         let (server, side) = match walk {
             Walk::Source => (&self.setup.source, Side::Source),
-            Walk::Destination => (&self.setup.destination, Side::Destination),
+            Walk::Names | Walk::Extra => (&self.setup.destination, Side::Destination),
         };
         let phase = if walk == Walk::Source { VerifyPhase::Comparing } else { VerifyPhase::Extra };
         let mut scanner = Scanner::open(server, side, dbs, place.as_ref()).await?;
-        let mut under_way: HashMap<usize, Batch> = HashMap::new();
-        let (mut number, mut leg, mut ended) = (0, Instant::now(), false);
+        let (mut leg, mut ended) = (Instant::now(), false);
         let candidates = self.origins();
         loop {
             self.phase = phase;
             let leg_over = self.suspects.len() >= MOST_SUSPECTS || leg.elapsed() >= LEG;
-            if !ended && !leg_over && under_way.len() < self.pool.depth() {
-                match scanner.next().await? {
-                    None => ended = true,
-                    Some((db, names)) => {
-                        self.pool.pace(names.len()).await;
-                        let batch = match walk {
-                            Walk::Source => Batch::Pairs(self.chosen(db, names)),
-                            Walk::Destination => Batch::Names(self.named(db, names, &candidates)),
-                        };
-                        number += 1;
-                        self.give(number, batch, &mut under_way).await?;
+            if !ended && !leg_over && !self.pool.is_full() {
+                let Some((db, names)) = scanner.next().await? else {
+                    ended = true;
+                    continue;
+                };
+                self.pool.pace(names.len()).await;
+                match walk {
+                    Walk::Source => {
+                        let pairs = self.chosen(db, names);
+                        self.give(Batch::Pairs(pairs, self.depth)).await?;
+                    }
+                    Walk::Names => {
+                        self.named(db, names, &candidates);
+                        self.tell_progress().await;
+                    }
+                    Walk::Extra => {
+                        let batch = Batch::Names(self.not_found(db, names, &candidates));
+                        self.give(batch).await?;
                     }
                 }
-            } else if under_way.is_empty() {
+            } else if self.pool.is_idle() {
                 self.settle().await?;
                 let Some(place) = scanner.place().filter(|_| !ended) else { return Ok(()) };
                 self.note(walk, place)?;
                 leg = Instant::now();
             } else {
-                self.fold_next(&mut under_way, None).await?;
+                self.fold_next().await?;
             }
         }
     }
@@ -248,20 +253,25 @@ impl Run {
         self.phase = VerifyPhase::Choosing;
         let mut sample = Sample::new(self.setup.seed, keys);
         let mut scanner = Scanner::open(&self.setup.source, Side::Source, &from, None).await?;
-        let mut under_way = HashMap::new();
-        let (mut number, mut ended) = (0, false);
-        while !ended || !under_way.is_empty() {
-            if ended || under_way.len() >= self.pool.depth() {
-                self.fold_next(&mut under_way, Some(&mut sample)).await?;
+        let mut ended = false;
+        while !ended || !self.pool.is_idle() {
+            if ended || self.pool.is_full() {
+                let Done { batch, source, .. } = self.pool.take().await?;
+                let Batch::Side(_, pairs, _) = batch else { return Err(CompareFault::Lost) };
+                for (pair, seen) in pairs.into_iter().zip(source) {
+                    if let Some(reading) = seen.reading() {
+                        sample.offer(pair, &reading.kind);
+                    }
+                }
+                self.tell_progress().await;
                 continue;
             }
             match scanner.next().await? {
                 None => ended = true,
                 Some((db, names)) => {
                     self.pool.pace(names.len()).await;
-                    number += 1;
-                    let batch = Batch::Types(self.chosen(db, names));
-                    self.give(number, batch, &mut under_way).await?;
+                    let pairs = self.chosen(db, names);
+                    self.give(Batch::Side(Side::Source, pairs, Depth::Type)).await?;
                 }
             }
         }
@@ -277,21 +287,17 @@ impl Run {
         let mut scanner = Scanner::open(&self.setup.destination, Side::Destination, to, None).await?;
         while let Some((db, names)) = scanner.next().await? {
             self.pool.pace(names.len()).await;
-            self.meter.looked_at += names.len() as u64;
-            for (pair, _) in self.named(db, names, &candidates) {
+            for pair in self.named(db, names, &candidates) {
                 sample.offer(pair, "");
             }
             self.tell_progress().await;
         }
-        let mut under_way = HashMap::new();
-        for (number, chunk) in sample.choose().chunks(CHUNK).enumerate() {
-            let names = chunk
-                .iter()
-                .map(|pair| (pair.clone(), origins(&self.setup.selection, &candidates, pair.to, &pair.key)));
-            let batch = Batch::Names(names.collect());
+        for chunk in sample.choose().chunks(CHUNK) {
             self.pool.pace(chunk.len()).await;
-            self.give(number, batch, &mut under_way).await?;
-            self.fold_next(&mut under_way, None).await?;
+            let origins = |pair: &Pair| self.origins_of(&candidates, pair.to, &pair.key).collect();
+            let batch = Batch::Names(chunk.iter().map(|pair| (pair.clone(), origins(pair))).collect());
+            self.give(batch).await?;
+            self.fold_next().await?;
         }
         self.settle().await
     }
@@ -299,22 +305,21 @@ impl Run {
     /// Compares these keys.
     async fn pairs(&mut self, pairs: Vec<Pair>) -> Result<(), CompareFault> {
         self.phase = VerifyPhase::Comparing;
-        let mut under_way = HashMap::new();
-        for (number, chunk) in pairs.chunks(CHUNK).enumerate() {
-            while under_way.len() >= self.pool.depth() {
-                self.fold_next(&mut under_way, None).await?;
+        for chunk in pairs.chunks(CHUNK) {
+            while self.pool.is_full() {
+                self.fold_next().await?;
             }
             self.pool.pace(chunk.len()).await;
-            self.give(number, Batch::Pairs(chunk.to_vec()), &mut under_way).await?;
+            self.give(Batch::Pairs(chunk.to_vec(), self.depth)).await?;
             if self.suspects.len() >= MOST_SUSPECTS {
-                while !under_way.is_empty() {
-                    self.fold_next(&mut under_way, None).await?;
+                while !self.pool.is_idle() {
+                    self.fold_next().await?;
                 }
                 self.settle().await?;
             }
         }
-        while !under_way.is_empty() {
-            self.fold_next(&mut under_way, None).await?;
+        while !self.pool.is_idle() {
+            self.fold_next().await?;
         }
         self.settle().await
     }
@@ -333,21 +338,46 @@ impl Run {
         pairs
     }
 
-    /// Of the destination's keys, those that the plan may have brought, and from where.
-    fn named(&mut self, to: Db, names: Vec<Vec<u8>>, candidates: &[Db]) -> Vec<(Pair, Vec<Db>)> {
+    /// Of the destination's names, those that the plan may have brought. All others are counted.
+    fn named(&mut self, to: Db, names: Vec<Vec<u8>>, candidates: &[Db]) -> Vec<Pair> {
         self.meter.looked_at += names.len() as u64;
         let mut pairs = vec![];
         for key in names {
             if is_own(&key) || self.was_skipped(to, &key) {
                 continue;
             }
-            let origins = origins(&self.setup.selection, candidates, to, &key);
-            match origins.first() {
-                None => foreign(&mut self.result, to, ForeignRule::Name, 1, Some(&key)),
-                Some(from) => pairs.push((Pair { from: *from, to, key }, origins)),
+            let Some(from) = self.origins_of(candidates, to, &key).next() else {
+                foreign(&mut self.result, to, ForeignRule::Name, 1, Some(&key));
+                continue;
+            };
+            let pair = Pair { from, to, key };
+            if let Some(names) = &mut self.names {
+                names.named(&pair);
             }
+            pairs.push(pair);
         }
         pairs
+    }
+
+    /// Of the destination's names, those that the source may not have, and where it might.
+    fn not_found(&self, to: Db, names: Vec<Vec<u8>>, candidates: &[Db]) -> Vec<(Pair, Vec<Db>)> {
+        let mut open = vec![];
+        for key in names {
+            let origins: Vec<Db> = self.origins_of(candidates, to, &key).collect();
+            let Some(from) = origins.first().copied().filter(|_| !is_own(&key) && !self.was_skipped(to, &key)) else {
+                continue;
+            };
+            let pair = Pair { from, to, key };
+            if self.names.as_ref().is_none_or(|names| names.is_open(&pair)) {
+                open.push((pair, origins));
+            }
+        }
+        open
+    }
+
+    /// The databases of the source from which a key at the destination may have come.
+    fn origins_of<'a>(&'a self, candidates: &'a [Db], to: Db, key: &'a [u8]) -> impl Iterator<Item = Db> + use<'a> {
+        candidates.iter().copied().filter(move |from| self.setup.selection.target(*from, key) == Some(to))
     }
 
     fn was_skipped(&self, to: Db, key: &[u8]) -> bool {
@@ -355,75 +385,40 @@ impl Run {
         !skipped.is_empty() && skipped.contains(&[format!("{to}:").as_bytes(), key].concat())
     }
 
-    async fn give(
-        &mut self,
-        number: usize,
-        batch: Batch,
-        under_way: &mut HashMap<usize, Batch>,
-    ) -> Result<(), CompareFault> {
-        let mut job = Job { number, ..Job::default() };
-        let ask = |db: Db, key: &[u8], depth| Ask { db, key: key.to_vec(), depth };
-        let depth = self.depth;
-        match &batch {
-            Batch::Pairs(pairs) => {
-                job.source = pairs.iter().map(|pair| ask(pair.from, &pair.key, depth)).collect();
-                job.destination = pairs.iter().map(|pair| ask(pair.to, &pair.key, depth)).collect();
-            }
-            Batch::Types(pairs) => {
-                job.source = pairs.iter().map(|pair| ask(pair.from, &pair.key, Depth::Type)).collect();
-            }
-            Batch::Names(names) => {
-                let all = names.iter().flat_map(|(pair, origins)| origins.iter().map(|from| (*from, &pair.key)));
-                job.source = all.map(|(from, key)| ask(from, key, Depth::Type)).collect();
-            }
-        }
-        if job.source.is_empty() {
-            return Ok(());
-        }
-        under_way.insert(number, batch);
-        self.pool.give(job).await
+    /// Has a batch read, unless there is nothing in it.
+    async fn give(&mut self, batch: Batch) -> Result<(), CompareFault> {
+        if batch.is_empty() { Ok(()) } else { self.pool.give(batch).await }
     }
 
-    /// Takes in what the next finished job has read.
-    async fn fold_next(
-        &mut self,
-        under_way: &mut HashMap<usize, Batch>,
-        sample: Option<&mut Sample>,
-    ) -> Result<(), CompareFault> {
-        if under_way.is_empty() {
-            return Ok(());
-        }
-        let done = self.pool.take().await?;
-        match (under_way.remove(&done.number), sample) {
-            (Some(Batch::Pairs(pairs)), _) => self.fold_pairs(pairs, done),
-            (Some(Batch::Names(names)), _) => self.fold_names(names, done),
-            (Some(Batch::Types(pairs)), Some(sample)) => {
-                for (pair, seen) in pairs.into_iter().zip(done.source) {
-                    if let Some(reading) = seen.reading() {
-                        sample.offer(pair, &reading.kind);
-                    }
-                }
-            }
-            _ => return Err(CompareFault::Lost),
+    /// Takes in what the next finished batch has read.
+    async fn fold_next(&mut self) -> Result<(), CompareFault> {
+        let Done { batch, source, destination, .. } = self.pool.take().await?;
+        match batch {
+            Batch::Pairs(pairs, _) => self.fold_pairs(pairs, source, destination),
+            Batch::Names(names) => self.fold_names(names, source),
+            Batch::Side(..) => return Err(CompareFault::Lost),
         }
         self.tell_progress().await;
         Ok(())
     }
 
-    fn fold_pairs(&mut self, pairs: Vec<Pair>, done: Done) {
-        for (pair, (here, there)) in pairs.into_iter().zip(done.source.into_iter().zip(done.destination)) {
+    fn fold_pairs(&mut self, pairs: Vec<Pair>, source: Vec<Seen>, destination: Vec<Seen>) {
+        for (pair, (here, there)) in pairs.into_iter().zip(source.into_iter().zip(destination)) {
+            if let Some(names) = self.names.as_mut().filter(|_| there.what != What::Absent) {
+                names.found(&pair);
+            }
             if self.verdicts.has_told(&pair) {
                 continue;
             }
             match judge(&here, &there) {
                 Judged::Moved | Judged::Different(_) => self.suspects.push(pair),
-                judged => self.judged(&pair, &judged, here.reading().map(|reading| reading.kind.as_str())),
+                judged => self.judged(&pair, &judged, here.reading().map(|reading| reading.kind.as_ref())),
             }
         }
     }
 
-    fn fold_names(&mut self, names: Vec<(Pair, Vec<Db>)>, done: Done) {
-        let mut seen = done.source.into_iter();
+    fn fold_names(&mut self, names: Vec<(Pair, Vec<Db>)>, source: Vec<Seen>) {
+        let mut seen = source.into_iter();
         for (pair, origins) in names {
             let found = seen.by_ref().take(origins.len());
             // All of them are to be taken, whatever is found.
@@ -452,7 +447,7 @@ impl Run {
         let mut seen = HashSet::new();
         let mut suspects = std::mem::take(&mut self.suspects);
         suspects.retain(|pair| seen.insert(pair.clone()));
-        for (pair, settled) in settle(&self.pool, &mut self.barrier, self.depth, suspects).await? {
+        for (pair, settled) in settle(&mut self.pool, &mut self.barrier, self.depth, suspects).await? {
             if self.verdicts.reopen(&pair) {
                 self.result.unsettled = self.result.unsettled.saturating_sub(1);
             }

@@ -38,7 +38,7 @@ impl Sample {
 
     /// Considers a key.
     pub(super) fn offer(&mut self, pair: Pair, kind: &str) {
-        let hash = Sum::of(&[&self.seed.to_be_bytes(), &pair.to.0.to_be_bytes(), &pair.key]).bytes();
+        let hash = Sum::of_all(&[&self.seed.to_be_bytes(), &pair.to.0.to_be_bytes(), &pair.key]).bytes();
         let heap = self.strata.entry((pair.from, kind.to_owned())).or_default();
         if heap.len() >= self.keys && heap.peek().is_some_and(|largest| largest.hash <= hash) {
             return;

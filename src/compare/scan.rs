@@ -1,9 +1,9 @@
 //! Walking over the names of a server's keys.
 
-use super::{CompareFault, link::Link, side::Server, windows};
+use super::{CompareFault, link::Link, side::Server, sum::Sum, windows};
 use crate::{
     resp::{Reply, command},
-    step::{Selection, Side},
+    step::Side,
     unit::Db,
 };
 
@@ -23,14 +23,16 @@ pub struct Pair {
     pub key: Vec<u8>,
 }
 
+impl Pair {
+    /// Stands for the key's place at the destination, where one key is one.
+    pub(super) fn name(&self) -> Sum {
+        Sum::of_numbered(self.to.0.into(), &self.key)
+    }
+}
+
 /// Whether a key belongs to the tool.
 pub(super) fn is_own(key: &[u8]) -> bool {
     key.starts_with(OWN)
-}
-
-/// The databases of the source from which a key at the destination may have come.
-pub(super) fn origins(selection: &Selection, candidates: &[Db], to: Db, key: &[u8]) -> Vec<Db> {
-    candidates.iter().copied().filter(|from| selection.target(*from, key) == Some(to)).collect()
 }
 
 /// Where a walk stands: everything before is behind it.
@@ -47,6 +49,8 @@ pub(super) struct Scanner {
     dbs: std::collections::VecDeque<Db>,
     cursor: String,
     selected: Option<Db>,
+    /// The next names are asked for.
+    asked: bool,
 }
 
 impl Scanner {
@@ -61,7 +65,7 @@ impl Scanner {
         let begin = place.map_or(Db(0), |place| place.db);
         let dbs: std::collections::VecDeque<Db> = dbs.iter().copied().filter(|db| *db >= begin).collect();
         let cursor = place.filter(|place| dbs.front() == Some(&place.db)).map(|place| place.cursor.clone());
-        Ok(Self { link, dbs, cursor: cursor.unwrap_or_else(|| "0".to_owned()), selected: None })
+        Ok(Self { link, dbs, cursor: cursor.unwrap_or_else(|| "0".to_owned()), selected: None, asked: false })
     }
 
     /// Where the walk stands; `None` at its end.
@@ -69,17 +73,13 @@ impl Scanner {
         self.dbs.front().map(|db| Place { db: *db, cursor: self.cursor.clone() })
     }
 
-    /// The next names, maybe none, and their database; `None` at the end.
+    /// The next names, maybe none, and their database; `None` at the end. Those behind them are asked for at once: they
+    /// come while these are worked on.
     pub(super) async fn next(&mut self) -> Result<Option<(Db, Vec<Vec<u8>>)>, CompareFault> {
         let Some(db) = self.dbs.front().copied() else { return Ok(None) };
-        let mut out = vec![];
-        let selects = self.selected != Some(db);
-        if selects {
-            command(&mut out, &[b"SELECT", db.0.to_string().as_bytes()]);
-        }
-        command(&mut out, &[b"SCAN", self.cursor.as_bytes(), b"COUNT", COUNT]);
-        self.link.send(&out).await?;
-        if selects {
+        self.ask().await?;
+        self.asked = false;
+        if self.selected != Some(db) {
             self.link.accepted().await?;
             self.selected = Some(db);
         }
@@ -92,7 +92,20 @@ impl Scanner {
         if self.cursor == "0" {
             self.dbs.pop_front();
         }
+        self.ask().await?;
         Ok(Some((db, keys)))
+    }
+
+    /// Asks for the next names, unless that was done or there are none.
+    async fn ask(&mut self) -> Result<(), CompareFault> {
+        let Some(db) = self.dbs.front().filter(|_| !self.asked) else { return Ok(()) };
+        let mut out = vec![];
+        if self.selected != Some(*db) {
+            command(&mut out, &[b"SELECT", db.0.to_string().as_bytes()]);
+        }
+        command(&mut out, &[b"SCAN", self.cursor.as_bytes(), b"COUNT", COUNT]);
+        self.asked = true;
+        self.link.send(&out).await
     }
 }
 

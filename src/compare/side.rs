@@ -1,13 +1,6 @@
 //! One server, and reading keys on it.
 
-use super::{
-    CompareFault,
-    caps::Caps,
-    link::Link,
-    reader::{Depth, KeyReader},
-    reading::Seen,
-    stream::Clock,
-};
+use super::{CompareFault, batch::Ask, caps::Caps, link::Link, reader::KeyReader, reading::Seen, stream::Clock};
 use crate::{
     resp::command,
     step::{Endpoint, Side},
@@ -31,14 +24,6 @@ pub struct Server {
     pub keys: Vec<(Db, u64)>,
 }
 
-/// A key to read.
-#[derive(Clone, Debug)]
-pub(super) struct Ask {
-    pub(super) db: Db,
-    pub(super) key: Vec<u8>,
-    pub(super) depth: Depth,
-}
-
 /// How much is asked in one round, in average small keys.
 const ROUND: usize = 512;
 
@@ -58,9 +43,9 @@ impl SideReader {
     }
 
     /// Reads keys; answers come in the order of what is asked. Those of one database should stand together.
-    pub(super) async fn read(&mut self, asks: Vec<Ask>) -> Result<Vec<Seen>, CompareFault> {
-        let mut readers: Vec<(Db, KeyReader)> =
-            asks.into_iter().map(|ask| (ask.db, KeyReader::new(ask.key, ask.depth, self.caps))).collect();
+    pub(super) async fn read(&mut self, asks: &[Ask<'_>]) -> Result<Vec<Seen>, CompareFault> {
+        let mut readers: Vec<(Db, KeyReader<'_>)> =
+            asks.iter().map(|ask| (ask.db, KeyReader::new(ask, self.caps))).collect();
         let mut open: Vec<usize> = (0..readers.len()).collect();
         while !open.is_empty() {
             for round in rounds(&open, &readers) {
@@ -73,7 +58,7 @@ impl SideReader {
     }
 
     /// One round of questions of these readers.
-    async fn round(&mut self, round: &[usize], readers: &mut [(Db, KeyReader)]) -> Result<(), CompareFault> {
+    async fn round(&mut self, round: &[usize], readers: &mut [(Db, KeyReader<'_>)]) -> Result<(), CompareFault> {
         let mut out = Vec::with_capacity(32 << 10);
         let mut asked = vec![];
         for index in round {
@@ -109,7 +94,7 @@ impl SideReader {
 }
 
 /// The readers in groups that cost a server about the same.
-fn rounds(open: &[usize], readers: &[(Db, KeyReader)]) -> Vec<Vec<usize>> {
+fn rounds(open: &[usize], readers: &[(Db, KeyReader<'_>)]) -> Vec<Vec<usize>> {
     let mut rounds: Vec<Vec<usize>> = vec![vec![]];
     let mut weight = 0;
     for index in open {

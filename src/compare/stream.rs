@@ -128,8 +128,8 @@ impl Stream {
             let words: Vec<&[u8]> = items(fields)?.iter().map(text).collect::<Result<_, _>>()?;
             let id = text(id)?;
             bytes += words.iter().map(|word| word.len() as u64).sum::<u64>();
-            let of_fields = Sum::of(&words).bytes();
-            self.part(Part::Entries).chain(Sum::of(&[id, &of_fields]));
+            let of_fields = Sum::of_all(&words).bytes();
+            self.part(Part::Entries).chain(Sum::of_all(&[id, &of_fields]));
             last = Some(id);
         }
         self.part(Part::Entries);
@@ -162,12 +162,12 @@ impl Stream {
         for group in items(reply)? {
             let facts = items(group)?;
             let name = text(field(facts, "name").ok_or(Broken::Moved)?)?;
-            self.part(Part::Groups).add(Sum::of(&[name]));
+            self.part(Part::Groups).add(Sum::of(name));
             if let Some(id) = field(facts, "last-delivered-id") {
-                self.part(Part::Positions).add(Sum::of(&[name, &of_scalar(id).bytes()]));
+                self.part(Part::Positions).add(Sum::of_all(&[name, &of_scalar(id).bytes()]));
             }
             if let Some(read) = field(facts, "entries-read") {
-                self.part(Part::Reads).add(Sum::of(&[name, &of_scalar(read).bytes()]));
+                self.part(Part::Reads).add(Sum::of_all(&[name, &of_scalar(read).bytes()]));
             }
             self.groups.push_back(name.to_vec());
         }
@@ -179,7 +179,7 @@ impl Stream {
         let Some(group) = self.groups.front().cloned() else { return Err(Broken::Moved) };
         for consumer in items(reply)? {
             let name = text(field(items(consumer)?, "name").ok_or(Broken::Moved)?)?;
-            self.part(Part::Consumers).add(Sum::of(&[&group, name]));
+            self.part(Part::Consumers).add(Sum::of_all(&[&group, name]));
         }
         if self.pending_from.is_empty() {
             self.groups.pop_front();
@@ -195,7 +195,7 @@ impl Stream {
         for entry in pending {
             let [id, consumer, Reply::Int(idle), deliveries] = items(entry)? else { return Err(unexpected(entry)) };
             let (id, consumer) = (text(id)?, text(consumer)?);
-            self.part(Part::Pending).add(Sum::of(&[&group, id, consumer, &of_scalar(deliveries).bytes()]));
+            self.part(Part::Pending).add(Sum::of_all(&[&group, id, consumer, &of_scalar(deliveries).bytes()]));
             if self.delivered.len() < DELIVERED {
                 self.delivered.push(clock.moment(idle.saturating_neg()));
             }
@@ -218,9 +218,9 @@ fn field<'a>(facts: &'a [Reply<'a>], name: &str) -> Option<&'a Reply<'a>> {
 
 fn of_scalar(reply: &Reply<'_>) -> Sum {
     match reply {
-        Reply::Int(number) => Sum::of(&[b":", &number.to_be_bytes()]),
-        Reply::Bulk(Some(text)) | Reply::Simple(text) => Sum::of(&[b"$", text]),
-        _ => Sum::of(&[b"nil"]),
+        Reply::Int(number) => Sum::of_all(&[b":", &number.to_be_bytes()]),
+        Reply::Bulk(Some(text)) | Reply::Simple(text) => Sum::of_all(&[b"$", text]),
+        _ => Sum::of(b"nil"),
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Verdicts {
 impl Verdicts {
     /// Whether the key was told as one that differs.
     pub(super) fn has_told(&self, pair: &Pair) -> bool {
-        !self.told.is_empty() && self.told.contains(&name(pair))
+        !self.told.is_empty() && self.told.contains(&pair.name())
     }
 
     /// It is told now.
@@ -33,18 +33,13 @@ impl Verdicts {
 
     /// It was looked at again; answers whether it was counted as one of which nothing is proved.
     pub(super) fn reopen(&mut self, pair: &Pair) -> bool {
-        self.open.remove(&name(pair))
+        self.open.remove(&pair.name())
     }
-}
-
-/// A key by its place at the destination, where one key is one.
-fn name(pair: &Pair) -> Sum {
-    Sum::of(&[&pair.to.0.to_be_bytes(), &pair.key])
 }
 
 fn remember(set: &mut HashSet<Sum>, pair: &Pair) {
     if set.len() < MOST {
-        set.insert(name(pair));
+        set.insert(pair.name());
     }
 }
 

@@ -54,8 +54,8 @@ pub(super) enum Windows {
     Text { at: u64, sum: Sum },
     List { at: u64, width: Width, elements: Sum, order: Sum },
     Sorted { at: u64, width: Width, members: Sum, scores: Sum },
-    Members(Members),
-    Fields(Fields),
+    Members(Box<Members>),
+    Fields(Box<Fields>),
     Serialized(Sum),
 }
 
@@ -86,8 +86,8 @@ struct Scan {
     width: Width,
     /// How many were given so far, those given twice counted twice.
     given: u64,
-    /// How many there are, as the server said last.
-    length: u64,
+    /// How many there are, as the server said last. What one window holds is all there is, and nobody asks.
+    length: Option<u64>,
 }
 
 const fn window((first, later): (u64, u64), at: u64) -> u64 {
@@ -95,24 +95,29 @@ const fn window((first, later): (u64, u64), at: u64) -> u64 {
 }
 
 impl Windows {
-    /// The beginning of a value of this type; `None` for a stream, which has its own reader.
+    /// The beginning of a value of this type, which is no stream: streams have their own reader.
     pub(super) fn of(kind: &str, end_of_field: bool) -> Self {
+        Self::of_elements(kind, end_of_field).unwrap_or_else(|| Self::Serialized(Sum::default()))
+    }
+
+    /// The same of a type that is read element by element, with commands that refuse every other type; `None` of others.
+    pub(super) fn of_elements(kind: &str, end_of_field: bool) -> Option<Self> {
         let (none, width) = (Sum::default(), Width::new(ELEMENTS));
-        match kind {
+        Some(match kind {
             "string" => Self::Text { at: 0, sum: none },
             "list" => Self::List { at: 0, width, elements: none, order: none },
             "zset" => Self::Sorted { at: 0, width, members: none, scores: none },
-            "set" => Self::Members(Members { scan: Scan::new(), sum: none }),
-            "hash" => Self::Fields(Fields {
+            "set" => Self::Members(Box::new(Members { scan: Scan::new(), sum: none })),
+            "hash" => Self::Fields(Box::new(Fields {
                 scan: Scan::new(),
                 names: vec![],
                 with_ends: end_of_field,
                 named: none,
                 values: none,
                 ends: none,
-            }),
-            _ => Self::Serialized(none),
-        }
+            })),
+            _ => return None,
+        })
     }
 
     /// Whether it turned out to be large.
@@ -143,7 +148,7 @@ impl Windows {
     /// Takes in the answer to question number `index` of this window.
     pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
         match self {
-            Self::Members(members) => members.take(index, reply),
+            Self::Members(members) => members.take(reply),
             Self::Fields(fields) => fields.take(index, reply),
             _ => Ok(()),
         }
@@ -154,7 +159,7 @@ impl Windows {
         match self {
             Self::Text { at, sum } => {
                 let bytes = text(reply)?;
-                sum.chain(Sum::of(&[bytes]));
+                sum.chain(Sum::of(bytes));
                 let whole = (bytes.len() as u64) < window(BYTES, *at);
                 *at = at.saturating_add(bytes.len() as u64);
                 Ok(whole)
@@ -165,7 +170,7 @@ impl Windows {
                 for item in items {
                     let item = text(item)?;
                     bytes += item.len() as u64;
-                    let one = Sum::of(&[item]);
+                    let one = Sum::of(item);
                     elements.add(one);
                     order.chain(one);
                 }
@@ -181,8 +186,8 @@ impl Windows {
                     let [member, score] = pair else { continue };
                     let member = text(member)?;
                     bytes += member.len() as u64;
-                    members.add(Sum::of(&[member]));
-                    scores.add(Sum::of(&[member, &canonical(text(score)?)]));
+                    members.add(Sum::of(member));
+                    scores.add(Sum::of_all(&[member, &canonical(text(score)?)]));
                 }
                 let pairs = items.len() as u64 / 2;
                 let whole = pairs < width.get();
@@ -193,7 +198,7 @@ impl Windows {
             Self::Serialized(sum) => {
                 let payload = text(reply)?;
                 // The footer, ten bytes, says which version made it.
-                *sum = Sum::of(&[payload.get(..payload.len().saturating_sub(10)).unwrap_or_default()]);
+                *sum = Sum::of(payload.get(..payload.len().saturating_sub(10)).unwrap_or_default());
                 Ok(true)
             }
             Self::Members(_) | Self::Fields(_) => Ok(false),
@@ -237,12 +242,12 @@ impl Windows {
 }
 
 impl Members {
-    fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
-        if index == 0 {
+    fn take(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+        if matches!(reply, Reply::Int(_)) {
             return self.scan.take_length(reply);
         }
         for member in self.scan.take_window(reply, 1)? {
-            self.sum.add(Sum::of(&[text(member)?]));
+            self.sum.add(Sum::of(text(member)?));
         }
         Ok(())
     }
@@ -279,7 +284,7 @@ impl Fields {
     fn take_ends(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
         for (name, end) in std::mem::take(&mut self.names).iter().zip(items(reply)?) {
             if let Reply::Int(end @ 0..) = end {
-                self.ends.add(Sum::of(&[name, &end.to_be_bytes()]));
+                self.ends.add(Sum::of_all(&[name, &end.to_be_bytes()]));
             }
         }
         Ok(())
@@ -289,8 +294,8 @@ impl Fields {
         for pair in self.scan.take_window(reply, 2)?.chunks_exact(2) {
             let [name, value] = pair else { continue };
             let (name, value) = (text(name)?, text(value)?);
-            self.named.add(Sum::of(&[name]));
-            self.values.add(Sum::of(&[name, value]));
+            self.named.add(Sum::of(name));
+            self.values.add(Sum::of_all(&[name, value]));
             if self.with_ends {
                 self.names.push(name.to_vec());
             }
@@ -301,20 +306,23 @@ impl Fields {
 
 impl Scan {
     fn new() -> Self {
-        Self { cursor: Some(b"0".to_vec()), width: Width::new(ELEMENTS), given: 0, length: 0 }
+        Self { cursor: Some(b"0".to_vec()), width: Width::new(ELEMENTS), given: 0, length: None }
     }
 
     fn ask(&self, out: &mut Vec<u8>, [length, scan]: [&[u8]; 2], key: &[u8]) -> usize {
         let Some(cursor) = &self.cursor else { return 0 };
-        command(out, &[length, key]);
+        let goes_on = cursor != b"0";
+        if goes_on {
+            command(out, &[length, key]);
+        }
         let count = self.width.get().to_string();
         command(out, &[scan, key, cursor, b"COUNT", count.as_bytes()]);
-        2
+        1 + usize::from(goes_on)
     }
 
     fn take_length(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
         let Reply::Int(length) = reply else { return Err(unexpected(reply)) };
-        self.length = u64::try_from(*length).unwrap_or(0);
+        self.length = Some(u64::try_from(*length).unwrap_or(0));
         Ok(())
     }
 
@@ -334,7 +342,7 @@ impl Scan {
     fn is_whole(&self) -> Result<bool, Broken> {
         match self.cursor {
             Some(_) => Ok(false),
-            None if self.given == 0 || self.given > self.length => Err(Broken::Moved),
+            None if self.given == 0 || self.length.is_some_and(|length| self.given > length) => Err(Broken::Moved),
             None => Ok(true),
         }
     }

@@ -123,6 +123,36 @@ fn a_comparison_goes_on_where_a_dead_process_left_it() {
     assert!(differing.iter().all(|one| one["difference"]["key"] != mended.as_str()), "{mended} is equal by now");
 }
 
+/// A process that takes over while the destination's names are walked does not know what the first one found: it asks for
+/// each, and counts nothing twice.
+#[test]
+fn what_only_the_destination_has_is_found_once_whenever_a_process_dies() {
+    let (source, destination) = servers();
+    fill(&source, 24_000, 10);
+    let plan = Plan::between(&source, &destination)
+        .line("databases: [{ from: 0, keys: { include: [\"bulk:*\"] } }]")
+        .line("verify: { mode: full, rate: 5000/s }");
+    let tool = tool(&plan);
+    tool.run(["apply", "plan.yaml", "--until", "full"]).expect(75);
+    let names = |kind: &str| (0..500).map(|n| cmd!["SET", format!("{kind}:{n}"), n]).collect::<Vec<_>>();
+    let mut there = destination.client();
+    there.pipeline_ok(&[names("other"), names("bulk:extra")].concat());
+    let checkpoint = tool.folder().join(".plan/move/verify.json");
+    for walk in ["names", "extra"] {
+        let run = begin(&tool);
+        until("the walk is noted", || {
+            let noted = fs::read(&checkpoint).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            noted.is_some_and(|noted| noted["walk"] == walk)
+        });
+        run.kill9();
+    }
+    begin(&tool).wait().expect(1).says("500 of 24500 keys");
+    assert_eq!(told(&tool, "\"differs\"").len(), 500);
+    let verified = told(&tool, "\"verified\"").pop().unwrap();
+    let foreign = &verified["result"]["foreign"];
+    assert_eq!((&foreign[0]["rule"], &foreign[0]["keys"]), (&"name".into(), &500.into()), "{verified:#}");
+}
+
 #[test]
 fn keys_of_others_are_listed_by_rule_and_are_no_difference() {
     let (source, destination) = servers();

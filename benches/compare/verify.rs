@@ -34,12 +34,12 @@ pub fn measure(options: &Options, dataset: &Dataset) -> Section {
     let tool = Tool::new().limit(Duration::from_mins(20));
     tool.write("plan.yaml", &Plan::between(&source, &destination).text());
     tool.run(["apply", "plan.yaml", "--progress", "none"]).expect(0);
-    let mut reader = Side::new("SCAN and DUMP of one server");
+    let mut reader = Side::new("SCAN and DUMP of both");
     let sample = format!("sample:{}", options.scaled(SAMPLE));
     let mut modes = [("keys", "verify, keys"), (&*sample, "verify, sample"), ("full", "verify, full")]
         .map(|(mode, name)| (mode, Side::new(name)));
     for _ in 0..options.runs {
-        reader.runs.push(read(&source, count));
+        reader.runs.push(read((&source, &destination), count));
         for (mode, side) in &mut modes {
             side.runs.push(compare(&tool, (&source, &destination), mode, count));
         }
@@ -60,19 +60,28 @@ fn compare(tool: &Tool, (source, destination): (&Server, &Server), mode: &str, c
     figures
 }
 
-/// What one server gives to whoever asks for everything as fast as it can, from a process of its own.
-fn read(source: &Server, count: u64) -> Figures {
-    let (from, before, begun) = (Used::before(source), children_cpu(), Instant::now());
-    let mut process = Command::new(std::env::current_exe().unwrap());
-    process.arg(WORD).arg(source.port().to_string()).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = process.output().unwrap();
-    assert!(output.status.success(), "the reader ended with {}", output.status);
+/// What both servers give at a time to whoever asks for everything as fast as they can, each to a process of its own.
+fn read((source, destination): (&Server, &Server), count: u64) -> Figures {
+    let (from, to) = (Used::before(source), Used::before(destination));
+    let (before, begun) = (children_cpu(), Instant::now());
+    let readers = [source, destination].map(|server| {
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        process.arg(WORD).arg(server.port().to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        process.spawn().unwrap()
+    });
+    let memory = readers.map(|reader| {
+        let output = reader.wait_with_output().unwrap();
+        assert!(output.status.success(), "a reader ended with {}", output.status);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let (values, kib) = said.trim().split_once(' ').unwrap();
+        // The destination has the run's own keys besides.
+        assert!(values.parse::<u64>().unwrap() >= count, "not all keys were read");
+        mebibytes(kib.parse::<u64>().unwrap() << 10)
+    });
     let (wall, cpu) = (begun.elapsed().as_secs_f64(), children_cpu() - before);
-    let said = String::from_utf8(output.stdout).unwrap();
-    let (values, kib) = said.trim().split_once(' ').unwrap();
-    assert_eq!(values.parse(), Ok(count), "not all keys were read");
-    let mut figures = took(count, wall, cpu, mebibytes(kib.parse::<u64>().unwrap() << 10));
+    let mut figures = took(count, wall, cpu, memory.iter().sum());
     figures.extend(from.since(wall, ["source MiB/s", "source CPU s"]));
+    figures.extend(to.since(wall, ["destination MiB/s", "destination CPU s"]));
     figures
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     cmd,
-    faults::{await_told, begin, begin_slow, fill, keys, slow, told, tool, until},
+    faults::{await_told, await_whole, begin, begin_slow, fill, keys, slow, told, tool, until},
     harness::{Comparer, Plan, Running, Server, Tool},
 };
 
@@ -172,6 +172,31 @@ fn an_aborted_run_is_sealed() {
     tool.run(["apply", "plan.yaml"]).expect(7);
     tool.run(["apply", "plan.yaml", "--state", "elsewhere"]).expect(7);
     assert_eq!(destination.client().command(&cmd!["EXISTS", "after"]).int(), 0);
+}
+
+/// Between the copy and following, what the stream needs is asked of a source that is not there any more.
+#[test]
+fn orders_are_answered_while_a_source_that_went_is_waited_for() {
+    let (mut source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    fill(&source, 20_000, 100);
+    let to = slow(&destination, 100_000);
+    let plan = Plan::between_ports(source.port(), to.port()).following("{ any: [command: cutover] }");
+    let tool = tool(&plan.line("limits: { connections: 4 }"));
+    let mut run = begin_slow(&tool, &to, 100_000);
+    assert!(await_whole(&tool, &mut run));
+    assert!(keys(&destination) < 20_000);
+    source.kill9();
+    to.throttle(0);
+    let waits = |status: &Value| {
+        let reason = status["reasons"][0].as_str();
+        status["activity"] == "preparing" && reason.is_some_and(|reason| reason.starts_with("source: "))
+    };
+    until_status(&tool, "it waits for the source", waits);
+    tool.run(["cutover", "move"]).expect(1).says("does not follow the source yet");
+    tool.run(["pause", "move"]).expect(0).says("Nothing is written any more");
+    tool.run(["resume", "move"]).expect(0);
+    tool.run(["abort", "move"]).expect(0).says("aborted and sealed");
+    run.wait().expect(7);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Taking up where the stream stands, before following begins.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use async_std::{future::timeout, task::sleep};
 
 use super::setup::There;
 use crate::{
@@ -15,13 +17,15 @@ use crate::{
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
     sink::{Checkpoint, Lease},
-    step::{Event, StepId},
+    step::{Activity, Endpoint, Event, StepId},
     store::spool::{Level, remove_all},
-    unit::{ServerVersion, UnixMillis},
+    unit::{Secret, ServerVersion, UnixMillis},
 };
 
 /// How long a source that does not answer is left alone before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often operators' orders are looked after while it is waited for.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Learns where the stream goes on, and the source's clock minus ours. A source that does not answer is waited for, as it
 /// is while it is followed.
@@ -37,34 +41,51 @@ pub(super) async fn prepare(
     }
     // Only the copy needed it, and its room is the stream's now.
     remove_all(&run.spool(there.record.generation))?;
-    let mut last = String::new();
+    let (source, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
+    let mut asking = Box::pin(ask(&source, secret.as_ref(), Duration::ZERO));
+    let (mut reason, mut renewed) = (None, Instant::now());
     loop {
-        let fault = match ask_source(run).await {
-            Ok((source_ahead, version)) => {
+        match timeout(LOOK, &mut asking).await {
+            Ok(Ok((source_ahead, version))) => {
                 there.source = version;
                 return Ok((there, source_ahead));
             }
-            Err(fault) if fault.retryable() => fault.to_string(),
-            Err(fault) => return Err(fault.into()),
-        };
-        if fault != last {
-            teller.tell(Event::Waiting { step: StepId::Incremental, reason: format!("source: {fault}") });
-            last = fault;
+            Ok(Err(fault)) if fault.retryable() => {
+                let fault = Some(format!("source: {fault}"));
+                if fault != reason {
+                    teller.tell(Event::Waiting { step: StepId::Incremental, reason: fault.clone().unwrap_or_default() });
+                    reason = fault;
+                }
+                asking = Box::pin(ask(&source, secret.as_ref(), ASK_AGAIN));
+            }
+            Ok(Err(fault)) => return Err(fault.into()),
+            Err(_) => {}
         }
-        // Nothing is ever sent: the channel is closed when a stop is asked for.
-        if async_std::future::timeout(ASK_AGAIN, run.request.stop.recv()).await.is_ok() {
+        let mut status = run.status(Some(StepId::Incremental), Activity::Preparing);
+        status.reasons.splice(..0, reason.iter().cloned());
+        run.board.post(status);
+        if run.stopping() {
             return Err(Ending::of(
                 &runs::STOPPED_BY_SIGNAL,
                 "Stopped while the source did not answer. The same command goes on.",
             ));
         }
-        lease.renew(control).await?;
+        run.orders_between_steps(teller)?;
+        if renewed.elapsed() >= ASK_AGAIN {
+            lease.renew(control).await?;
+            renewed = Instant::now();
+        }
     }
 }
 
-async fn ask_source(run: &Run) -> Result<(i64, Option<ServerVersion>), ControlError> {
-    let graph = &run.request.graph;
-    let mut source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await?;
+/// Asks the source for its clock and its version, some time from now.
+async fn ask(
+    source: &Endpoint,
+    secret: Option<&Secret>,
+    wait: Duration,
+) -> Result<(i64, Option<ServerVersion>), ControlError> {
+    sleep(wait).await;
+    let mut source = servers::connect(source, secret).await?;
     let ahead = servers::clock_ahead(&mut source).await?;
     Ok((ahead, crate::source::survey(&mut source).await?.version))
 }

@@ -17,14 +17,12 @@ impl Names {
 
     /// A key of the source that the destination had as well.
     pub(super) fn found(&mut self, pair: &Pair) {
-        let name = pair.name();
-        self.bucket(name).add(name);
+        self.change(pair, Sum::add);
     }
 
     /// A key that the destination named.
     pub(super) fn named(&mut self, pair: &Pair) {
-        let name = pair.name();
-        self.bucket(name).subtract(name);
+        self.change(pair, Sum::subtract);
     }
 
     /// Whether one side may have named this key and the other not.
@@ -37,8 +35,11 @@ impl Names {
         self.0.iter().any(|bucket| *bucket != Sum::default())
     }
 
-    fn bucket(&mut self, name: Sum) -> &mut Sum {
-        self.0.get_mut(usize::from(name.bits())).expect("a bucket for every u16")
+    fn change(&mut self, pair: &Pair, how: fn(&mut Sum, Sum)) {
+        let name = pair.name();
+        if let Some(bucket) = self.0.get_mut(usize::from(name.bits())) {
+            how(bucket, name);
+        }
     }
 }
 

@@ -35,7 +35,7 @@ fn a_key_appears(source: &str, destination: &str) {
         client.command(&cmd!["HMSET", format!("hash:{index}"), "a", index, "b", "text"]);
     }
     let to = slow(&destination, 100_000);
-    let tool = tool(&Plan::between_ports(source.port(), to.port()));
+    let tool = tool(&Plan::between_ports(source.port(), to.port()).line("limits: { connections: 4 }"));
     let mut run = begin(&tool);
     assert!(await_told(&tool, &mut run, "dump_received"));
     let mut there = destination.client();
@@ -124,8 +124,9 @@ fn skip_leaves_and_reports_every_key_where_values_are_written_natively() {
 fn skip_leaves_a_key_that_appears_during_the_run() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
     fill(&source, 10_000, 100);
-    let to = slow(&destination, 300_000);
-    let tool = tool(&Plan::between_ports(source.port(), to.port()).line("on_conflict: skip"));
+    let to = slow(&destination, 100_000);
+    let plan = Plan::between_ports(source.port(), to.port()).line("on_conflict: skip");
+    let tool = tool(&plan.line("limits: { connections: 4 }"));
     let mut run = begin(&tool);
     assert!(await_told(&tool, &mut run, "dump_received"));
     let mut there = destination.client();

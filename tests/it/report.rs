@@ -29,6 +29,7 @@ fn plan(source: &Server, relay: &Proxy) -> Plan {
         .line(&format!("change: \"{CHANGE}\""))
         .line("labels: { team: checkout, env: prod }")
         .line("buffer: { replica_output: unlimited }")
+        .line("limits: { connections: 4 }")
         .line("cutover: { mode: manual, timeout: 3s, max_lag: 10s }")
         .line("cleanup: { accounts: [{ side: destination, user: mig }] }")
         .line(
@@ -63,7 +64,7 @@ impl Told {
         // A gate that is shut until its file is there.
         tool.script("gate.sh", "test -e \"open-$1\"");
 
-        let mut killed = begin_slow(&tool, &relay, 400_000);
+        let mut killed = begin_slow(&tool, &relay, 200_000);
         assert!(await_whole(&tool, &mut killed), "{}", killed.wait());
         until("figures are told", || told(&tool, "\"event\":\"progress\"").len() > 5);
         killed.kill9();

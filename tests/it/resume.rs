@@ -260,12 +260,12 @@ fn values_near_the_window_do_not_wait_for_each_other() {
 #[test]
 fn a_signal_leaves_a_checkpoint() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
-    fill(&source, 20_000, 100);
-    let to = slow(&destination, 300_000);
-    let tool = tool(&Plan::between_ports(source.port(), to.port()));
+    fill(&source, 30_000, 100);
+    let to = slow(&destination, 200_000);
+    let tool = tool(&Plan::between_ports(source.port(), to.port()).line("limits: { connections: 4 }"));
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let before = keys(&destination);
-        let mut run = begin_slow(&tool, &to, 300_000);
+        let mut run = begin_slow(&tool, &to, 200_000);
         until("it writes", || keys(&destination) > before + 500 || !run.is_running());
         run.signal(signal);
         let ended = run.wait().expect(code).says("the same command");
@@ -274,7 +274,7 @@ fn a_signal_leaves_a_checkpoint() {
     to.throttle(0);
     begin(&tool).wait().expect(0);
     Comparer::of(&source, &destination).run().assert_equal();
-    assert_eq!(made(&destination, 4), 20_000);
+    assert_eq!(made(&destination, 4), 30_000);
 }
 
 #[test]

@@ -405,8 +405,8 @@ fn nobody_compares_while_the_dump_is_copied() {
     let (source, destination) = servers();
     fill(&source, 20_000, 100);
     let to = crate::faults::slow(&destination, 0);
-    let tool = tool(&Plan::between_ports(source.port(), to.port()));
-    let run = crate::faults::begin_slow(&tool, &to, 300_000);
+    let tool = tool(&Plan::between_ports(source.port(), to.port()).line("limits: { connections: 4 }"));
+    let run = crate::faults::begin_slow(&tool, &to, 100_000);
     until("keys come", || crate::faults::keys(&destination) > 500);
     tool.run(["verify", "plan.yaml"]).expect(1).says("copies the source's data at this moment");
     to.throttle(0);

@@ -53,7 +53,8 @@ pub(super) async fn prepare(
             Ok(Err(fault)) if fault.retryable() => {
                 let fault = Some(format!("source: {fault}"));
                 if fault != reason {
-                    teller.tell(Event::Waiting { step: StepId::Incremental, reason: fault.clone().unwrap_or_default() });
+                    teller
+                        .tell(Event::Waiting { step: StepId::Incremental, reason: fault.clone().unwrap_or_default() });
                     reason = fault;
                 }
                 asking = Box::pin(ask(&source, secret.as_ref(), ASK_AGAIN));

@@ -158,7 +158,8 @@ impl Run {
         let held = |server: &Server, dbs: &[Db]| -> u64 {
             server.keys.iter().filter(|(db, _)| dbs.contains(db)).map(|(_, keys)| keys).sum()
         };
-        self.meter.total = held(&self.setup.source, &from).saturating_add(held(&self.setup.destination, &to));
+        let named = held(&self.setup.destination, &to);
+        self.meter.total = held(&self.setup.source, &from).saturating_add(named);
         let earlier = self.checkpoints.as_ref().map(CheckpointFile::read).transpose()?.flatten();
         let goes_on = earlier.map(|earlier| {
             (self.result, self.meter.looked_at) = (earlier.result, earlier.looked_at);
@@ -177,14 +178,16 @@ impl Run {
         }
         // What an earlier process found is not known by name: there, every name is asked for.
         self.names = goes_on.is_none().then(Names::new);
-        let (mut from_here, mut place) = goes_on.map_or((Walk::Source, None), |(walk, place)| (walk, Some(place)));
-        for (walk, dbs) in [(Walk::Source, &from), (Walk::Names, &to), (Walk::Extra, &to)] {
-            let is_found = walk == Walk::Extra && self.names.as_ref().is_some_and(|names| !names.are_open());
-            if walk < from_here || is_found {
-                continue;
-            }
-            from_here = walk;
-            self.walk(walk, dbs, place.take()).await?;
+        let (first, mut place) = goes_on.map_or((Walk::Source, None), |(walk, place)| (walk, Some(place)));
+        if first <= Walk::Source {
+            self.walk(Walk::Source, &from, place.take()).await?;
+        }
+        if first <= Walk::Names {
+            self.walk(Walk::Names, &to, place.take()).await?;
+        }
+        if self.names.as_ref().is_none_or(Names::are_open) {
+            self.meter.total = self.meter.total.saturating_add(named);
+            self.walk(Walk::Extra, &to, place).await?;
         }
         self.checkpoints.as_ref().map_or(Ok(()), CheckpointFile::remove)
     }
@@ -208,7 +211,9 @@ impl Run {
                     ended = true;
                     continue;
                 };
-                self.pool.pace(names.len()).await;
+                if walk != Walk::Extra {
+                    self.pool.pace(names.len()).await;
+                }
                 match walk {
                     Walk::Source => {
                         let pairs = self.chosen(db, names);
@@ -219,8 +224,11 @@ impl Run {
                         self.tell_progress().await;
                     }
                     Walk::Extra => {
-                        let batch = Batch::Names(self.not_found(db, names, &candidates));
-                        self.give(batch).await?;
+                        self.meter.looked_at += names.len() as u64;
+                        let names = self.not_found(db, names, &candidates);
+                        self.pool.pace(names.len()).await;
+                        self.give(Batch::Names(names)).await?;
+                        self.tell_progress().await;
                     }
                 }
             } else if self.pool.is_idle() {

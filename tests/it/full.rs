@@ -19,16 +19,17 @@ fn everything_arrives() {
 }
 
 #[test]
-fn twenty_kills_at_random_moments_change_nothing() {
+fn kills_at_random_moments_change_nothing() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.0.15"));
     Dataset::new(source.flavour, Size::Full, 2).with_bulk(30_000).load(&source);
     let mut random = Random::fresh();
     let tool = Tool::new().limit(Duration::from_secs(30));
     tool.write("plan.yaml", &Plan::between(&source, &destination).text());
     let mut killed = 0;
+    // Each run may live somewhat longer than the last one: the first cannot get through.
     while killed < 20 {
         let mut run = tool.start(["apply", "plan.yaml"]);
-        thread::sleep(Duration::from_millis(random.between(1, 400)));
+        thread::sleep(Duration::from_millis(random.between(1, 20 * (killed + 1))));
         if !run.is_running() {
             run.wait().expect(0);
             break;
@@ -37,7 +38,7 @@ fn twenty_kills_at_random_moments_change_nothing() {
         killed += 1;
     }
     println!("{killed} kills");
-    assert!(killed > 0, "no run lived long enough to be killed");
+    assert!(killed >= 5, "a run that lived for a tenth of a second cannot have got through");
     tool.run(["apply", "plan.yaml"]).expect(0);
     Comparer::of(&source, &destination).run().assert_equal();
 }

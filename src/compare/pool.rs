@@ -1,9 +1,6 @@
 //! Connections that read side by side, each on its own: what bounds the pace is how fast both servers answer.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
 use async_std::task::{JoinHandle, sleep, spawn};
@@ -45,11 +42,11 @@ pub(super) struct Pool {
     under_way: usize,
     /// Keys a second at most, and when those asked for so far are paid for.
     rate: Option<u64>,
-    paid_at: Mutex<Instant>,
+    paid_at: Instant,
 }
 
 /// Keys of one job where many are read at once.
-const CHUNK: usize = 200;
+pub(super) const CHUNK: usize = 200;
 
 impl Pool {
     /// Opens so many connections to either side.
@@ -70,7 +67,7 @@ impl Pool {
             tasks.push(spawn(read_source(here, taken.clone(), half.clone(), done.clone())));
             tasks.push(spawn(read_destination(there, taken_on.clone(), done.clone())));
         }
-        Ok(Self { jobs, results, workers: tasks, under_way: 0, rate, paid_at: Mutex::new(Instant::now()) })
+        Ok(Self { jobs, results, workers: tasks, under_way: 0, rate, paid_at: Instant::now() })
     }
 
     /// Whether more batches may be given: as many are under way as keep all workers at work.
@@ -84,17 +81,13 @@ impl Pool {
     }
 
     /// Waits until so many keys more may be read.
-    pub(super) async fn pace(&self, keys: usize) {
+    pub(super) async fn pace(&mut self, keys: usize) {
         let Some(rate) = self.rate else { return };
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
         let cost = Duration::from_secs_f64((keys as f64 / rate.max(1) as f64).min(3600.0));
         let now = Instant::now();
-        let wait = {
-            let mut paid_at = self.paid_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let wait = paid_at.saturating_duration_since(now);
-            *paid_at = paid_at.max(now) + cost;
-            wait
-        };
+        let wait = self.paid_at.saturating_duration_since(now);
+        self.paid_at = self.paid_at.max(now) + cost;
         sleep(wait).await;
     }
 

@@ -14,7 +14,7 @@ use super::{
     checkpoint::{CheckpointFile, Walk},
     judge::{Judged, judge},
     names::Names,
-    pool::{Done, Pool},
+    pool::{CHUNK, Done, Pool},
     progress::Meter,
     reader::Depth,
     reading::{Seen, What},
@@ -37,8 +37,6 @@ const MOST_SUSPECTS: usize = 5000;
 const LEG: Duration = Duration::from_secs(3);
 /// Differences in a checkpoint; with more there is none.
 const NOTED: usize = 10_000;
-/// Keys of a list that are compared in one job.
-const CHUNK: usize = 200;
 
 /// Begins a comparison.
 pub fn begin(setup: Setup) -> Begun {

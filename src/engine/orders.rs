@@ -4,6 +4,7 @@ use std::{fmt::Display, str::FromStr};
 
 use super::{ending::Ending, run::Run, steering::Asked, teller::Teller};
 use crate::{
+    plan::fault::catalogue::runs,
     step::{Activity, Answer, Event, Order, Setting, Status, StepId},
     unit::{ByteRate, CountRate, Offset, UnixMillis},
 };
@@ -92,6 +93,24 @@ impl Run {
                 "Nothing is written any more{applied}. What the source sends is still received."
             )));
         }
+    }
+
+    /// Looks about while `step` waits, and why: posts it, carries out orders, and ends when a stop is asked for, which
+    /// `stopped` tells.
+    pub(super) fn attend(
+        &mut self,
+        step: StepId,
+        reason: Option<&str>,
+        stopped: &str,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let mut status = self.status(Some(step), Activity::Preparing);
+        status.reasons.splice(..0, reason.map(str::to_owned));
+        self.board.post(status);
+        if self.stopping() {
+            return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, stopped));
+        }
+        self.orders_between_steps(teller)
     }
 
     /// Carries out orders that came while no step took them.

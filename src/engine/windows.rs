@@ -6,8 +6,7 @@ use async_std::task::sleep;
 
 use super::{ending::Ending, run::Run, teller::Teller};
 use crate::{
-    plan::fault::catalogue::runs,
-    step::{Activity, Event, Outcome, Standing, StepId, Window, Windows},
+    step::{Event, Outcome, Standing, StepId, Window, Windows},
     unit::UnixMillis,
 };
 
@@ -33,13 +32,7 @@ impl Run {
                 told = Some(opens);
                 teller.tell(Event::Waiting { step, reason: reason.clone() });
             }
-            let mut status = self.status(Some(step), Activity::Preparing);
-            status.reasons.insert(0, reason);
-            self.board.post(status);
-            if self.stopping() {
-                return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped while waiting for a window."));
-            }
-            self.orders_between_steps(teller)?;
+            self.attend(step, Some(&reason), "Stopped while waiting for a window.", teller)?;
             sleep(LOOK).await;
         }
         Ok(())

@@ -23,8 +23,8 @@ const COMMAND: usize = 256;
 /// A transaction that takes less of the destination's time is small, one that takes twice as much is large.
 const SMALL: Duration = Duration::from_millis(2);
 
-/// Far away a single lane is idle for a round trip behind each batch. There a batch may take a part of that time, up to a
-/// longest, and be larger.
+/// Far away a single lane is idle for a round trip behind each batch. There a batch is small up to a part of that time, which
+/// has a longest, and may be larger.
 const FAR_PART: u32 = 8;
 const FAR_SMALL: Duration = Duration::from_millis(8);
 const FAR_MOST: usize = 8 << 20;

@@ -15,9 +15,8 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
-    plan::fault::catalogue::runs,
     sink::{Checkpoint, Lease},
-    step::{Activity, Endpoint, Event, StepId},
+    step::{Endpoint, Event, StepId},
     store::spool::{Level, remove_all},
     unit::{Secret, ServerVersion, UnixMillis},
 };
@@ -51,27 +50,18 @@ pub(super) async fn prepare(
                 return Ok((there, source_ahead));
             }
             Ok(Err(fault)) if fault.retryable() => {
-                let fault = Some(format!("source: {fault}"));
-                if fault != reason {
-                    teller
-                        .tell(Event::Waiting { step: StepId::Incremental, reason: fault.clone().unwrap_or_default() });
-                    reason = fault;
+                let fault = format!("source: {fault}");
+                if reason.as_ref() != Some(&fault) {
+                    teller.tell(Event::Waiting { step: StepId::Incremental, reason: fault.clone() });
+                    reason = Some(fault);
                 }
                 asking = Box::pin(ask(&source, secret.as_ref(), ASK_AGAIN));
             }
             Ok(Err(fault)) => return Err(fault.into()),
             Err(_) => {}
         }
-        let mut status = run.status(Some(StepId::Incremental), Activity::Preparing);
-        status.reasons.splice(..0, reason.iter().cloned());
-        run.board.post(status);
-        if run.stopping() {
-            return Err(Ending::of(
-                &runs::STOPPED_BY_SIGNAL,
-                "Stopped while the source did not answer. The same command goes on.",
-            ));
-        }
-        run.orders_between_steps(teller)?;
+        let stopped = "Stopped while the source did not answer. The same command goes on.";
+        run.attend(StepId::Incremental, reason.as_deref(), stopped, teller)?;
         if renewed.elapsed() >= ASK_AGAIN {
             lease.renew(control).await?;
             renewed = Instant::now();

@@ -493,6 +493,62 @@ mod invariants {
     }
 }
 
+mod threats {
+    use super::*;
+
+    /// Where the tests of a module such as `canary`, `cli` or `net::secret` are.
+    fn sources(module: &str) -> String {
+        let path = module.replace("::", "/");
+        let candidates = [
+            format!("tests/it/{path}.rs"),
+            format!("tests/it/{path}/mod.rs"),
+            format!("tests/{path}.rs"),
+            format!("src/{path}.rs"),
+            format!("src/{path}/mod.rs"),
+            format!("src/{path}/tests.rs"),
+        ];
+        candidates.iter().filter_map(|file| std::fs::read_to_string(root().join(file)).ok()).collect()
+    }
+
+    fn is_a_test(name: &str) -> bool {
+        let (module, name) = name.rsplit_once("::").unwrap();
+        let lines: Vec<String> = sources(module).lines().map(|line| line.trim().to_owned()).collect();
+        let declared = format!("fn {name}() {{");
+        let mut is_marked = false;
+        lines.iter().any(|line| {
+            is_marked = line == "#[test]" || is_marked && (line.starts_with("#[") || *line == declared);
+            is_marked && *line == declared
+        })
+    }
+
+    #[test]
+    fn each_promise_names_tests_that_are_there() {
+        let page = std::fs::read_to_string(root().join("book/src/explanation/threat-model.md")).unwrap();
+        let (_, promised) = page.split_once("\n## What is promised\n").unwrap();
+        let (promised, _) = promised.split_once("\n## ").unwrap();
+        let rows = promised.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise |"));
+        let mut promises = 0;
+        for row in rows.filter(|row| !row.starts_with("| ---")) {
+            let (promise, attacks) = row.trim_matches(['|', ' ']).rsplit_once(" | ").unwrap();
+            let tests: Vec<&str> = attacks.split('`').skip(1).step_by(2).collect();
+            assert!(!tests.is_empty(), "no test attacks: {promise}");
+            for test in tests {
+                assert!(is_a_test(test), "there is no test `{test}`: {promise}");
+            }
+            promises += 1;
+        }
+        assert!(promises > 10, "{promises} promises");
+    }
+
+    #[test]
+    fn a_name_that_is_no_test_is_noticed() {
+        assert!(is_a_test("docs::each_promise_names_tests_that_are_there"));
+        assert!(
+            !is_a_test("docs::is_a_test") && !is_a_test("docs::no_such_test") && !is_a_test("nowhere::no_such_test")
+        );
+    }
+}
+
 mod events {
     use super::*;
 

@@ -524,10 +524,10 @@ mod threats {
     #[test]
     fn each_promise_names_tests_that_are_there() {
         let page = std::fs::read_to_string(root().join("book/src/explanation/threat-model.md")).unwrap();
-        let (_, promised) = page.split_once("\n## What is promised\n").unwrap();
-        let (promised, _) = promised.split_once("\n## ").unwrap();
-        let rows = promised.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise |"));
-        let mut promises = 0;
+        let (_, tables) = page.split_once("\n## What is promised\n").unwrap();
+        let (tables, _) = tables.split_once("\n## ").unwrap();
+        let rows = tables.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise |"));
+        let mut count = 0;
         for row in rows.filter(|row| !row.starts_with("| ---")) {
             let (promise, attacks) = row.trim_matches(['|', ' ']).rsplit_once(" | ").unwrap();
             let tests: Vec<&str> = attacks.split('`').skip(1).step_by(2).collect();
@@ -535,9 +535,9 @@ mod threats {
             for test in tests {
                 assert!(is_a_test(test), "there is no test `{test}`: {promise}");
             }
-            promises += 1;
+            count += 1;
         }
-        assert!(promises > 10, "{promises} promises");
+        assert!(count > 10, "{count} promises");
     }
 
     #[test]

@@ -329,11 +329,11 @@ fn logs_are_json_when_asked_and_hold_no_password() {
     }
 }
 
-/// A demo under way: its output up to now, and where its servers listen.
+/// A demo under way: its output up to now, and the processes that it started.
 struct Demo {
     child: Child,
     out: BufReader<ChildStdout>,
-    servers: Vec<String>,
+    started: Vec<Process>,
 }
 
 impl Demo {
@@ -348,72 +348,171 @@ impl Demo {
         command
     }
 
-    /// A demo whose data is loaded and whose run is about to begin.
-    fn loaded(tool: &Plan) -> Self {
-        let mut child = Self::command(tool, 100_000).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    /// A demo that has printed a line with this text.
+    fn until(tool: &Plan, keys: u32, text: &str) -> Self {
+        let mut child = Self::command(tool, keys).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut servers = vec![];
-        for line in out.by_ref().lines().map(Result::unwrap) {
-            servers.extend(line.split(' ').filter(|word| word.starts_with("127.0.0.1:")).map(str::to_owned));
-            if line.contains("goes on writing") {
-                break;
-            }
-        }
-        assert_eq!(servers.len(), 2, "{servers:?}");
-        Self { child, out, servers }
+        assert!(out.by_ref().lines().map(Result::unwrap).any(|line| line.contains(text)), "{text} was never printed");
+        let started = Process::descendants(child.id());
+        // A shell and a server, twice.
+        assert!(started.len() >= 4, "{started:?}");
+        Self { child, out, started }
     }
 
-    fn end_by(mut self, signal: Signal) -> (ExitStatus, Vec<String>) {
+    /// A demo whose data is loaded and whose run is about to begin.
+    fn loaded(tool: &Plan) -> Self {
+        Self::until(tool, 100_000, "goes on writing")
+    }
+
+    /// What else it prints, how it ends, and what it started.
+    fn end(mut self) -> (String, ExitStatus, Vec<Process>) {
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap(), self.started)
+    }
+
+    fn end_by(self, signal: Signal) -> (ExitStatus, Vec<Process>) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
-        std::io::copy(&mut self.out, &mut std::io::sink()).unwrap();
-        (self.child.wait().unwrap(), self.servers)
+        let (_, status, started) = self.end();
+        (status, started)
     }
 }
 
-fn nobody_listens(address: &str) {
+/// A process of this host, and what every user of the host can read of it.
+#[derive(Debug)]
+struct Process {
+    id: u32,
+    began: String,
+}
+
+impl Process {
+    /// The fields of `/proc/PID/stat` behind the name, from the state on.
+    fn stat(id: u32) -> Option<Vec<String>> {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+    }
+
+    fn descendants(of: u32) -> Vec<Self> {
+        let ids =
+            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        let stats: Vec<(u32, Vec<String>)> = ids.filter_map(|id| Some((id, Self::stat(id)?))).collect();
+        let mut family = vec![of];
+        let mut found = vec![];
+        while let Some(parent) = family.pop() {
+            for (id, stat) in stats.iter().filter(|(_, stat)| stat[1] == parent.to_string()) {
+                family.push(*id);
+                found.push(Self { id: *id, began: stat[19].clone() });
+            }
+        }
+        found
+    }
+
+    fn has_ended(&self) -> bool {
+        Self::stat(self.id).is_none_or(|stat| stat[0] == "Z" || stat[19] != self.began)
+    }
+
+    fn arguments(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/cmdline", self.id)).unwrap().replace('\0', " ")
+    }
+
+    fn environment(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(format!("/proc/{}/environ", self.id)).unwrap()).into_owned()
+    }
+}
+
+fn all_end(started: &[Process]) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while std::net::TcpStream::connect(address).is_ok() {
-        assert!(Instant::now() < deadline, "the server on {address} lives on");
+    while let Some(alive) = started.iter().find(|process| !process.has_ended()) {
+        assert!(Instant::now() < deadline, "{alive:?} lives on");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The folders of demos below `folder`.
+fn demo_folders(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("redis-plan-demo-")).collect()
 }
 
 /// A real migration between two servers, compared key by key: the demo says 0 only when all are equal.
 #[test]
 fn the_demo_migrates_and_leaves_no_server_behind() {
     let tool = Plan::new();
-    let said = Said::of(Demo::command(&tool, 3_000).output().unwrap());
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.out.contains("verified:  all 3005 keys are equal"), "{said:?}");
-    let folder = std::fs::read_dir(tool.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("redis-plan-demo-"))
-        .unwrap();
+    let (out, status, started) = Demo::until(&tool, 3_000, "goes on writing").end();
+    assert!(status.success(), "{status}: {out}");
+    assert!(out.contains("verified:  all 3005 keys are equal"), "{out}");
+    let [folder] = demo_folders(tool.path()).try_into().unwrap();
     assert!(std::fs::read_to_string(folder.join("state/report.html")).unwrap().contains("</span> done</span>"));
-    let servers: Vec<&str> = said.out.lines().filter_map(|line| line.trim().strip_prefix("url: redis://")).collect();
-    assert_eq!(servers.len(), 2);
-    servers.into_iter().for_each(nobody_listens);
+    assert_eq!(out.lines().filter(|line| line.trim().starts_with("url: unix://")).count(), 2, "{out}");
+    all_end(&started);
+}
+
+/// Whoever else is on the host finds no password in what the processes show, no port to try, and no folder to enter.
+#[test]
+fn the_demo_hands_no_other_user_of_the_host_an_account() {
+    let tool = Plan::new();
+    let demo = Demo::until(&tool, 100_000, "$ plan apply");
+    let folders = demo_folders(tool.path());
+    let passwords: Vec<String> = ["source.secret", "destination.secret"]
+        .iter()
+        .filter_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.exists()))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    assert_eq!(passwords.len(), 2, "{folders:?}");
+    let plan = Process { id: demo.child.id(), began: String::new() };
+    for process in demo.started.iter().chain([&plan]) {
+        let shown = [process.arguments(), process.environment()].concat();
+        assert!(!passwords.iter().any(|password| shown.contains(password.as_str())), "{shown}");
+    }
+    assert_eq!(folders.len(), 3, "{folders:?}");
+    for folder in &folders {
+        let mode = std::fs::metadata(folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}: {mode:o}", folder.display());
+    }
+    let sockets: Vec<String> = demo.started.iter().flat_map(|process| listening(process.id)).collect();
+    assert_eq!(sockets, [""; 0], "a port of the host");
+    let (status, started) = demo.end_by(Signal::INT);
+    assert_eq!(status.code(), Some(130), "{status}");
+    all_end(&started);
+}
+
+/// The TCP sockets that a process listens on.
+fn listening(id: u32) -> Vec<String> {
+    let links =
+        std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().filter_map(|entry| entry.unwrap().path().read_link().ok());
+    let own: Vec<String> = links.map(|link| link.display().to_string()).collect();
+    let tables =
+        ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{id}/net/{table}")).unwrap_or_default());
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+    let fields = rows.map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let listens = |fields: &Vec<&str>| fields[3] == "0A" && own.contains(&format!("socket:[{}]", fields[9]));
+    fields.filter(listens).map(|fields| fields[1].to_owned()).collect()
+}
+
+#[test]
+fn a_folder_with_a_long_path_is_named_before_a_server_cuts_it_off() {
+    let tool = Plan::new();
+    let long = tool.path().join("x".repeat(100));
+    std::fs::create_dir(&long).unwrap();
+    let said = Said::of(Demo::command(&tool, 1_000).env("TMPDIR", &long).output().unwrap());
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("longer than 107 bytes") && said.err.contains("`TMPDIR`"), "{said:?}");
 }
 
 #[test]
 fn a_signal_stops_at_a_checkpoint_with_an_exit_code_of_its_own() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let tool = Plan::new();
-        let (status, servers) = Demo::loaded(&tool).end_by(signal);
+        let (status, started) = Demo::loaded(&tool).end_by(signal);
         assert_eq!(status.code(), Some(code), "{status}");
-        for server in servers {
-            nobody_listens(&server);
-        }
+        all_end(&started);
     }
 }
 
 #[test]
 fn the_servers_of_a_killed_demo_do_not_live_on() {
     let tool = Plan::new();
-    let (status, servers) = Demo::loaded(&tool).end_by(Signal::KILL);
+    let (status, started) = Demo::loaded(&tool).end_by(Signal::KILL);
     assert_eq!(status.signal(), Some(9));
-    for server in servers {
-        nobody_listens(&server);
-    }
+    all_end(&started);
 }

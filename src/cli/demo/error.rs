@@ -23,6 +23,13 @@ pub(in crate::cli) enum DemoError {
         /// Why.
         reason: String,
     },
+    /// A Unix socket has no room for the path.
+    #[error(
+        "the socket `{}` cannot be opened: its path is longer than 107 bytes\n\
+         help: set `TMPDIR` to a folder with a shorter path, such as `/tmp`",
+        .0.display()
+    )]
+    LongPath(PathBuf),
     /// A server says no.
     #[error("a server of the demo: {0}")]
     Redis(#[from] redis::RedisError),

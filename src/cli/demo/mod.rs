@@ -15,7 +15,7 @@ use compare::compare;
 use dataset::Dataset;
 pub(super) use error::DemoError;
 use install::Installed;
-use server::Server;
+use server::{Server, private_folder};
 use traffic::Traffic;
 
 use super::apply::{Ran, Run, perform};
@@ -30,7 +30,7 @@ use crate::step::{Outcome, StepId};
 
 /// Migrate between two throw-away servers on this machine, while a client goes on writing
 ///
-/// Starts two Redis servers on loopback, fills one with some 200,000 keys of every type, and migrates them to the other
+/// Starts two Redis servers on Unix sockets that only this user can open, fills one with some 200,000 keys of every type, and migrates them to the other
 /// by a plan file, through validate, preview and apply as for any plan. Then compares every key, value and expiry. Both
 /// servers are gone afterwards; the plan, the run's files and its report stay.
 ///
@@ -49,7 +49,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Failure> {
     let stop = StopSignal::listen()?;
-    let folder = tempfile::Builder::new().prefix("redis-plan-demo-").tempdir().map_err(DemoError::from)?.keep();
+    let folder = private_folder("redis-plan-demo-")?.keep();
     let installed = Installed::find()?;
     let source = Server::start(&installed.source)?;
     let destination = Server::start(&installed.destination)?;

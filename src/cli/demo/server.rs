@@ -1,9 +1,9 @@
-//! A server that lives as long as this process: on a free port of the loopback interface, with a password of its own, in
-//! a folder that is removed.
+//! A server that lives as long as this process: on a Unix socket in a folder that only this user enters and that is removed,
+//! with a password of its own. It opens no port, and no process has the password in its arguments.
 
-use std::io::Read as _;
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,6 +20,9 @@ const START: Duration = Duration::from_secs(20);
 /// No answer of the demo's servers takes longer.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// The longest path of a Unix socket, in bytes (unix(7)): a server cuts a longer one off without a word.
+const LONGEST_SOCKET: usize = 107;
+
 /// The shell that holds the server: it ends the server when its standard input closes, so also when this process is
 /// killed.
 const KEEPER: &str = r#""$@" & server=$!; read -r _; kill "$server" 2>/dev/null; wait "$server""#;
@@ -27,7 +30,7 @@ const KEEPER: &str = r#""$@" & server=$!; read -r _; kill "$server" 2>/dev/null;
 /// A running server.
 pub(super) struct Server {
     keeper: Child,
-    port: u16,
+    socket: PathBuf,
     password: String,
     version: ServerVersion,
     _folder: tempfile::TempDir,
@@ -36,12 +39,17 @@ pub(super) struct Server {
 impl Server {
     /// Starts `program` and waits until it answers.
     pub(super) fn start(program: &Path) -> Result<Self, DemoError> {
-        let folder = tempfile::Builder::new().prefix("redis-plan-demo-server-").tempdir()?;
+        let folder = private_folder("redis-plan-demo-server-")?;
+        let socket = folder.path().join("redis.sock");
+        if socket.as_os_str().as_bytes().len() > LONGEST_SOCKET {
+            return Err(DemoError::LongPath(socket));
+        }
         let password = random_word()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let keeper = spawn(program, port, &password, folder.path())?;
+        let configuration = folder.path().join("redis.conf");
+        keep(&configuration, &configured(&socket, &password, folder.path()))?;
+        let keeper = spawn(program, &configuration, folder.path())?;
         let version = ServerVersion::redis(0, 0, 0);
-        let mut server = Self { keeper, port, password, version, _folder: folder };
+        let mut server = Self { keeper, socket, password, version, _folder: folder };
         server.version = server.wait(program)?;
         Ok(server)
     }
@@ -49,8 +57,7 @@ impl Server {
     /// A new connection to database 0.
     pub(super) fn connect(&self) -> Result<Connection, DemoError> {
         let login = RedisConnectionInfo::default().set_password(&self.password);
-        let address = ConnectionAddr::Tcp(Ipv4Addr::LOCALHOST.to_string(), self.port);
-        let info = address.into_connection_info()?.set_redis_settings(login);
+        let info = ConnectionAddr::Unix(self.socket.clone()).into_connection_info()?.set_redis_settings(login);
         let connection = redis::Client::open(info)?.get_connection_with_timeout(ANSWER)?;
         connection.set_read_timeout(Some(ANSWER))?;
         connection.set_write_timeout(Some(ANSWER))?;
@@ -64,16 +71,14 @@ impl Server {
 
     /// The server's URL, without its password.
     pub(super) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("unix://{}", self.socket.display())
     }
 
     /// Writes the password to a file that only its owner reads.
     pub(super) fn keep_password(&self, path: &Path) -> Result<(), DemoError> {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(std::io::Write::write_all(&mut file, self.password.as_bytes())?)
+        keep(path, &self.password)
     }
 
-    /// The password is this server's alone, so an answer does not come from somebody else's.
     fn wait(&mut self, program: &Path) -> Result<ServerVersion, DemoError> {
         let failed = |reason: String| DemoError::Start { program: program.to_owned(), reason };
         let began = Instant::now();
@@ -99,23 +104,35 @@ impl Drop for Server {
 
 impl std::fmt::Display for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} on 127.0.0.1:{}", self.version, self.port)
+        write!(f, "{} on {}", self.version, self.url())
     }
 }
 
+/// A folder that only this user enters, whatever the umask is.
+pub(super) fn private_folder(prefix: &str) -> Result<tempfile::TempDir, DemoError> {
+    let private = std::fs::Permissions::from_mode(0o700);
+    Ok(tempfile::Builder::new().prefix(prefix).permissions(private).tempdir()?)
+}
+
+fn keep(path: &Path, text: &str) -> Result<(), DemoError> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
+}
+
+/// What the server reads from its file: arguments of a process are read by every user of the host.
+fn configured(socket: &Path, password: &str, folder: &Path) -> String {
+    let quoted = |path: &Path| format!("\"{}\"", path.display().to_string().replace('\\', "\\\\").replace('"', "\\\""));
+    let (socket, folder) = (quoted(socket), quoted(folder));
+    format!(
+        "port 0\nunixsocket {socket}\nunixsocketperm 700\nrequirepass {password}\nmasterauth {password}\n\
+         save \"\"\nappendonly no\ndir {folder}\nlogfile server.log\n"
+    )
+}
+
 /// The server gets a process group of its own: Ctrl-C is for this process, which then ends the run and the servers.
-fn spawn(program: &Path, port: u16, password: &str, folder: &Path) -> Result<Child, DemoError> {
-    let port = port.to_string();
-    let log = PathBuf::from("server.log");
+fn spawn(program: &Path, configuration: &Path, folder: &Path) -> Result<Child, DemoError> {
     let mut command = Command::new("sh");
-    command.args(["-c", KEEPER, "sh"]).arg(program);
-    command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-    command
-        .args(["--requirepass", password, "--masterauth", password])
-        .arg("--dir")
-        .arg(folder)
-        .arg("--logfile")
-        .arg(log);
+    command.args(["-c", KEEPER, "sh"]).arg(program).arg(configuration);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(folder).process_group(0);
     Ok(command.spawn()?)
 }

@@ -213,7 +213,8 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
             let written =
                 if delete { "What it had written there is deleted." } else { "What it has written stays there." };
             let text = format!("{} {written}", sealed(run));
-            asked.answer(done(text.clone()));
+            let restored = run.journal.state().settings.is_empty();
+            asked.answer(if restored { done(text.clone()) } else { refused(text.clone()) });
             teller.tell(ordered("aborted and sealed"));
             Ending::of(&runs::ABORTED, text)
         }

@@ -18,11 +18,16 @@ pub(super) async fn buffer(
         Err(error) if !work.unlimited => return Ok(Some(format!("the source's limit could not be read: {error}"))),
         Err(error) => return Err(error.into()),
     };
-    let Some(limit) = Setting::ReplicaOutput.read(&mut control).await else {
-        if work.unlimited {
-            teller.notice("The source does not let this user read its output-buffer limit, so it is not raised.");
+    let limit = match Setting::ReplicaOutput.read(&mut control).await {
+        Ok(limit) => limit,
+        Err(fault) if !work.unlimited => {
+            return Ok(Some(format!("the source's output-buffer limit could not be read: {fault}")));
         }
-        return Ok(Some("the source does not show its output-buffer limit".to_owned()));
+        Err(fault) if fault.is_answer() => {
+            teller.notice("The source does not let this user read its output-buffer limit, so it is not raised.");
+            return Ok(Some(format!("the source does not show its output-buffer limit: {fault}")));
+        }
+        Err(fault) => return Err(fault.into()),
     };
     if !work.unlimited {
         return Ok(Some(format!(

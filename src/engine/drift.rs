@@ -7,7 +7,7 @@
 
 use futures_util::future;
 
-use super::{ending::Ending, run::Run, servers, teller::Teller};
+use super::{ending::Ending, precheck::heard, run::Run, servers, teller::Teller};
 use crate::{
     command::{self, Info},
     journal::{Fingerprint, Record},
@@ -56,7 +56,8 @@ fn facts(side: Side, print: &Fingerprint) -> ServerFacts {
     }
 }
 
-/// Compares both servers with what they were. One that does not answer is for the step that needs it to report.
+/// Compares both servers with what they were. One that cannot be connected to is for the step that needs it to report; one
+/// that can must answer, or what it is now would go unseen.
 pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let state = run.journal.state();
     let work = run.request.graph.steps.iter().find_map(|step| match &step.work {
@@ -66,13 +67,13 @@ pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<()
     let (Some(work), true) = (work, state.source.is_some() || state.destination.is_some()) else { return Ok(()) };
     // A dump that is whole in the spool needs no source, and what has become of it is nobody's business here.
     let copied = state.dump.as_ref().is_some_and(|dump| dump.received.is_some() && !dump.lost && dump.left.is_none());
-    let source = async { if copied && !run.follows() { None } else { look(run, Side::Source).await.ok() } };
-    let (source, destination) = future::join(source, look(run, Side::Destination)).await;
+    let source = async { if copied && !run.follows() { Ok(None) } else { look(run, Side::Source).await } };
+    let (source, destination) = future::try_join(source, look(run, Side::Destination)).await?;
     let mut now = vec![];
     now.extend(source.as_ref().map(|(print, _)| (Side::Source, print.clone())));
-    if let Ok((mut print, _)) = destination {
+    if let Some((mut print, _)) = destination {
         if let (None, Some((_, keyspace))) = (&state.dump, &source) {
-            print.occupied = occupied(run, &work, keyspace).await.ok().flatten();
+            print.occupied = occupied(run, &work, keyspace).await?;
         }
         now.push((Side::Destination, print));
     }
@@ -106,28 +107,28 @@ pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<()
     Ok(())
 }
 
-/// What a side is now, and the databases that it has keys in.
-async fn look(run: &Run, side: Side) -> Result<(Fingerprint, Vec<Db>), ControlError> {
+/// What a side is now, and the databases that it has keys in; `None` when it cannot be connected to.
+async fn look(run: &Run, side: Side) -> Result<Option<(Fingerprint, Vec<Db>)>, ControlError> {
     let (graph, passwords) = (&run.request.graph, &run.request.passwords);
     let (endpoint, secret) = match side {
         Side::Source => (&graph.source, passwords.source.as_ref()),
         Side::Destination => (&graph.destination, passwords.destination.as_ref()),
     };
-    let mut control = servers::connect(endpoint, secret).await?;
+    let Ok(mut control) = servers::connect(endpoint, secret).await else { return Ok(None) };
     let info = servers::info(&mut control).await?;
     let asked = match info.maxmemory_policy() {
-        None => control.config_get("maxmemory-policy").await.ok().flatten(),
+        None => heard(control.config_get("maxmemory-policy").await)?.flatten(),
         Some(_) => None,
     };
     let policy = info.maxmemory_policy().or(asked.as_deref()).filter(|_| side == Side::Destination);
-    Ok((print(&info, policy), info.keyspace().into_keys().collect()))
+    Ok(Some((print(&info, policy), info.keyspace().into_keys().collect())))
 }
 
 /// The databases that keys go to in which others have keys; `None` once the run itself has written.
-async fn occupied(run: &Run, work: &PrecheckWork, keyspace: &[Db]) -> Result<Option<Vec<Db>>, ControlError> {
+async fn occupied(run: &Run, work: &PrecheckWork, keyspace: &[Db]) -> Result<Option<Vec<Db>>, Ending> {
     let graph = &run.request.graph;
     let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-    if crate::sink::has_begun(&mut control, &run.keys).await.unwrap_or(true) {
+    if crate::sink::has_begun(&mut control, &run.keys).await? {
         return Ok(None);
     }
     let mut occupied = vec![];
@@ -136,7 +137,7 @@ async fn occupied(run: &Run, work: &PrecheckWork, keyspace: &[Db]) -> Result<Opt
             Ok(0) => {}
             Ok(_) => occupied.push(db),
             Err(error) if error.refusal() == Some(RefusalKind::DbRange) => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(Some(occupied))

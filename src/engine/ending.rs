@@ -52,6 +52,11 @@ impl Ending {
         Self { cause, ..Self::new(outcome, summary) }
     }
 
+    /// The same ending, which has this other cause too.
+    pub(super) fn also(self, other: &Self) -> Self {
+        Self { summary: format!("{} {}", self.summary, other.summary), ..self }
+    }
+
     /// The code of its page.
     pub(super) const fn code(&self) -> &'static str {
         self.cause.code

@@ -84,7 +84,9 @@ async fn abort(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<C
     }
     teller.tell(ordered("aborted and sealed"));
     let written = if delete { "What it had written there is deleted." } else { "What it has written stays there." };
-    Ok((true, Ending::of(&runs::ABORTED, format!("{} {written}", sealed(run)))))
+    // It has not done all it should while the source lacks a setting.
+    let restored = run.journal.state().settings.is_empty();
+    Ok((restored, Ending::of(&runs::ABORTED, format!("{} {written}", sealed(run)))))
 }
 
 /// How the destination knows the run.
@@ -108,18 +110,23 @@ async fn cleanup(run: &mut Run, teller: &mut Teller<'_>) -> Result<Came, Ending>
         return Ok((true, Ending::of(&runs::FINISHED_BEFORE, NOTHING)));
     }
     let (known, mut control) = match ask(run).await {
-        Ok((known, control)) => (known, Some(control)),
+        Ok(found) => found,
         Err(ending) if !own || ending.outcome == Outcome::Locked => return Err(ending),
         Err(ending) => {
-            teller.notice(format!("What other processes of this run have changed is not known: {}", ending.summary));
-            (Known::Not, None)
+            run.restore_settings(&Setting::ALL, teller).await?;
+            teller.notice(
+                "The source has those settings back that are recorded in this state directory. What other processes of \
+                 this run have changed is recorded at the destination, which could not be asked: run `plan cleanup` again \
+                 once it answers.",
+            );
+            return Err(ending);
         }
     };
     let nothing = run.journal.state().settings.is_empty();
-    run.restore_settings(&Setting::ALL, teller).await?;
-    if let Some(control) = &mut control {
-        let_go(run, &known, control).await?;
-    }
+    let restored = run.restore_settings(&Setting::ALL, teller).await;
+    // What was not put back stays recorded there, and the next process need not wait for the lease.
+    let_go(run, &known, &mut control).await?;
+    restored?;
     let text = if nothing { NOTHING } else { "The source has its settings back." };
     Ok((true, stands(run, &known, text)))
 }

@@ -41,13 +41,17 @@ pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Dest
     let version = version_of(&info(control).await?);
     let dump: Option<Vec<u8>> = control.query(cmd("DUMP").arg(key)).await?;
     let rdb_version = dump.as_deref().and_then(rdb::verify).map_or(6, |payload| payload.version);
-    Ok(Destination { version, rdb_version, modules: modules(control).await, databases: databases(control).await? })
+    Ok(Destination { version, rdb_version, modules: modules(control).await?, databases: databases(control).await? })
 }
 
-/// The names of loaded modules; none where `MODULE LIST` is not known or not allowed.
-async fn modules(control: &mut Control) -> Vec<String> {
-    let modules = control.command(cmd("MODULE").arg("LIST")).await;
-    modules.ok().and_then(|modules| names_of(modules, "name")).unwrap_or_default()
+/// The names of loaded modules; none where `MODULE LIST` is not known or not allowed. A lost answer is no such refusal: values
+/// of modules would be left out for it.
+async fn modules(control: &mut Control) -> Result<Vec<String>, ControlError> {
+    match control.command(cmd("MODULE").arg("LIST")).await {
+        Ok(modules) => Ok(names_of(modules, "name").unwrap_or_default()),
+        Err(error) if error.refusal().is_some() && !error.retryable() => Ok(vec![]),
+        Err(error) => Err(error),
+    }
 }
 
 /// The values of `field` in an answer that is a list of fields and values, as of `MODULE LIST`.

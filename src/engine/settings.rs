@@ -7,6 +7,7 @@ use super::{ending::Ending, run::Run, servers, teller::Teller};
 use crate::{
     journal::Record,
     net::{Control, ControlError},
+    plan::fault::catalogue::runs,
     sink::Settings,
     step::Event,
 };
@@ -38,15 +39,10 @@ impl Setting {
         }
     }
 
-    /// Its value; `None` when the server does not show it.
-    pub(super) async fn read(self, control: &mut Control) -> Option<String> {
-        let value = control.config_get(self.name()).await.ok()??;
-        if self != Self::ReplicaOutput {
-            return Some(value);
-        }
-        let words: Vec<&str> = value.split_ascii_whitespace().collect();
-        let row = words.chunks_exact(4).find(|row| matches!(row.first(), Some(&"slave" | &"replica")))?;
-        Some(row.get(1..)?.join(" "))
+    /// Its value; an error when the server does not show it.
+    pub(super) async fn read(self, control: &mut Control) -> Result<String, Unread> {
+        let value = control.config_get(self.name()).await?.ok_or(Unread::Missing)?;
+        if self == Self::ReplicaOutput { row_of_replicas(&value).ok_or(Unread::Missing) } else { Ok(value) }
     }
 
     /// The command that sets it.
@@ -58,6 +54,64 @@ impl Setting {
     async fn write(self, control: &mut Control, value: &str) -> Result<(), ControlError> {
         control.command(&self.set(value)).await.map(drop)
     }
+}
+
+/// The numbers of the class of replicas in the value of `client-output-buffer-limit`.
+fn row_of_replicas(value: &str) -> Option<String> {
+    let words: Vec<&str> = value.split_ascii_whitespace().collect();
+    let row = words.chunks_exact(4).find(|row| matches!(row.first(), Some(&"slave" | &"replica")))?;
+    Some(row.get(1..)?.join(" "))
+}
+
+/// Why the value of a setting is not known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unread {
+    /// The conversation failed, or the server refused.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The server answered, and the setting is not in its answer.
+    #[error("the server does not show the setting")]
+    Missing,
+}
+
+impl Unread {
+    /// Whether the server answered that it does not show the setting to this user.
+    pub(super) fn is_answer(&self) -> bool {
+        match self {
+            Self::Control(error) => !matches!(error, ControlError::Net(_)) && !error.retryable(),
+            Self::Missing => true,
+        }
+    }
+
+    /// The same fault, on the way to put back a setting that was `was`.
+    fn while_changed(self, setting: Setting, was: &str) -> Ending {
+        match self {
+            Self::Control(error) if error.retryable() => error.into(),
+            fault => left(setting, was, &fault),
+        }
+    }
+}
+
+impl From<Unread> for Ending {
+    fn from(fault: Unread) -> Self {
+        match fault {
+            Unread::Control(error) => error.into(),
+            Unread::Missing => Self::failed(fault.to_string()),
+        }
+    }
+}
+
+/// A setting of the source that this process could not put back. It stays recorded, so that the next process tries again.
+fn left(setting: Setting, was: &str, fault: &dyn std::fmt::Display) -> Ending {
+    let name = setting.name();
+    Ending::of(
+        &runs::SETTINGS_LEFT,
+        format!(
+            "The source's `{name}`, which this run has changed, is not put back: {fault}. It stays recorded. Grant the \
+             user of this plan `+config|get +config|set` at the source (or set `{name}` to `{was}` there yourself), then \
+             run `plan cleanup`."
+        ),
+    )
 }
 
 impl Run {
@@ -105,28 +159,45 @@ impl Run {
         }
         let graph = &self.request.graph;
         let mut control = servers::connect(&graph.source, self.request.passwords.source.as_ref()).await?;
+        let mut ending: Result<(), Ending> = Ok(());
         for setting in settings {
-            let Some((was, set_to)) = changed.get(setting.name()) else { continue };
-            let now = match setting.read(&mut control).await {
-                Some(now) if now == *set_to => {
-                    setting.write(&mut control, was).await?;
-                    was.clone()
-                }
-                Some(now) if now == *was => now,
-                now => {
-                    let now = now.unwrap_or_default();
-                    teller.notice(format!(
-                        "The source's `{}` is `{now}` now, which is neither what this run set nor what it found (`{was}`): \
-                         somebody changed it, and it is left so.",
-                        setting.name(),
-                    ));
-                    now
-                }
+            let Some(noted) = changed.get(setting.name()) else { continue };
+            // One that cannot be put back keeps none of the others.
+            let outcome = self.restore_setting(*setting, noted, &mut control, teller).await;
+            ending = match (ending, outcome) {
+                (Err(first), Err(next)) if first.summary != next.summary => Err(first.also(&next)),
+                (ending, outcome) => ending.and(outcome),
             };
-            let name = setting.name().to_owned();
-            self.journal.append(&Record::SettingRestored { name: name.clone() })?;
-            teller.tell(Event::SettingRestored { setting: name, was: was.clone(), now });
         }
+        ending
+    }
+
+    /// Puts one setting back. On an error it stays recorded.
+    async fn restore_setting(
+        &mut self,
+        setting: Setting,
+        (was, set_to): &(String, String),
+        control: &mut Control,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let found = setting.read(control).await.map_err(|fault| fault.while_changed(setting, was))?;
+        let now = if found == *set_to {
+            let written = setting.write(control, was).await;
+            written.map_err(|fault| Unread::from(fault).while_changed(setting, was))?;
+            was.clone()
+        } else {
+            if found != *was {
+                teller.notice(format!(
+                    "The source's `{}` is `{found}` now, which is neither what this run set nor what it found (`{was}`): \
+                     somebody changed it, and it is left so.",
+                    setting.name(),
+                ));
+            }
+            found
+        };
+        let name = setting.name().to_owned();
+        self.journal.append(&Record::SettingRestored { name: name.clone() })?;
+        teller.tell(Event::SettingRestored { setting: name, was: was.clone(), now });
         Ok(())
     }
 }

@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// A plan that follows until `stop` and then cuts over as `cutover` says.
-fn plan(source: &Server, destination: &Server, cutover: &str) -> Plan {
+pub fn plan(source: &Server, destination: &Server, cutover: &str) -> Plan {
     Plan::between(source, destination).following("{ any: [command: cutover] }").line(&format!("cutover: {cutover}"))
 }
 
 /// Begins, and waits until it follows and nothing stands against a cutover.
-fn ready(tool: &Tool) -> Running {
+pub fn ready(tool: &Tool) -> Running {
     let mut run = begin(tool);
     assert!(await_told(tool, &mut run, "\"event\":\"following\""), "{}", run.wait());
     until("nothing stands against a cutover", || status(tool)["can_cutover"] == true || !run.is_running());
@@ -28,9 +28,9 @@ fn status(tool: &Tool) -> Value {
     serde_json::from_str(&said.stdout).unwrap_or(Value::Null)
 }
 
-const CUT: [&str; 4] = ["cutover", "move", "--confirm", "move"];
+pub const CUT: [&str; 4] = ["cutover", "move", "--confirm", "move"];
 
-fn wait_for_file(path: &Path) {
+pub fn wait_for_file(path: &Path) {
     until("the file is there", || path.exists());
 }
 

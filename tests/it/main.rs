@@ -42,6 +42,7 @@ mod resume;
 mod routes;
 mod sealed;
 mod selection;
+mod settings;
 mod steering;
 mod story;
 mod tls;

@@ -88,8 +88,12 @@ pub(in crate::engine) async fn claim(
     match crate::sink::claim(control, &run.keys, &run.claimant(), &occupied).await? {
         Claim::Taken { lease, record, ours } => {
             run.settings_are_shared = true;
-            if run.adopt_settings(&record.settings)? {
-                run.restore_settings(&Setting::FENCE, teller).await?;
+            if run.adopt_settings(&record.settings)?
+                && let Err(ending) = run.restore_settings(&Setting::FENCE, teller).await
+            {
+                // The next process, which tries again, need not wait for the heartbeat to end.
+                lease.release(control).await?;
+                return Err(ending);
             }
             Ok((lease, *record, ours))
         }

@@ -464,8 +464,13 @@ async fn note_replicas(
         return Ok(Ok(()));
     }
     let (lag, replicas) = (Setting::MinReplicasLag.read(control).await, Setting::MinReplicas.read(control).await);
-    let (Some(lag), Some(replicas)) = (lag, replicas) else {
-        return Ok(Err("the source does not show `min-slaves-to-write`, so it could not be put back".to_owned()));
+    let (lag, replicas) = match (lag, replicas) {
+        (Ok(lag), Ok(replicas)) => (lag, replicas),
+        (Err(fault), _) | (_, Err(fault)) => {
+            return Ok(Err(format!(
+                "`min-slaves-to-write` of the source could not be read, so it could not be put back: {fault}"
+            )));
+        }
     };
     let mut changes = vec![(Setting::MinReplicas, &replicas, NO_REPLICAS)];
     if lag == "0" {

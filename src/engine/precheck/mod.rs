@@ -23,3 +23,4 @@ mod stream;
 
 pub use items::check_items;
 pub(super) use judge::{alone, precheck};
+pub(super) use server::heard;

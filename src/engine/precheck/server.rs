@@ -206,7 +206,7 @@ impl Settings {
 }
 
 /// What was answered; `None` when the server refused, an error when it was not heard.
-pub(super) fn heard<T>(answer: Result<T, ControlError>) -> Result<Option<T>, ControlError> {
+pub(in crate::engine) fn heard<T>(answer: Result<T, ControlError>) -> Result<Option<T>, ControlError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(ControlError::Net(error)) => Err(error.into()),

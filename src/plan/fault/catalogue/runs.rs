@@ -99,6 +99,11 @@ rows! {
         "Some keys changed whenever they were looked at, or the destination was too far behind, so it cannot be told whether they are equal; all \
          others are. Stop the writers of these keys, or wait until the destination has caught up, and run the same command again.";
 
+    SETTINGS_LEFT = "R319", Ending(Failed), "a setting of the source is not put back",
+        "The run has changed a setting of the source, and the source refuses to show it or to take it back, so clients there may still be held \
+         by it (`min-slaves-to-write`) or its memory be unbounded (`client-output-buffer-limit`). What it was stays recorded, here and at the \
+         destination. Grant `+config|get +config|set` at the source and run `plan cleanup`; the next `plan apply` tries it too.";
+
     DISK_FULL = "R401", Ending(Failed), "the disk of the state directory is full",
         "The spool keeps what the source sent until the destination has confirmed it, and no space is left for it. Free some, or move the state \
          directory to a larger disk (`--state`), then run the same command again.";

@@ -207,6 +207,53 @@ fn a_password_that_cannot_be_read_stops_before_anything_is_done() {
     assert!(!tool.path().join(".plan").exists());
 }
 
+/// A plan whose every program leaves a file, and whose file with a password never ends.
+const TRAP: &str = "\
+version: 1
+name: sessions
+source: { url: redis://127.0.0.1:1, password: { file: endless } }
+destination: { url: redis://127.0.0.1:2, password: { command: [./trap, password] } }
+migration: [full, incremental]
+stop: { any: [command: cutover] }
+cutover: { mode: manual, fence: { hook: { run: [./trap, on], undo: [./trap, off] } } }
+hooks: [{ at: full.started, run: [./trap, hook] }]
+cleanup: { accounts: [{ side: source, run: [./trap, account] }] }
+";
+
+/// A plan that nobody has reviewed may be judged by whoever it reaches: no program of it runs, no secret of it is read.
+#[test]
+fn judging_a_plan_runs_nothing_and_reads_no_secret() {
+    let tool = Plan::with(TRAP);
+    let trap = tool.path().join("trap");
+    std::fs::write(&trap, "#!/bin/sh\necho secret\ntouch \"$0-ran-$1\"\n").unwrap();
+    std::fs::set_permissions(&trap, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(Command::new("mkfifo").arg(tool.path().join("endless")).status().unwrap().success());
+    let ran = || -> Vec<String> {
+        let entries = std::fs::read_dir(tool.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter_map(|name| name.into_string().ok()).filter(|name| name.contains("-ran-")).collect()
+    };
+    let judge = |arguments: &str| {
+        let plan = tool.command(arguments);
+        let mut command = Command::new("timeout");
+        command.arg("20").arg(plan.get_program()).args(plan.get_args()).current_dir(tool.path()).env_clear();
+        Said::of(command.env("PATH", std::env::var_os("PATH").unwrap()).output().unwrap())
+    };
+    let formats = ["human", "concise", "json", "sarif", "github", "junit"].map(|format| format!("--format {format}"));
+    let validates = formats.iter().map(String::as_str).chain(["--fix", "--diff", "--deny-warnings"]);
+    let previews = ["human", "json", "mermaid", "dot"].map(|format| format!("preview plan.yaml --format {format}"));
+    let calls = validates.map(|how| format!("validate plan.yaml {how}")).chain(previews).chain(["schema".to_owned()]);
+    for call in calls {
+        let said = judge(&call);
+        assert_eq!(said.code, 0, "{call}: {said:?}");
+        assert_eq!(ran(), [""; 0], "{call}");
+    }
+    // The trap is a trap: what may read secrets runs it, and waits for the file that never ends.
+    std::fs::write(tool.path().join("plan.yaml"), TRAP.replace("{ file: endless }", "{ command: [./trap, source] }"))
+        .unwrap();
+    assert_eq!(judge("check plan.yaml").code, 1);
+    assert_eq!(ran().len(), 2, "{:?}", ran());
+}
+
 #[test]
 fn a_server_that_is_not_there_is_told_and_leaves_evidence() {
     let tool = Plan::new();

@@ -66,6 +66,32 @@ fn every_sample_plan_is_valid_but_for_what_this_version_does_not_execute() {
 }
 
 #[test]
+fn a_password_over_plain_text_is_warned_of_unless_it_stays_on_this_host_or_is_accepted() {
+    let with = |url: &str, keys: &str| {
+        let text = format!(
+            "version: 1\nname: a\nmigration: [full]\nsource: {{ url: \"{url}\"{keys} }}\n\
+             destination: {{ url: redis://b }}\n"
+        );
+        codes(&report("plan.yaml", text.as_bytes()))
+    };
+    let password = ", password: { env: A }";
+    let accepted = ", password: { env: A }, plaintext: accepted";
+    for other in ["redis://10.0.0.5", "redis://a.internal:1", "redis://[2001:db8::1]", "redis://localhost.example.com"]
+    {
+        assert_eq!(with(other, password), ["P430"], "{other}");
+        assert_eq!(with(other, accepted), [""; 0], "{other}");
+        assert_eq!(with(other, ""), [""; 0], "{other}");
+        assert_eq!(with(&other.replace("redis:", "rediss:"), password), [""; 0], "{other}");
+    }
+    for here in ["redis://127.0.0.1", "redis://127.9.9.9:1", "redis://[::1]", "redis://LocalHost.:1", "unix:///run/a"] {
+        assert_eq!(with(here, password), [""; 0], "{here}");
+    }
+    for encrypted in ["rediss://a.internal", "unix:///run/a"] {
+        assert_eq!(with(encrypted, accepted), ["P431"], "{encrypted}");
+    }
+}
+
+#[test]
 fn the_checked_in_schema_is_the_one_of_the_types() {
     let checked_in = fs::read_to_string(root().join("schemas/plan.v1.json")).unwrap();
     assert!(checked_in == schema_text(), "stale: run `cargo run -- schema > schemas/plan.v1.json`");

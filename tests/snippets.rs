@@ -66,7 +66,7 @@ fn sample() -> String {
 /// The lines without the one that installs the tool, which must be there.
 fn without_install(lines: Vec<String>) -> Vec<String> {
     let (install, rest): (Vec<String>, _) = lines.into_iter().partition(|line| line.starts_with("cargo install"));
-    assert_eq!(install, ["cargo install --locked redis-plan"]);
+    assert_eq!(install, [concat!("cargo install --locked redis-plan --version ", env!("CARGO_PKG_VERSION"))]);
     assert_eq!(env!("CARGO_PKG_NAME"), "redis-plan");
     rest
 }
@@ -99,6 +99,49 @@ fn the_github_workflow_marks_lines_and_leaves_sarif() {
     // What runs behind a failed step says so, or it would not run.
     let conditions: Vec<bool> = steps.iter().map(|step| step["if"] == "always()").collect();
     assert_eq!(conditions, [false, false, false, true, true]);
+}
+
+/// The files of a folder and of those below it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whoever can move a tag, or publish another version under a name, would otherwise run in the reader's pipeline.
+#[test]
+fn workflows_and_recipes_name_what_they_run_by_commit_or_version() {
+    let (mut actions, mut images) = (0, 0);
+    for path in ["book/src", ".github"].iter().flat_map(|folder| files(&root().join(folder))) {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for line in text.lines().map(|line| line.trim().trim_start_matches("- ")) {
+            let what = format!("{}: {line}", path.display());
+            if let Some(action) = line.strip_prefix("uses: ") {
+                let commit = action.split(' ').next().unwrap().rsplit_once('@').unwrap().1;
+                assert!(commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{what}");
+                assert!(action.contains(" # v"), "{what}");
+                actions += 1;
+            } else if let Some(image) = line.strip_prefix("image: ") {
+                let version = image.rsplit_once(':').unwrap().1;
+                assert!(version.split('.').count() == 3 && !version.contains("latest"), "{what}");
+                images += 1;
+            }
+            let installs = line.strip_prefix("cargo install ").or_else(|| line.strip_prefix("run: cargo install "));
+            assert!(installs.is_none_or(|rest| rest.contains(" --version ") || rest.contains("--path ")), "{what}");
+        }
+    }
+    assert!(actions >= 10 && images >= 1, "{actions} actions, {images} images");
+}
+
+/// A pull request's author chooses the address that a password goes to.
+#[test]
+fn no_recipe_for_pull_requests_reads_a_secret() {
+    for name in ["github", "gitlab"] {
+        let text = serde_yaml::to_string(&snippet(name)).unwrap();
+        for word in ["plan check", "plan apply", "plan verify", "secrets.", "pull_request_target", "self-hosted"] {
+            assert!(!text.contains(word), "{name}: {word}");
+        }
+        assert!(text.contains("plan validate --deny-warnings"), "{name}");
+    }
 }
 
 #[test]

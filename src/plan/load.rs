@@ -123,6 +123,7 @@ fn plan(raw: &PlanFile) -> Option<Plan> {
             tls: source.tls.then(|| checked::tls(raw.source.tls.as_ref())),
             username: raw.source.username.clone(),
             password: raw.source.password.clone(),
+            plaintext: raw.source.plaintext,
         },
         source_expect: raw.source.expect.clone().unwrap_or_default(),
         destination: Endpoint {
@@ -130,6 +131,7 @@ fn plan(raw: &PlanFile) -> Option<Plan> {
             tls: destination.tls.then(|| checked::tls(raw.destination.tls.as_ref())),
             username: raw.destination.username.clone(),
             password: raw.destination.password.clone(),
+            plaintext: raw.destination.plaintext,
         },
         destination_expect: raw.destination.expect.clone().unwrap_or_default(),
         selection: checked::selection(raw.databases.as_ref()),

@@ -93,8 +93,8 @@ mod tests {
     use crate::planner::digest;
     use crate::step::{
         Account, Condition, CutoverMode, CutoverWork, Deadline, DeadlineEnd, DestinationExpect, Endpoint, Fence, Hook,
-        KeyPattern, Limits, Moment, OnConflict, OnError, OnUnsupported, Removal, Selection, Side, SourceExpect,
-        VerifyMode, Windows,
+        KeyPattern, Limits, Moment, OnConflict, OnError, OnUnsupported, Plaintext, Removal, Selection, Side,
+        SourceExpect, VerifyMode, Windows,
     };
     use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef, TlsFiles};
 
@@ -104,6 +104,7 @@ mod tests {
             tls: None,
             username: None,
             password: None,
+            plaintext: None,
         };
         Plan {
             name: "sessions".to_owned(),
@@ -225,7 +226,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 42] = [
+        let changes: [fn(&mut Plan); 43] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -234,6 +235,7 @@ mod tests {
             |plan| plan.source.username = Some("default".to_owned()),
             |plan| plan.source.password = Some(SecretRef::Env("A".to_owned())),
             |plan| plan.source.password = Some(SecretRef::File("A".into())),
+            |plan| plan.source.plaintext = Some(Plaintext::Accepted),
             |plan| plan.source.tls = Some(TlsFiles::default()),
             |plan| plan.source.tls = Some(TlsFiles { ca: Some("ca.pem".into()), ..TlsFiles::default() }),
             |plan| plan.destination.tls = Some(TlsFiles { server_name: Some("a".into()), ..TlsFiles::default() }),

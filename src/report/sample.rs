@@ -67,6 +67,7 @@ fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
         tls: None,
         username: None,
         password: None,
+        plaintext: None,
     };
     let step = |id, after: &[StepId], always, work| Step { id, after: after.to_vec(), always, work };
     let precheck = PrecheckWork {

@@ -324,7 +324,7 @@ mod tests {
                 }
             });
             let address = Address::Tcp { host: "127.0.0.1".into(), port };
-            let endpoint = Endpoint { address, tls: None, username: None, password: None };
+            let endpoint = Endpoint { address, tls: None, username: None, password: None, plaintext: None };
             let outcome = receive(&endpoint, patience).await;
             source.await;
             outcome

@@ -1,5 +1,6 @@
 //! A server as a step sees it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::{Address, SecretRef, TlsFiles};
@@ -16,4 +17,15 @@ pub struct Endpoint {
     pub username: Option<String>,
     /// Where the password is; `None` means that no AUTH is sent.
     pub password: Option<SecretRef>,
+    /// What the plan says of a password that travels without encryption. No run depends on it: it is reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plaintext: Option<Plaintext>,
+}
+
+/// A password over a connection that is not encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Plaintext {
+    /// It may travel so.
+    Accepted,
 }

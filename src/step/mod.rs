@@ -16,7 +16,7 @@ mod verify;
 mod window;
 
 pub use cutover::{CutoverMode, CutoverPart, CutoverResult, CutoverWork, Fence, FenceHook};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Plaintext};
 pub use event::{Check, Difference, Event, FullProgress, KeyFailure, Side, Stamped, Verdict};
 pub use evidence::{LinkBytes, ServerFacts, Traffic};
 pub use expect::{DestinationExpect, Eviction, Role, RunId, SourceExpect, VersionRange};

@@ -428,6 +428,7 @@ fn a_key_that_is_named_twice_is_told_and_counted_once() {
             tls: None,
             username: None,
             password: None,
+            plaintext: None,
         },
         secret: None,
         version,

@@ -148,7 +148,7 @@ mod tests {
 
     fn server(host: &str, info: &str) -> Server {
         let address = Address::Tcp { host: host.to_owned(), port: 6379 };
-        let endpoint = Endpoint { address, tls: None, username: None, password: None };
+        let endpoint = Endpoint { address, tls: None, username: None, password: None, plaintext: None };
         Server { info: Info::parse(info), ..Server::unasked(Side::Source, endpoint) }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::step::{DestinationExpect, SourceExpect};
+use crate::step::{DestinationExpect, Plaintext, SourceExpect};
 use crate::unit::SecretRef;
 
 /// Where the data is: a server (`url`) or a dump file (`rdb`).
@@ -26,6 +26,8 @@ pub struct Source {
     pub username: Option<String>,
     /// Where the password is read from. The password itself never stands in a plan.
     pub password: Option<SecretRef>,
+    /// The password may travel without encryption, over `redis://`: say so where nobody else reads the network.
+    pub plaintext: Option<Plaintext>,
     /// Certificates for a `rediss://` url.
     pub tls: Option<Tls>,
     /// What the server must be; compared at every start.
@@ -47,6 +49,8 @@ pub struct Destination {
     pub username: Option<String>,
     /// Where the password is read from. The password itself never stands in a plan.
     pub password: Option<SecretRef>,
+    /// The password may travel without encryption, over `redis://`: say so where nobody else reads the network.
+    pub plaintext: Option<Plaintext>,
     /// Certificates for a `rediss://` url.
     pub tls: Option<Tls>,
     /// What the server must be; compared at every start.

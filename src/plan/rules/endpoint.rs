@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::url::Url;
 use super::{Checking, Rule};
-use crate::plan::fault::catalogue::endpoints;
+use crate::plan::fault::catalogue::{endpoints, exposure};
 use crate::plan::fault::{Fault, Problem};
 use crate::plan::raw;
 use crate::plan::text::{Path, Span, is_variable_name};
-use crate::step::VersionRange;
+use crate::step::{Plaintext, VersionRange};
 use crate::unit::{Address, SecretRef};
 
 pub(super) const RULES: &[Rule] = &[
@@ -34,6 +34,8 @@ pub(super) const RULES: &[Rule] = &[
             tls(checking, "destination", Some(&checking.raw.destination.url), checking.raw.destination.tls.as_ref());
         },
     },
+    Rule { reads: &["source.url", "source.password", "source.plaintext"], check: source_plaintext },
+    Rule { reads: &["destination.url", "destination.password", "destination.plaintext"], check: destination_plaintext },
     Rule { reads: &[], check: ranges },
 ];
 
@@ -93,12 +95,17 @@ fn same_server(checking: &mut Checking<'_>) {
 /// The address with one spelling for the names of this machine.
 fn canonical(address: &Address) -> Address {
     let Address::Tcp { host, port } = address else { return address.clone() };
+    let host =
+        if is_this_host(host) { "localhost".to_owned() } else { host.to_lowercase().trim_end_matches('.').to_owned() };
+    Address::Tcp { host, port: *port }
+}
+
+/// Whether a host is a name of this machine, whose traffic no network carries.
+fn is_this_host(host: &str) -> bool {
     let host = host.to_lowercase();
     let host = host.trim_end_matches('.');
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
-    let loopback =
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified());
-    Address::Tcp { host: if loopback { "localhost".to_owned() } else { host.to_owned() }, port: *port }
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
 fn source_form(checking: &mut Checking<'_>) {
@@ -135,6 +142,7 @@ fn rdb_with_server(checking: &mut Checking<'_>) {
         ("topology", source.topology.is_some()),
         ("username", source.username.is_some()),
         ("password", source.password.is_some()),
+        ("plaintext", source.plaintext.is_some()),
         ("tls", source.tls.is_some()),
         ("expect", source.expect.is_some()),
     ];
@@ -246,6 +254,41 @@ fn tls_texts(checking: &mut Checking<'_>, block: &str, tls: &raw::Tls) {
             checking.problem(&endpoints::TLS_NAME, &path, "no certificate is for a name like this", "not a name");
         checking.report(problem.help("write a DNS name such as `redis.internal`, or an IP address"));
     }
+}
+
+fn source_plaintext(checking: &mut Checking<'_>) {
+    let source = &checking.raw.source;
+    let Some(url) = &source.url else { return };
+    plaintext(checking, "source", url, source.password.is_some(), source.plaintext);
+}
+
+fn destination_plaintext(checking: &mut Checking<'_>) {
+    let destination = &checking.raw.destination;
+    plaintext(checking, "destination", &destination.url, destination.password.is_some(), destination.plaintext);
+}
+
+fn plaintext(checking: &mut Checking<'_>, side: &str, url: &str, has_password: bool, accepted: Option<Plaintext>) {
+    let Ok(Url { tls, address }) = Url::parse(url) else { return };
+    let place = |key: &str| Path::parse(side).key(key);
+    let (url, key) = (checking.value(&format!("{side}.url")), |key: &str| checking.key(&format!("{side}.{key}")));
+    let problem = match (&address, accepted) {
+        (Address::Tcp { host, .. }, None) if !tls && has_password && !is_this_host(host) => {
+            let message = format!("the {side}'s password travels without encryption");
+            Problem::new(&exposure::PASSWORD_IN_PLAINTEXT, place("password"), message)
+                .label(key("password"), "readable on the network")
+                .label(url, "not `rediss://`")
+                .help("write `rediss://` in the url, or add `plaintext: accepted` where nobody else reads the network")
+        }
+        (_, Some(Plaintext::Accepted)) if tls || matches!(address, Address::Unix { .. }) => {
+            let message = "plain text is accepted, but nothing crosses a network in plain text";
+            Problem::new(&exposure::PLAINTEXT_UNUSED, place("plaintext"), message)
+                .label(key("plaintext"), "has no effect")
+                .label(url, if tls { "encrypted" } else { "a socket of this machine" })
+                .help("delete `plaintext`")
+        }
+        _ => return,
+    };
+    checking.report(problem);
 }
 
 fn ranges(checking: &mut Checking<'_>) {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::report::text::Clean;
 use crate::step::{
     BufferWork, CleanupWork, Condition, CutoverMode, CutoverWork, DbRule, DbSource, DeadlineEnd, DestinationExpect,
-    Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, PrecheckWork, Removal,
-    Selection, SourceExpect, Step, VerifyMode, VerifyWork, WhenMet, Work,
+    Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, Plaintext, PrecheckWork,
+    Removal, Selection, SourceExpect, Step, VerifyMode, VerifyWork, WhenMet, Work,
 };
 use crate::unit::TlsFiles;
 
@@ -259,6 +259,9 @@ pub(in crate::report) fn endpoint(endpoint: &Endpoint) -> String {
     }
     if let Some(password) = &endpoint.password {
         text = format!("{text}, password from {}", Clean(&password.to_string()));
+    }
+    if let Some(Plaintext::Accepted) = endpoint.plaintext {
+        text.push_str(", in plain text (accepted)");
     }
     text
 }

@@ -1,7 +1,7 @@
 //! Every code there is, one row each: what can be wrong with a plan (`P`), what the precheck judges (`C`) and how a run
 //! can end (`R`). Codes are stable: one that is no longer found is not given to another.
 //!
-//! `P0..` the text, `P1..` the shape, `P2..` servers and secrets, `P3..` databases and keys, `P4..` the steps,
+//! `P0..` the text, `P1..` the shape, `P2..` servers and secrets, `P3..` databases and keys, `P4..` the steps (from P430 on what others on the network learn),
 //! `P9..` what the schema accepts and this version does not execute. `C1..` the source, `C2..` the destination, `C3..`
 //! both together, `C4..` this host. `R0NN` every run that ends with exit code NN, `R1..` to `R6..` the causes.
 //!
@@ -9,6 +9,7 @@
 
 pub mod checks;
 pub mod endpoints;
+pub mod exposure;
 pub mod keys;
 pub mod later;
 pub mod runs;
@@ -97,7 +98,7 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
 
 /// The rows of faults of a plan, in the order of the codes.
 pub fn plan() -> impl Iterator<Item = &'static Fault> {
-    let parts = [text::ROWS, shape::ROWS, endpoints::ROWS, keys::ROWS, steps::ROWS, later::ROWS];
+    let parts = [text::ROWS, shape::ROWS, endpoints::ROWS, keys::ROWS, steps::ROWS, exposure::ROWS, later::ROWS];
     parts.into_iter().flatten().copied()
 }
 

@@ -104,8 +104,10 @@ mod readme {
 
     #[test]
     fn its_links_lead_somewhere() {
-        let document = std::fs::read_to_string(root().join("README.md")).unwrap();
-        book::check_links(&root(), &document, "README.md");
+        for name in ["README.md", "SECURITY.md"] {
+            let document = std::fs::read_to_string(root().join(name)).unwrap();
+            book::check_links(&root(), &document, name);
+        }
     }
 }
 

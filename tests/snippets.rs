@@ -202,6 +202,40 @@ fn lines_of(program: &str, arguments: &[&str], folder: &Path) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// The libraries of a `CycloneDX` document, each with its checksum, its licence and its place among what depends on what.
+fn components(document: &str) -> Vec<String> {
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    assert_eq!(document["bomFormat"], "CycloneDX");
+    assert_eq!(
+        document["metadata"]["component"]["bom-ref"],
+        concat!("pkg:cargo/redis-plan@", env!("CARGO_PKG_VERSION"))
+    );
+    let places = document["dependencies"].as_array().unwrap();
+    let components = document["components"].as_array().unwrap();
+    assert_eq!(places.len(), components.len() + 1);
+    let describe = |component: &serde_json::Value| {
+        let (name, version) = (component["name"].as_str().unwrap(), component["version"].as_str().unwrap());
+        assert_eq!(component["hashes"][0]["content"].as_str().unwrap().len(), 64, "{name}");
+        assert!(component["licenses"][0]["expression"].is_string(), "{name}");
+        assert!(places.iter().any(|place| place["ref"] == component["bom-ref"]), "{name}");
+        format!("{name} v{version}")
+    };
+    let mut names: Vec<String> = components.iter().map(describe).collect();
+    names.sort();
+    names
+}
+
+/// What cargo compiles into the released program, beside the program itself.
+fn compiled_in() -> Vec<String> {
+    let line = "tree --locked -p redis-plan -e normal,build --target x86_64-unknown-linux-musl --prefix none -f {p}";
+    let lines = lines_of(env!("CARGO"), &line.split(' ').collect::<Vec<_>>(), root());
+    let mut names: Vec<String> = lines.iter().map(|line| line.split(" (").next().unwrap().to_owned()).collect();
+    names.retain(|name| !name.starts_with("redis-plan "));
+    names.sort();
+    names.dedup();
+    names
+}
+
 #[test]
 fn a_release_has_the_program_its_pages_and_its_completions_and_is_the_same_twice() {
     let folder = tempfile::tempdir().unwrap();
@@ -223,6 +257,9 @@ fn a_release_has_the_program_its_pages_and_its_completions_and_is_the_same_twice
     }
     let program = of_package.iter().find(|line| line.ends_with("./usr/bin/plan")).unwrap();
     assert!(program.starts_with("-rwxr-xr-x root/root"), "{program}");
+    let listed = std::fs::read_to_string(dist.join(format!("{archive}.cdx.json"))).unwrap();
+    assert_eq!(components(&listed), compiled_in());
+
     let field = |name: &str| lines_of("dpkg-deb", &["--field", &package, name], &dist).concat();
     assert_eq!([field("Package"), field("Version"), field("Depends")], ["redis-plan", version, ""]);
     lines_of("sha256sum", &["--check", "SHA256SUMS"], &dist);
@@ -242,10 +279,74 @@ fn the_release_builds_what_it_packs_and_the_image_is_for_nobody() {
     let built = lines.iter().find(|line| line.starts_with("cargo build")).unwrap();
     assert!(built.contains("--locked --profile dist --target \"$TARGET\""), "{built}");
     assert!(lines.contains(&"bash .ci/package \"target/$TARGET/dist/plan\" dist"), "{lines:?}");
-    assert_eq!(workflow["jobs"]["release"]["needs"], serde_yaml::from_str::<Value>("[test, build]").unwrap());
+    assert_eq!(workflow["jobs"]["sign"]["needs"], serde_yaml::from_str::<Value>("[test, build]").unwrap());
+    assert_eq!(workflow["jobs"]["release"]["needs"], "sign");
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(manifest.contains("[profile.dist]"));
     let image = std::fs::read_to_string(root().join(".github/Containerfile")).unwrap();
     let words: Vec<&str> = image.lines().filter(|line| !line.starts_with('#')).collect();
     assert!(words.starts_with(&["FROM scratch"]) && words.contains(&"USER 65532:65532"), "{words:?}");
+}
+
+/// What signs may not publish, what publishes may not sign, and what builds may do neither.
+#[test]
+fn a_release_is_attested_and_signed_and_no_job_may_do_more_than_its_part() {
+    let workflow = std::fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let workflow: Value = serde_yaml::from_str(&workflow).unwrap();
+    let permissions = |job: &str| serde_yaml::to_string(&workflow["jobs"][job]["permissions"]).unwrap();
+    assert_eq!(permissions("sign"), "contents: read\nid-token: write\nattestations: write\n");
+    assert_eq!(permissions("release"), "contents: write\n");
+    assert_eq!(serde_yaml::to_string(&workflow["permissions"]).unwrap(), "contents: read\n");
+    assert_eq!([permissions("test"), permissions("build")], ["null\n", "null\n"]);
+    let steps = workflow["jobs"]["sign"]["steps"].as_sequence().unwrap();
+    let attested: Vec<&Value> = steps
+        .iter()
+        .filter(|step| step["uses"].as_str().is_some_and(|action| action.starts_with("actions/attest@")))
+        .map(|step| &step["with"])
+        .collect();
+    assert_eq!(attested.len(), 2);
+    assert_eq!(attested[0]["subject-checksums"], "dist/SHA256SUMS");
+    assert_eq!(attested[1]["sbom-path"], "${{ env.SBOM }}");
+    let lines: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+    assert!(lines[0].contains("sha256sum --check SHA256SUMS") && lines[0].contains("dist/*.cdx.json"), "{lines:?}");
+    assert_eq!(lines[1], "cosign sign-blob --yes --bundle dist/SHA256SUMS.sigstore.json dist/SHA256SUMS");
+}
+
+/// A database of advisories with one, about every version of a crate that this program depends on.
+fn advisories(folder: &Path, package: &str, id: &str, kind: &str) -> PathBuf {
+    let database = folder.join(id);
+    let place = database.join("crates").join(package);
+    std::fs::create_dir_all(&place).unwrap();
+    let text = format!(
+        "```toml\n[advisory]\nid = \"{id}\"\npackage = \"{package}\"\ndate = \"2026-01-01\"\n{kind}\n\
+         [versions]\npatched = []\n```\n\n# A title\n\nA text.\n"
+    );
+    std::fs::write(place.join(format!("{id}.md")), text).unwrap();
+    database
+}
+
+/// A hole, and a crate that nobody maintains any more, fail the check; what is accepted is named in `deny.toml`.
+#[test]
+fn an_advisory_about_a_dependency_fails_unless_it_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let judge = |database: &Path| {
+        let output = Command::new("bash").arg(root().join(".ci/advisories")).arg(database).output().unwrap();
+        (output.status.code(), out(&output))
+    };
+    let unmaintained = "informational = \"unmaintained\"";
+    let cases = [
+        ("rustls", "RUSTSEC-2026-9001", "", 1),
+        ("serde", "RUSTSEC-2026-9002", unmaintained, 1),
+        ("no-such-dependency", "RUSTSEC-2026-9003", "", 0),
+        ("async-std", "RUSTSEC-2025-0052", unmaintained, 0),
+    ];
+    for (package, id, kind, code) in cases {
+        let (found, said) = judge(&advisories(folder.path(), package, id, kind));
+        assert_eq!(found, Some(code), "{package}: {said}");
+        assert_eq!(said.contains(&format!("ID:        {id}")), code == 1, "{said}");
+    }
+    assert_eq!(judge(&folder.path().join("nowhere")).0, Some(2));
+    assert_eq!(judge(folder.path()).0, Some(2), "a folder without advisories is no database");
+    let run = std::fs::read_to_string(root().join(".ci/run")).unwrap();
+    assert!(run.contains("\nbash .ci/advisories\n"));
 }

@@ -36,6 +36,7 @@ mod matrix;
 mod metrics;
 mod moved;
 mod operations;
+mod permissions;
 mod rdb_goldens;
 mod report;
 mod resume;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     cmd,
     faults::{await_told, begin, fill, told, tool, until},
-    harness::{Comparer, Dataset, Plan, Running, Server, Size, Tool},
+    harness::{Comparer, Plan, Running, Server, Tool},
 };
 
 fn json(tool: &Tool, words: &[&str], code: i32) -> Value {
@@ -368,36 +368,6 @@ fn a_server_that_does_not_let_keys_be_read_is_named() {
     let tool = Tool::new().env("PASSWORD", "secret");
     tool.write("plan.yaml", &plan.text());
     tool.run(["verify", "plan.yaml"]).expect(3).says("the destination does not let this user read").says("NOPERM");
-}
-
-#[test]
-fn users_with_the_rules_in_the_book_may_compare() {
-    let book = include_str!("../../book/src/reference/permissions.md");
-    let rules: Vec<&str> = book.lines().filter_map(|line| line.strip_prefix("ACL SETUSER mover ")).collect();
-    let [source_rules, more_rules, destination_rules] = rules[..] else { panic!("{rules:?}") };
-    let (source, destination) = (Server::start("redis-7.4.1"), Server::start("redis-7.4.1"));
-    let grant = |server: &Server, rules: &str| {
-        let words = rules.split_whitespace().map(|rule| rule.replace("PASSWORD", "secret").into_bytes());
-        server.client().command(&[cmd!["ACL", "SETUSER", "mover"], words.collect()].concat());
-    };
-    grant(&source, source_rules);
-    grant(&source, more_rules);
-    grant(&destination, destination_rules);
-    Dataset::new(source.flavour, Size::Small, 3).load(&source);
-    let plan = Plan::between(&source, &destination)
-        .source("username: mover")
-        .source("password: { env: PASSWORD }")
-        .destination("username: mover")
-        .destination("password: { env: PASSWORD }")
-        .line("verify: { mode: full }");
-    let tool = tool(&plan).env("PASSWORD", "secret");
-    begin(&tool).wait().expect(0);
-    // What the checks would like to know is refused and does no harm. The comparison has all it needs, also to look again.
-    source.client().command(&cmd!["ACL", "LOG", "RESET"]);
-    destination.client().command(&cmd!["SET", "extra", 1]);
-    assert_eq!(json(&tool, &[], 1)["differences"][0]["key"], "extra");
-    let log = source.client().command(&cmd!["ACL", "LOG"]);
-    assert!(log.items().is_empty(), "{log:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whether the destination can take the data.
 
-use super::{finding::Finding, probe::Refused, scene::Scene, server::Server};
+use super::{finding::Finding, probe::Refused, rules, scene::Scene, server::Server};
 use crate::{
     command::{Mode, Role},
     resp::RefusalKind,
@@ -64,14 +64,10 @@ pub(super) fn writable(server: &Server, scene: &Scene<'_>) -> Finding {
         count => format!("{} (and {} more)", first.error, count.saturating_sub(1)),
     };
     let user = server.user();
-    let stream = if scene.follows() { " +flushall +swapdb +sort" } else { "" };
     let (place, remedy) = match first.kind {
         Some(RefusalKind::NoPermission) => (
             server.user_place(),
-            format!(
-                "The run needs these on every key: `ACL SETUSER {user} ~* +@all -@dangerous +restore +info +dbsize \
-                 +flushdb{stream}` is enough."
-            ),
+            format!("The run needs it on every key: `{}` is enough.", rules::at_destination(user)),
         ),
         Some(RefusalKind::OutOfMemory) => {
             ("destination.url".to_owned(), "Its memory is full already: raise `maxmemory` there.".to_owned())

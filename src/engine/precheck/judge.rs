@@ -130,8 +130,8 @@ async fn judge<'a>(
     let mut from = reached(Side::Source, source, &mut scene.source, &mut checks);
     let mut to = reached(Side::Destination, destination, &mut scene.destination, &mut checks);
     let tried = future::join(
-        try_source(from.as_mut(), scene.source.as_ref(), &scene, follows),
-        try_destination(to.as_mut(), scene.destination.as_ref(), &scene, follows),
+        try_source(from.as_mut(), scene.source.as_ref(), (&scene, passwords), follows),
+        try_destination(to.as_mut(), scene.destination.as_ref(), (&scene, passwords), follows),
     )
     .await;
     match tried {
@@ -161,13 +161,14 @@ fn reached(
 async fn try_source(
     control: Option<&mut Control>,
     server: Option<&Server>,
-    scene: &Scene<'_>,
+    (scene, passwords): (&Scene<'_>, &Passwords),
     follows: bool,
 ) -> Result<FromSource, ControlError> {
     let (Some(control), Some(server)) = (control, server) else { return Ok(FromSource::default()) };
-    let replication = Some(probe::replication(control, server).await?);
+    let own = || servers::connect(&server.endpoint, passwords.source.as_ref());
+    let replication = Some(probe::replication(own().await?, server).await?);
     let fence = match fence(scene.graph) {
-        Some(fence) => probe::fence(control, server, fence).await?,
+        Some(fence) => probe::fence(own().await?, server, fence).await?,
         None => None,
     };
     let rate = if follows { rate::measure(control).await? } else { rate::WriteRate::Unknown };
@@ -184,11 +185,12 @@ async fn try_source(
 async fn try_destination(
     control: Option<&mut Control>,
     server: Option<&Server>,
-    scene: &Scene<'_>,
+    (scene, passwords): (&Scene<'_>, &Passwords),
     follows: bool,
 ) -> Result<AtDestination, ControlError> {
     let (Some(control), Some(server)) = (control, server) else { return Ok(AtDestination::default()) };
-    let taken = probe::taken(control, server, (scene.work, &scene.graph.name, follows)).await?;
+    let own = servers::connect(&server.endpoint, passwords.destination.as_ref()).await?;
+    let taken = probe::taken(own, server, (scene.work, &scene.graph.name, follows)).await?;
     let databases = Some(servers::databases(control).await.map_err(|error| error.to_string()));
     let mut held = Ok(vec![]);
     for db in targets(scene.source.as_ref(), scene.work) {

@@ -15,6 +15,7 @@ mod memory;
 mod pair;
 mod probe;
 mod rate;
+mod rules;
 mod sample;
 mod scene;
 mod server;

@@ -1,4 +1,7 @@
-//! What we may do, tried without doing it.
+//! What we may do, tried without doing it: queued in a transaction that is never carried out.
+//!
+//! Each probe has a connection of its own, and ends with it. `DISCARD` may be refused, and a connection that is left in a
+//! transaction would take what comes next into it.
 
 use redis::{Cmd, Value, cmd};
 
@@ -38,7 +41,7 @@ pub(super) struct Refused {
 
 /// Whether the source lets us replicate. `REPLCONF` is asked for real, it changes nothing but this connection; `PSYNC`
 /// would start a dump, so its presence is read from the command table (2.8.13 on), and its permission asked for.
-pub(super) async fn replication(control: &mut Control, server: &Server) -> Result<Permission, ControlError> {
+pub(super) async fn replication(mut control: Control, server: &Server) -> Result<Permission, ControlError> {
     if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(0)).await {
         match error.refusal() {
             Some(RefusalKind::NoPermission) => return Ok(Permission::Refused(error.to_string())),
@@ -54,7 +57,7 @@ pub(super) async fn replication(control: &mut Control, server: &Server) -> Resul
         let sync = if server.lacks("psync") { "SYNC" } else { "PSYNC" };
         return Ok(Permission::Granted(format!("REPLCONF and {sync} are offered")));
     }
-    permission(control, server).await
+    permission(&mut control, server).await
 }
 
 /// A server with users: `ACL DRYRUN` (Redis 7.0), or queueing PSYNC in a transaction, which Redis 6 lets us.
@@ -71,9 +74,7 @@ async fn permission(control: &mut Control, server: &Server) -> Result<Permission
     }
     // From 7.0 on PSYNC is never queued, and outside of a transaction it would be carried out.
     if !server.version().has_redis((7, 0)) && heard(control.command(&cmd("MULTI")).await)?.is_some() {
-        let queued = control.command(cmd("PSYNC").arg("?").arg("-1")).await;
-        heard(control.command(&cmd("DISCARD")).await)?;
-        match queued {
+        match control.command(cmd("PSYNC").arg("?").arg("-1")).await {
             Ok(_) => return Ok(granted()),
             Err(error) if error.refusal() == Some(RefusalKind::NoPermission) => {
                 return Ok(Permission::Refused(error.to_string()));
@@ -84,9 +85,9 @@ async fn permission(control: &mut Control, server: &Server) -> Result<Permission
     Ok(Permission::Unknown(format!("the user `{user}` may REPLCONF; whether it may PSYNC it cannot ask")))
 }
 
-/// Queues what puts up a fence at the source and discards it; answers the first refusal.
+/// Queues what puts up a fence at the source; answers the first refusal.
 pub(super) async fn fence(
-    control: &mut Control,
+    mut control: Control,
     server: &Server,
     fence: &Fence,
 ) -> Result<Option<Refused>, ControlError> {
@@ -105,49 +106,45 @@ pub(super) async fn fence(
         }
         Fence::None | Fence::Hook(_) => return Ok(None),
     };
-    if let Some(refused) = refused(control, &cmd("MULTI")).await? {
+    if let Some(refused) = refused(&mut control, &cmd("MULTI")).await? {
         // Without a transaction the fence would be put up.
         return Ok(Some(refused));
     }
     let mut first = None;
     for command in &commands {
-        let refused = refused(control, command).await?;
+        let refused = refused(&mut control, command).await?;
         first = first.or(refused);
     }
-    heard(control.command(&cmd("DISCARD")).await)?;
     Ok(first)
 }
 
 /// Asks the destination for every command the run needs by queueing it: ACL, role, memory and disk refusals come at that
-/// time, and the transaction is discarded.
+/// time.
 pub(super) async fn taken(
-    control: &mut Control,
+    mut control: Control,
     server: &Server,
     (work, name, follows): (&PrecheckWork, &str, bool),
 ) -> Result<Taken, ControlError> {
     let keys = RecordKeys::of(name);
     let mut taken = Taken::default();
-    if let Some(refused) = refused(control, cmd("WATCH").arg(&keys.token)).await? {
+    if let Some(refused) = refused(&mut control, cmd("WATCH").arg(&keys.token)).await? {
         taken.refused.push(refused);
     }
-    if let Some(refused) = refused(control, &cmd("MULTI")).await? {
+    if let Some(refused) = refused(&mut control, &cmd("MULTI")).await? {
         // Without a transaction everything below would be carried out.
         taken.refused.push(refused);
-        heard(control.command(&cmd("UNWATCH")).await)?;
         return Ok(taken);
     }
     for command in needed(&keys, server, work) {
         taken.tried += 1;
-        taken.refused.extend(refused(control, &command).await?);
+        taken.refused.extend(refused(&mut control, &command).await?);
     }
     if follows {
         for command in of_the_stream(&keys, server) {
             taken.tried += 1;
-            taken.stream_refused.extend(refused(control, &command).await?);
+            taken.stream_refused.extend(refused(&mut control, &command).await?);
         }
     }
-    heard(control.command(&cmd("DISCARD")).await)?;
-    heard(control.command(&cmd("UNWATCH")).await)?;
     Ok(taken)
 }
 

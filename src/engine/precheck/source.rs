@@ -3,6 +3,7 @@
 use super::{
     finding::Finding,
     probe::Permission,
+    rules,
     scene::{self, Scene},
     server::Server,
 };
@@ -135,7 +136,7 @@ pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
 
 pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
     let user = server.user();
-    let grant = format!("Grant the user replication: `{}`.", minimal_rule(user, scene));
+    let grant = format!("Grant the user replication: `{}`.", rules::at_source(user, scene));
     if scene.follows() && server.lacks("psync") && !server.lacks("sync") {
         let remedy = "A stream that SYNC began cannot be resumed after a break: let `rename-command` (or the service) give \
                       PSYNC back, or migrate with `migration: [full]` while nobody writes.";
@@ -154,20 +155,6 @@ pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
         }
         None => Finding::unknown("it was not asked", grant),
     }
-}
-
-/// The least a user of the source needs.
-fn minimal_rule(user: &str, scene: &Scene<'_>) -> String {
-    let clock = if scene.follows() { " +time" } else { "" };
-    let fence = scene::fence(scene.graph);
-    let settings = scene.raises_buffer() || fence == Some(&Fence::MinReplicas);
-    let settings = if settings { " +config|get +config|set" } else { "" };
-    let fence = match fence {
-        Some(Fence::ClientPause) => " +multi +exec +discard +client|pause +client|unpause",
-        Some(Fence::MinReplicas) => " +multi +exec +discard",
-        _ => "",
-    };
-    format!("ACL SETUSER {user} +ping +info +replconf +psync{clock}{settings}{fence}")
 }
 
 /// What a run says to a source.
@@ -200,7 +187,7 @@ pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::warn(seen, remedy);
     }
     if let (Some(refused), true) = (&server.settings.refused, scene.raises_buffer()) {
-        let rule = minimal_rule(server.user(), scene);
+        let rule = rules::at_source(server.user(), scene);
         let remedy =
             format!("The output-buffer limit cannot be raised while the run follows: `{rule}`, or set it by hand.");
         return Finding::warn(format!("CONFIG is refused: {refused}"), remedy).at(server.user_place());
@@ -216,7 +203,7 @@ pub(super) fn fence(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::fail(format!("`{fence}` is not possible"), reason).at(place);
     }
     if let Some(refused) = &scene.from.fence {
-        let rule = minimal_rule(server.user(), scene);
+        let rule = rules::at_source(server.user(), scene);
         let remedy = match refused.kind {
             Some(RefusalKind::NoPermission) => format!("The cutover would be undone: `{rule}`."),
             _ => "The cutover would be undone: give the command back, or choose another `fence`.".to_owned(),

@@ -17,7 +17,7 @@ rows! {
          failover: check which server `source.url` names now. A source that is loading can be copied once it has loaded.";
     SOURCE_REPLICATION = "C104", Item("source-replication"), "the source lets this host replicate",
         "The data comes over the replication protocol (`REPLCONF`, `PSYNC`). Services that hide these commands, and users without the right to \
-         them, cannot be copied this way. Grant `+psync +replconf +ping +info` to the user, or ask the service for replication.";
+         them, cannot be copied this way. Grant the list of the page \"What the users need\" to the user, or ask the service for replication.";
     SOURCE_MODE = "C105", Item("source-mode"), "the source is one server",
         "A Sentinel holds no data, and a node of a cluster holds a part of it. This version copies one server. Name the master's own address \
          in `source.url`; a Sentinel tells it when asked for `SENTINEL GET-MASTER-ADDR-BY-NAME`.";
@@ -73,8 +73,8 @@ rows! {
         "The destination must be a master that has loaded its data; a replica refuses writes, or loses them at its next synchronisation. Point \
          `destination.url` at the master, or wait until it has loaded.";
     DESTINATION_WRITABLE = "C204", Item("destination-writable"), "the destination takes the commands of the run",
-        "Every command the run needs is queued in a transaction that is then discarded, so a missing permission, a full memory or a failed \
-         disk shows before anything is written. `ACL SETUSER <user> ~* +@all -@dangerous +restore +info +dbsize +flushdb` grants enough.";
+        "Every command the run needs is queued in a transaction that is never carried out, so a missing permission, a full memory or a failed \
+         disk shows before anything is written. Grant the user the list of the page \"What the users need\"; the check prints it.";
     DESTINATION_MEMORY = "C205", Item("destination-memory"), "the dataset fits into the destination",
         "The free memory of the destination is compared with what the source uses, times `destination.expect.free_memory`. A destination \
          that fills up refuses writes in the middle of the copy. Raise `maxmemory` there, or take a larger server.";

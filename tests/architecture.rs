@@ -15,7 +15,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("command", 1),
     ("repl", 2),
     ("net", 3),
-    ("store", 3),
+    ("store", 2),
     ("step", 4),
     ("plan", 5),
     ("planner", 6),

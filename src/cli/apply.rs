@@ -17,6 +17,7 @@ use crate::engine::ApplyRequest;
 use crate::planner::Digest;
 use crate::report::{Progress, RunSummary, run_result};
 use crate::step::{Event, Graph, Outcome, Stamped, StepId};
+use crate::store::own::ROOT;
 
 /// Run a plan, or continue its run
 ///
@@ -154,7 +155,7 @@ pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
 
 /// Where the run of a plan keeps its files when nobody says otherwise.
 pub(super) fn default_state_dir(name: &str) -> PathBuf {
-    Path::new(".plan").join(name)
+    Path::new(ROOT).join(name)
 }
 
 /// What programs of the plan get of this process's environment: all but the variables that hold its passwords.

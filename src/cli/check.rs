@@ -14,6 +14,7 @@ use crate::plan;
 use crate::report::diagnostics::{Style, concise, github, human, sarif};
 use crate::report::{check_json, check_junit, check_list, check_problems};
 use crate::step::{Check, Event, Outcome, Stamped};
+use crate::store::own::write_regular;
 
 /// Judge both servers without changing anything
 ///
@@ -75,7 +76,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     out.print(&args.format.render(outcome, &checks, &loaded.plan, out.style()))?;
     for Target { format, file } in &args.output {
         let text = format.render(outcome, &checks, &loaded.plan, plain(out.style()));
-        std::fs::write(file, text).map_err(|source| Failure::Write { path: file.clone(), source })?;
+        write_regular(file, text.as_bytes()).map_err(|source| Failure::Write { path: file.clone(), source })?;
     }
     Ok(match (outcome, stop.signal()) {
         (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),

@@ -1,13 +1,14 @@
 //! The one place that turns what happened into an exit code and a hint.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output::Output;
 use crate::plan::Report;
 use crate::report::diagnostics::human;
 use crate::step::Outcome;
+use crate::store::own::NotOurs;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,18 @@ pub(super) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// What somebody else could have written to a state directory.
+    #[error(
+        "the state directory {} is not trusted: {fault}\n\
+         help: find out who made it, and name a directory of your own with --state (`plan explain R413` says more)",
+        path.display()
+    )]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: NotOurs,
+    },
     /// The metrics cannot be served.
     #[error("cannot serve metrics at {address}: {source}\nhelp: port 0 takes one that is free")]
     Listen {
@@ -95,6 +108,17 @@ pub(super) enum Failure {
     /// No run to report on.
     #[error("{0}")]
     NoRun(String),
+}
+
+impl Failure {
+    /// Why a state directory cannot be read.
+    pub(super) fn of_state(folder: &Path, source: std::io::Error) -> Self {
+        let path = folder.to_owned();
+        match NotOurs::of(&source).cloned() {
+            Some(fault) => Self::NotOurs { path, fault },
+            None => Self::Read { path, source },
+        }
+    }
 }
 
 impl Exit {
@@ -134,6 +158,7 @@ impl Exit {
                 (Self::Usage, format!("error: {failure}\n"))
             }
             Failure::Listen { .. }
+            | Failure::NotOurs { .. }
             | Failure::Write { .. }
             | Failure::Output(_)
             | Failure::Secret(_)

@@ -44,17 +44,44 @@ fn certificates(side: Side, endpoint: &Endpoint) -> Result<(), CredentialError> 
     tls::check(files, &endpoint.address).map_err(|error| CredentialError::Tls { side, error })
 }
 
-/// A secret that everybody on this host may read, or that a group may change. That a group reads it is how a service often
-/// gets it.
 fn warn_of_readers(path: &Path) {
-    const TOO_WIDE: u32 = 0o027;
     if let Ok(found) = std::fs::metadata(path)
         && found.is_file()
-        && found.mode() & TOO_WIDE != 0
     {
-        let (shown, mode) = (path.display(), found.mode() & 0o777);
-        tracing::warn!(
-            "{shown} holds a secret and has mode {mode:03o}: others on this host may use it; `chmod 600 {shown}`"
-        );
+        let own = rustix::process::geteuid().as_raw();
+        for text in exposures(path, found.uid(), found.mode() & 0o777, own) {
+            tracing::warn!("{text}");
+        }
+    }
+}
+
+/// Who else may use a secret: a user who owns its file, everybody on this host who may read it, a group that may change it.
+/// That root owns it and a group reads it is how a service often gets it.
+fn exposures(path: &Path, owner: u32, mode: u32, own: u32) -> Vec<String> {
+    const TOO_WIDE: u32 = 0o027;
+    let path = path.display();
+    let foreign = (owner != own && owner != 0).then(|| {
+        format!(
+            "{path} holds a secret and belongs to user {owner}, who may read and replace it; `plan` runs as user {own}: \
+             `chown {own} {path}`"
+        )
+    });
+    let wide = (mode & TOO_WIDE != 0).then(|| {
+        format!("{path} holds a secret and has mode {mode:03o}: others on this host may use it; `chmod 600 {path}`")
+    });
+    foreign.into_iter().chain(wide).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_else_may_use_a_secret_is_named() {
+        let count = |owner, mode| exposures(Path::new("/run/secret"), owner, mode, 1000).len();
+        assert_eq!([count(1000, 0o600), count(1000, 0o640), count(0, 0o440)], [0, 0, 0]);
+        assert_eq!([count(1000, 0o644), count(1001, 0o600), count(1001, 0o666)], [1, 1, 2]);
+        let text = exposures(Path::new("/run/secret"), 1001, 0o600, 1000).concat();
+        assert!(text.contains("belongs to user 1001") && text.contains("`chown 1000 /run/secret`"), "{text}");
     }
 }

@@ -11,6 +11,7 @@ use super::output::Output;
 use crate::engine::{AskError, Steersman};
 use crate::report::{RunSummary, idle_json, idle_text, status_json, status_text};
 use crate::step::{Order, Outcome, Status};
+use crate::store::own::OwnFolder;
 
 /// How often `--watch` looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -96,6 +97,7 @@ fn stand(folder: &Path) -> Result<Stand, Failure> {
             Some(status) => Ok(Stand::Works(status)),
             None => Err(Failure::Unanswered(AskError::Broken(answer.text))),
         },
+        Err(AskError::NotOurs(fault)) => Err(Failure::NotOurs { path: folder.to_owned(), fault }),
         // It ended, now or before.
         Err(AskError::Nobody | AskError::Broken(_)) => {
             Ok(Stand::Left(Box::new(RunSummary::of(&Evidence::read(folder)?.events))))
@@ -113,10 +115,15 @@ fn all() -> Result<Vec<(String, PathBuf)>, Failure> {
             folder.display()
         ))
     };
-    let entries = std::fs::read_dir(&folder).map_err(|_| none())?;
+    let own = OwnFolder::open(&folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => none(),
+        _ => Failure::of_state(&folder, error),
+    })?;
+    let entries = std::fs::read_dir(own.through("")).map_err(|_| none())?;
     let journalled = entries.filter_map(Result::ok).filter(|entry| entry.path().join("journal").exists());
-    let mut runs: Vec<(String, PathBuf)> =
-        journalled.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect();
+    let mut runs: Vec<(String, PathBuf)> = journalled
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), folder.join(entry.file_name())))
+        .collect();
     runs.sort();
     if runs.is_empty() { Err(none()) } else { Ok(runs) }
 }

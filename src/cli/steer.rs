@@ -243,6 +243,7 @@ fn give(run: &Run, order: &Order, out: &mut Output) -> Result<Exit, Failure> {
             run.name,
             folder.display()
         )),
+        AskError::NotOurs(fault) => Failure::NotOurs { path: folder.clone(), fault },
         AskError::Broken(_) => Failure::Unanswered(error),
     };
     let answer = Steersman::connect(&folder).and_then(|mut steersman| steersman.ask(order)).map_err(told)?;

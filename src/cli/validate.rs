@@ -8,6 +8,7 @@ use super::load::{name, read};
 use super::target::{Target, plain};
 use crate::plan::{self, Program, Report};
 use crate::report::diagnostics::{self, Style};
+use crate::store::own::write_regular;
 
 /// Judge plan files without touching any server
 ///
@@ -91,7 +92,7 @@ pub(super) fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, e
     }
     out.flush()?;
     for target in &args.output {
-        if let Err(error) = std::fs::write(&target.file, target.format.render(&shown, plain(style))) {
+        if let Err(error) = write_regular(&target.file, target.format.render(&shown, plain(style)).as_bytes()) {
             trouble = true;
             writeln!(err, "error: cannot write {}: {error}", target.file.display())?;
         }

@@ -1,8 +1,7 @@
 //! `plan verify`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::apply::default_state_dir;
@@ -16,6 +15,7 @@ use super::watch::ProgressArg;
 use crate::engine::VerifyRequest;
 use crate::report::{RunSummary, verify_json, verify_text};
 use crate::step::{Event, Graph, KeyDifference, Outcome, Stamped, VerifyMode, VerifyWork, Work};
+use crate::store::own::{Access, open_regular};
 use crate::unit::CountRate;
 
 /// Compare source and destination
@@ -150,8 +150,8 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, Failure> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-        let file = file.map_err(|source| Failure::Write { path: path.to_owned(), source })?;
+        let file =
+            open_regular(path, Access::Replace).map_err(|source| Failure::Write { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file, broken: None })
     }
 

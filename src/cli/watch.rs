@@ -1,9 +1,9 @@
 //! What looks at a run's events as they come: the progress on standard error, the file of `--events`, and the evidence
 //! in the state directory. None of them can fail a run; each says once when it cannot write.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::exit::Failure;
 use super::output::Output;
 use crate::report::{Above, Progress, ProgressStyle};
 use crate::step::Stamped;
+use crate::store::own::{self, Access, open_regular};
 
 /// How to show a run as it happens.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -69,16 +70,19 @@ pub(super) struct EventFile {
 }
 
 impl EventFile {
-    /// Opens the file to append to it; makes it when it is not there. A line that a crash cut off is closed first.
+    /// Opens the file that an operator names to append to it; makes it when it is not there. A line that a crash cut off is
+    /// closed first.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let open = || {
-            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-            if ends_inside_a_line(path)? {
-                file.write_all(b"\n")?;
-            }
-            Ok(file)
-        };
-        let file = open().map_err(|source| Failure::Write { path: path.to_owned(), source })?;
+        Self::of(path, open_regular(path, Access::Append))
+    }
+
+    /// Opens a file of the state directory in the same way.
+    pub(super) fn own(path: &Path) -> Result<Self, Failure> {
+        Self::of(path, own::open(path, Access::Append))
+    }
+
+    fn of(path: &Path, file: std::io::Result<File>) -> Result<Self, Failure> {
+        let file = file.and_then(whole_lines).map_err(|source| Failure::Write { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file, broken: false })
     }
 
@@ -101,15 +105,16 @@ impl EventFile {
     }
 }
 
-/// Whether the last byte of a regular file is another one than a newline.
-fn ends_inside_a_line(path: &Path) -> std::io::Result<bool> {
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Ok(false);
+/// The file with its last line ended.
+fn whole_lines(mut file: File) -> std::io::Result<File> {
+    let mut last = *b"\n";
+    if let Some(at) = file.metadata()?.len().checked_sub(1) {
+        file.read_exact_at(&mut last, at)?;
     }
-    let mut last = [0];
-    File::open(path)?.read_exact_at(&mut last, metadata.len() - 1)?;
-    Ok(last != *b"\n")
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -147,7 +152,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_does_not_stop_the_run() {
-        let mut full = EventFile::open(Path::new("/dev/full")).unwrap();
+        let path = std::path::PathBuf::from("/dev/full");
+        let file = File::options().write(true).open(&path).unwrap();
+        let mut full = EventFile { path, file, broken: false };
         full.write(&Stamped { at: UnixMillis(1), event: Event::Notice { text: String::new() } });
         assert!(full.broken);
     }

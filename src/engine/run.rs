@@ -1,6 +1,6 @@
 //! What the steps of one process share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     ApplyRequest,
@@ -15,7 +15,10 @@ use crate::{
     plan::fault::catalogue::runs,
     sink::{self, Checkpoint, Claimant, RecordKeys},
     step::{Activity, CutoverWork, Event, Graph, Limits, Status, StepId, VerifyWork, Work},
-    store::FolderLock,
+    store::{
+        FolderLock,
+        own::{NotOurs, OwnFolder},
+    },
     unit::{ByteSize, UnixMillis},
 };
 use async_channel::Receiver;
@@ -64,7 +67,10 @@ impl Run {
                 ),
             )
         };
-        make_folder(folder).map_err(|error| unusable(&error))?;
+        OwnFolder::make(folder).and_then(|folder| folder.inspect()).map_err(|error| match NotOurs::of(&error) {
+            Some(fault) => not_ours(folder, fault),
+            None => unusable(&error),
+        })?;
         let lock = FolderLock::take(folder).map_err(|error| match error {
             crate::store::LockError::Held => Ending::of(
                 &runs::STATE_IN_USE,
@@ -294,7 +300,14 @@ pub(super) fn owner() -> String {
     format!("{host}/{}/{}", std::process::id(), UnixMillis::now())
 }
 
-fn make_folder(folder: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+/// What anybody else could have written is not believed.
+pub(super) fn not_ours(folder: &Path, fault: &NotOurs) -> Ending {
+    Ending::of(
+        &runs::STATE_NOT_OURS,
+        format!(
+            "The state directory {} is not trusted: {fault}. Nothing in it was read, and neither server was changed. Find out \
+             who wrote it, move it away, or name a directory of your own with `--state`.",
+            folder.display()
+        ),
+    )
 }

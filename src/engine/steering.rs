@@ -16,6 +16,7 @@ use super::orders::refused;
 use crate::{
     net::{LocalListener, LocalStream},
     step::{Answer, Order, Status},
+    store::own::NotOurs,
 };
 
 /// How long a process that ends waits until its answers are sent.
@@ -119,6 +120,9 @@ pub enum AskError {
     /// No process listens there.
     #[error("no process works on this run here")]
     Nobody,
+    /// Somebody else could be the one who answers.
+    #[error("the state directory is not trusted: {0}")]
+    NotOurs(NotOurs),
     /// The process went away, or something else answered.
     #[error("the process did not answer: {0}")]
     Broken(String),
@@ -134,7 +138,8 @@ impl Steersman {
         match async_std::task::block_on(LocalStream::connect(state_dir, NAME)) {
             Ok(stream) => Ok(Self(stream)),
             Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => Err(AskError::Nobody),
-            Err(error) => Err(AskError::Broken(error.to_string())),
+            Err(error) => Err(NotOurs::of(&error)
+                .map_or_else(|| AskError::Broken(error.to_string()), |fault| AskError::NotOurs(fault.clone()))),
         }
     }
 

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{JournalError, Record, RunState};
-use crate::store;
+use crate::store::{
+    self,
+    own::{self, Access},
+};
 
 /// The most a journal may hold: beyond it something else wrote the file.
 const MAX_BYTES: u64 = 256 << 20;
@@ -29,7 +32,7 @@ impl Journal {
         let fail = |error| JournalError::Io { path: path.clone(), error };
         let line = line_of(first);
         store::write_whole(&path, line.as_bytes()).map_err(fail)?;
-        let file = File::options().append(true).open(&path).map_err(fail)?;
+        let file = own::open(&path, Access::Append).map_err(fail)?;
         let mut state = RunState::default();
         state.take(first);
         Ok(Self { file, path, length: line.len() as u64, state })
@@ -43,7 +46,7 @@ impl Journal {
         let Some(content) = store::read_bounded(&path, MAX_BYTES).map_err(fail)? else { return Ok(None) };
         let (records, whole) = read(&path, &content)?;
         check_first(records.first(), &path, plan, digest)?;
-        let file = File::options().append(true).open(&path).map_err(fail)?;
+        let file = own::open(&path, Access::Append).map_err(fail)?;
         if whole < content.len() {
             file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(fail)?;
         }

@@ -1,13 +1,11 @@
 //! Lines of text between processes of one user on one host, over a Unix socket in a folder.
 //!
-//! The socket file has mode 0600, and the kernel is asked who connects: only the user of this process, and root, are
-//! listened to. A socket's path may be 107 bytes long (`unix(7)`); the folder's may be longer, so it is reached through a
-//! descriptor.
+//! The folder is ours, the socket file has mode 0600, and the kernel is asked on both sides who is there: only the user of
+//! this process, and root, are listened to and believed. A socket's path may be 107 bytes long (`unix(7)`); the folder's may
+//! be longer, so it is reached through a descriptor.
 
 use std::{
-    fs::File,
     io,
-    os::fd::AsRawFd,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +17,8 @@ use async_std::{
 };
 use rustix::{fs::Mode, net::sockopt::socket_peercred, process::Uid};
 use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::store::own::{NotOurs, OwnFault, OwnFolder};
 
 /// The longest line that is read.
 const LONGEST: u64 = 1 << 20;
@@ -38,15 +38,15 @@ impl LocalListener {
     /// Listens as `name` in `folder`, in place of a dead process that did. Whoever calls holds the folder's lock.
     pub fn bind(folder: &Path, name: &str) -> io::Result<Self> {
         let path = folder.join(name);
-        match std::fs::remove_file(&path) {
+        let folder = OwnFolder::open(folder)?;
+        match std::fs::remove_file(folder.through(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let folder = File::open(folder)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // The file gets the socket's own mode, so that it never has a wider one.
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-        socket.bind(&SockAddr::unix(through(&folder, name))?)?;
+        socket.bind(&SockAddr::unix(folder.through(name))?)?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         let listener = std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket));
@@ -58,7 +58,7 @@ impl LocalListener {
         loop {
             let (stream, _) = self.listener.accept().await?;
             let user = socket_peercred(&stream)?.uid;
-            if may_enter(user, rustix::process::geteuid()) {
+            if is_trusted(user, rustix::process::geteuid()) {
                 return Ok(LocalStream::of(stream));
             }
             tracing::warn!("user {} was not let in to {}", user.as_raw(), self.path.display());
@@ -73,8 +73,8 @@ impl Drop for LocalListener {
     }
 }
 
-/// Whether a process of `user` is listened to by one of `own`.
-fn may_enter(user: Uid, own: Uid) -> bool {
+/// Whether a process of `user` is listened to, and believed, by one of `own`.
+fn is_trusted(user: Uid, own: Uid) -> bool {
     user == own || user.is_root()
 }
 
@@ -89,10 +89,17 @@ impl LocalStream {
         Self { reader: BufReader::new(stream) }
     }
 
-    /// Connects to whoever listens as `name` in `folder`.
+    /// Connects to the process of this user, or of root, that listens as `name` in `folder`.
     pub async fn connect(folder: &Path, name: &str) -> io::Result<Self> {
-        let folder = File::open(folder)?;
-        UnixStream::connect(through(&folder, name)).await.map(Self::of)
+        let through = OwnFolder::open(folder)?;
+        let stream = UnixStream::connect(through.through(name)).await?;
+        let user = socket_peercred(&stream)?.uid;
+        if !is_trusted(user, rustix::process::geteuid()) {
+            let path = folder.join(name);
+            let fault = OwnFault::Owner { owner: user.as_raw(), own: rustix::process::geteuid().as_raw() };
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, NotOurs { path, fault }));
+        }
+        Ok(Self::of(stream))
     }
 
     /// The next line, without its end; `None` when the other side has closed.
@@ -117,11 +124,6 @@ impl LocalStream {
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
-}
-
-/// A short path to `name` in an open folder.
-fn through(folder: &File, name: &str) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
 }
 
 #[cfg(test)]
@@ -159,7 +161,7 @@ mod tests {
     fn nobody_but_the_owner_and_root_is_listened_to() {
         let user = |number: u32| Uid::from_raw(number);
         for (who, own, may) in [(1000, 1000, true), (0, 1000, true), (1001, 1000, false), (1000, 0, false)] {
-            assert_eq!(may_enter(user(who), user(own)), may, "{who} {own}");
+            assert_eq!(is_trusted(user(who), user(own)), may, "{who} {own}");
         }
     }
 

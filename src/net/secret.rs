@@ -1,7 +1,6 @@
 //! Reading a secret from where a plan says it is.
 
 use std::{
-    fs::File,
     io::{self, Read},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -13,7 +12,10 @@ use std::{
 
 use secrecy::zeroize::Zeroizing;
 
-use crate::unit::{Secret, SecretRef};
+use crate::{
+    store::own::{Access, open_regular},
+    unit::{Secret, SecretRef},
+};
 
 /// Longest secret, in bytes.
 const MAX_BYTES: usize = 64 << 10;
@@ -82,7 +84,7 @@ fn variable(name: &str) -> Result<Bytes, SecretFault> {
 }
 
 fn file(path: &Path) -> Result<Bytes, SecretFault> {
-    let read = || bounded(File::open(path)?);
+    let read = || bounded(open_regular(path, Access::Read)?);
     let bytes = read().map_err(|error| SecretFault::File(error.to_string()))?;
     without_newline(bytes)
 }

@@ -1,30 +1,32 @@
 //! Small files, whole or not at all.
 
 use std::{
-    fs::{self, File},
     io::{self, Read, Write},
     path::Path,
 };
 
-/// Replaces the file at `path` (mode 0600): written aside, synced, renamed, and the rename synced. After an error or a
+use super::own::{self, Access, OwnFolder};
+
+/// Replaces the file at `path` (mode 0600, in a folder that is ours): written aside, synced, renamed, and the rename synced. After an error or a
 /// crash the old content is still there.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = OwnFolder::open(own::folder_of(path))?;
+    let mut aside = tempfile::NamedTempFile::new_in(folder.through(""))?;
     aside.write_all(content)?;
     aside.as_file().sync_all()?;
-    aside.persist(path)?;
-    sync_folder(folder)
+    aside.persist(folder.through(name))?;
+    folder.sync()
 }
 
 /// Makes creations, renames and removals in `folder` durable.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    OwnFolder::open(folder)?.sync()
 }
 
-/// The content of the file at `path`, refused above `limit` bytes; `None` when there is no such file.
+/// The content of our file at `path`, refused above `limit` bytes; `None` when there is no such file.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match fs::File::open(path) {
+    let file = match own::open(path, Access::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -39,6 +41,8 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

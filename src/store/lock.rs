@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use super::own::{Access, LOCK, OwnFolder};
+
 /// Holds a folder for this process; let go of when dropped or when the process dies.
 #[derive(Debug)]
 pub struct FolderLock {
@@ -26,7 +28,7 @@ pub enum LockError {
 impl FolderLock {
     /// Takes the lock file `lock` in `folder` without waiting.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+        let file = OwnFolder::open(folder)?.file(LOCK, Access::Write)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held),

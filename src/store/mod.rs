@@ -2,6 +2,7 @@
 
 mod durable;
 mod lock;
+pub mod own;
 pub mod spool;
 
 pub use durable::{read_bounded, sync_folder, write_whole};

@@ -29,6 +29,7 @@ mod following_source;
 mod full;
 mod harness;
 mod harness_works;
+mod host;
 mod idle;
 mod large;
 mod late_writes;

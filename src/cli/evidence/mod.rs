@@ -7,7 +7,6 @@
 
 mod samples;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
@@ -15,6 +14,7 @@ use super::watch::EventFile;
 use crate::planner::{Digest, digest};
 use crate::report::{Sample, run_html};
 use crate::step::{Event, Graph, Stamped};
+use crate::store::own::OwnFolder;
 use crate::store::{read_bounded, write_whole};
 use crate::unit::UnixMillis;
 use samples::SampleFile;
@@ -114,7 +114,7 @@ impl Recorder {
     }
 
     fn start(&mut self, run: &str) {
-        let ready = keep_graph(&self.folder, &self.graph).and_then(|()| EventFile::open(&self.folder.join(EVENTS)));
+        let ready = keep_graph(&self.folder, &self.graph).and_then(|()| EventFile::own(&self.folder.join(EVENTS)));
         match ready {
             Ok(log) => {
                 self.log = Some(log);
@@ -130,15 +130,9 @@ fn keep_graph(folder: &Path, graph: &Graph) -> Result<(), Failure> {
     if path.exists() {
         return Ok(());
     }
-    let write = || {
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix(".graph").tempfile_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, graph)?;
-        file.as_file_mut().flush()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|source| Failure::Write { path: path.clone(), source })
+    let text = serde_json::to_string_pretty(graph).map_err(std::io::Error::from);
+    text.and_then(|text| write_whole(&path, text.as_bytes()))
+        .map_err(|source| Failure::Write { path: path.clone(), source })
 }
 
 fn graph_path(folder: &Path, digest: &str) -> PathBuf {
@@ -168,6 +162,7 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Reads the evidence in `folder`.
     pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
+        ours(folder)?;
         let path = folder.join(EVENTS);
         let text = match read_bounded(&path, MAX_EVENTS) {
             Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -186,6 +181,15 @@ impl Evidence {
         }
         let samples = samples::read(folder, &run).unwrap_or_default();
         Ok(Self { graph, events, samples })
+    }
+}
+
+/// What anybody else could have written is no evidence.
+fn ours(folder: &Path) -> Result<(), Failure> {
+    match OwnFolder::open(folder).and_then(|folder| folder.inspect()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(no_run(folder)),
+        Err(error) => Err(Failure::of_state(folder, error)),
+        Ok(()) => Ok(()),
     }
 }
 

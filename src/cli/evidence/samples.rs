@@ -71,7 +71,7 @@ impl SampleFile {
     }
 
     fn append_to(&mut self) {
-        match EventFile::open(&self.path) {
+        match EventFile::own(&self.path) {
             Ok(file) => self.file = Some(file),
             Err(failure) => tracing::error!("the report will have no charts: {failure}"),
         }

@@ -3,17 +3,15 @@
 //! The checkpoint at the destination says what was carried out, and nothing of how it was answered: a process that dies
 //! between the two leaves commands behind of which nobody knows whether one was refused. The next process tells so.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
-};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use super::setup::There;
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
-    store::read_bounded,
+    store::{
+        own::{self, Access},
+        read_bounded,
+    },
     unit::Offset,
 };
 
@@ -51,7 +49,7 @@ impl Heard {
         let path = folder.join(NAME);
         let before = read_bounded(&path, LENGTH as u64).ok().flatten().and_then(|text| read(&text));
         let unheard = before.filter(|(of, upto)| *of == generation && *upto < applied).map(|(_, upto)| upto);
-        let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let file = own::open(&path, Access::Write)?;
         let heard = Self { file, generation, noted: applied };
         heard.write()?;
         Ok((heard, unheard))

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     compare::{self, Begun, Pair, Recheck, Setup, Told},
-    engine::{AskError, Passwords, Steersman, apply::finish, ending::Ending, servers, teller::Teller},
+    engine::{AskError, Passwords, Steersman, apply::finish, ending::Ending, run::not_ours, servers, teller::Teller},
     plan::fault::catalogue::runs,
     step::{
         Event, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict, VerifyWork, Work,
@@ -234,6 +234,7 @@ fn recheck(request: &VerifyRequest) -> Result<Recheck, Ending> {
     });
     let (steersman, status) = match status {
         Ok((steersman, Some(status))) => (steersman, status),
+        Err(AskError::NotOurs(fault)) => return Err(not_ours(&request.state_dir, &fault)),
         Ok(_) | Err(AskError::Nobody | AskError::Broken(_)) => return Ok(Recheck::Alone),
     };
     let Some(following) = status.following else {

@@ -1,7 +1,6 @@
 //! From PEM files to what a connection is opened with.
 
 use std::{
-    fs::File,
     io::{self, Read},
     path::Path,
     sync::Arc,
@@ -18,6 +17,8 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use secrecy::zeroize::{Zeroize, Zeroizing};
+
+use crate::store::own::{Access, open_regular};
 
 use super::TlsFault;
 use crate::unit::{Address, TlsFiles};
@@ -145,7 +146,7 @@ fn broken(path: &Path, error: &pem::Error) -> TlsFault {
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsFault> {
     let read = || -> io::Result<Zeroizing<Vec<u8>>> {
-        let file = File::open(path)?;
+        let file = open_regular(path, Access::Read)?;
         let size = usize::try_from(file.metadata()?.len().min(MAX_BYTES)).unwrap_or_default();
         // Room from the start: a vector that grows leaves copies of a key behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(size.saturating_add(64)));

@@ -11,7 +11,10 @@ use super::{
     format::{FRAME_HEADER, SEGMENT_HEADER, read_frame_header, read_segment_header},
     segments::{list, path_of},
 };
-use crate::unit::UnixMillis;
+use crate::{
+    store::own::{self, Access},
+    unit::UnixMillis,
+};
 
 /// Reads a spool from a position on, frame by frame. Blocking: waits for the writer where it has to.
 #[derive(Debug)]
@@ -133,7 +136,7 @@ impl SpoolReader {
 impl Segment {
     fn open(folder: &Path, begin: u64, tag: u64) -> Result<Self, SpoolError> {
         let path = path_of(folder, begin);
-        let file = File::open(&path).map_err(|error| SpoolError::io(&path, error))?;
+        let file = own::open(&path, Access::Read).map_err(|error| SpoolError::io(&path, error))?;
         let mut segment = Self { file, path, at: 0, position: begin };
         let mut header = [0; SEGMENT_HEADER];
         segment.bytes(&mut header)?;

@@ -1,7 +1,7 @@
 //! The segments in a spool's folder.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use super::{
     SpoolError,
     format::{FRAME_HEADER, SEGMENT_HEADER, read_frame_header, read_segment_header},
 };
+use crate::store::own::{self, Access};
 
 /// The file of the segment whose first byte has this position.
 pub(super) fn path_of(folder: &Path, position: u64) -> PathBuf {
@@ -89,7 +90,7 @@ pub(super) fn cut_off_the_torn(folder: &Path, tag: u64) -> Result<Option<u64>, S
         if end == last {
             return fs::remove_file(&path);
         }
-        let file = File::options().write(true).open(&path)?;
+        let file = own::open(&path, Access::Write)?;
         file.set_len(bytes)?;
         file.sync_all()
     };
@@ -100,7 +101,7 @@ pub(super) fn cut_off_the_torn(folder: &Path, tag: u64) -> Result<Option<u64>, S
 /// The position behind the last whole frame of the segment that begins at `last`, and its bytes in the file.
 fn whole_end(folder: &Path, last: u64, tag: u64) -> Result<(u64, u64), SpoolError> {
     let path = path_of(folder, last);
-    let mut file = File::open(&path).map_err(|error| SpoolError::io(&path, error))?;
+    let mut file = own::open(&path, Access::Read).map_err(|error| SpoolError::io(&path, error))?;
     let mut header = [0; SEGMENT_HEADER];
     if file.read_exact(&mut header).is_err() || read_segment_header(&header) != Some((last, tag)) {
         return Ok((last, 0));

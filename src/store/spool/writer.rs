@@ -1,7 +1,7 @@
 //! Appending to a spool.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, IoSlice, Write},
     path::{Path, PathBuf},
     thread::JoinHandle,
@@ -12,7 +12,13 @@ use super::{
     format::{MAX_FRAME, frame_header, segment_header},
     segments::path_of,
 };
-use crate::{store::sync_folder, unit::UnixMillis};
+use crate::{
+    store::{
+        own::{self, Access, OwnFolder},
+        sync_folder,
+    },
+    unit::UnixMillis,
+};
 
 /// Appends to a new spool. Blocking: runs on a thread that may wait for the disk.
 #[derive(Debug)]
@@ -40,13 +46,8 @@ impl SpoolWriter {
         segment_bytes: u64,
         level: Level,
     ) -> Result<Self, SpoolError> {
-        use std::os::unix::fs::DirBuilderExt;
         super::remove_all(folder)?;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| SpoolError::io(folder, error))?;
+        OwnFolder::make(folder).map_err(|error| SpoolError::io(folder, error))?;
         Self::at(folder, tag, position, segment_bytes, level)
     }
 
@@ -112,10 +113,9 @@ impl SpoolWriter {
 }
 
 fn begin_segment(folder: &Path, position: u64, tag: u64) -> Result<(File, PathBuf), SpoolError> {
-    use std::os::unix::fs::OpenOptionsExt;
     let path = path_of(folder, position);
     let begin = || -> std::io::Result<File> {
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = own::open(&path, Access::New)?;
         file.write_all(&segment_header(position, tag))?;
         Ok(file)
     };

@@ -119,6 +119,12 @@ rows! {
     STATE_UNUSABLE = "R405", Ending(Failed), "the state directory cannot be used",
         "A file in the state directory cannot be opened, written or synced; the message holds the system's words. Make it writable for \
          this user, or point `--state` elsewhere, then run the same command again.";
+    STATE_NOT_OURS = "R413", Ending(Failed), "the state directory could be another user's",
+        "What the state directory says decides what a run does: a journal that says `done` ends it, a link in place of a file would have \
+         another file overwritten. So `.plan`, the run's directory and every file in it must belong to the user who runs `plan`, with no \
+         write permission for others, and none may be a symbolic link. The message names the file. Find out who made it; if it is yours, \
+         run `chmod go-w` on it, or `chown` it after an earlier run as another user; otherwise move it away, or name a directory of your \
+         own with `--state`.";
 
     OTHER_GRAPH = "R501", Ending(Stale), "the destination holds another plan's run of this name",
         "A run of the same name began with another graph. Going on would mix both. Apply the plan that began it, give this one another \

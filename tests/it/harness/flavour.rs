@@ -65,6 +65,11 @@ impl Flavour {
         self.since(6, 2)
     }
 
+    /// `COPY`, `GETEX`, `GETDEL`.
+    pub fn has_copy(&self) -> bool {
+        self.since(6, 2)
+    }
+
     /// Sends the deadlines of relative expiries to its replicas.
     pub fn sends_deadlines(&self) -> bool {
         self.since(7, 0)

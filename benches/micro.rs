@@ -141,7 +141,7 @@ impl Dealt for Nobody {
 fn rdb_walk_to_restore(bencher: Bencher<'_, '_>, of: &str) {
     let dump = dump(of == "hashes");
     let destination =
-        Destination { version: ServerVersion::redis(7, 0, 15), rdb_version: 10, modules: vec![], databases: 16 };
+        Destination { version: ServerVersion::redis(7, 0, 15), rdb_version: 10, modules: Some(vec![]), databases: 16 };
     let limits = redis_plan::step::Limits {
         bandwidth: None,
         writes: None,

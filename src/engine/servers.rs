@@ -44,12 +44,11 @@ pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Dest
     Ok(Destination { version, rdb_version, modules: modules(control).await?, databases: databases(control).await? })
 }
 
-/// The names of loaded modules; none where `MODULE LIST` is not known or not allowed. A lost answer is no such refusal: values
-/// of modules would be left out for it.
-async fn modules(control: &mut Control) -> Result<Vec<String>, ControlError> {
+/// The names of loaded modules; `None` where `MODULE LIST` is not known or not allowed. A lost answer is no such refusal.
+async fn modules(control: &mut Control) -> Result<Option<Vec<String>>, ControlError> {
     match control.command(cmd("MODULE").arg("LIST")).await {
-        Ok(modules) => Ok(names_of(modules, "name").unwrap_or_default()),
-        Err(error) if error.refusal().is_some() && !error.retryable() => Ok(vec![]),
+        Ok(modules) => Ok(names_of(modules, "name")),
+        Err(error) if error.refusal().is_some() && !error.retryable() => Ok(None),
         Err(error) => Err(error),
     }
 }

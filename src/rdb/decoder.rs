@@ -358,7 +358,7 @@ impl Decoder {
         self.state = State::Record;
         let size = self.buffer.at().saturating_sub(at);
         let item = match (dropped, self.walk.module()) {
-            (Dropped::ModuleAux, Some(module)) => Item::ModuleAux { module, size },
+            (Dropped::ModuleAux, Some(module)) => Item::ModuleAux { module, size, empty: !self.walk.is_filled() },
             (Dropped::SlotImport, _) => Item::SlotImport,
             (Dropped::KeyMeta | Dropped::ModuleAux, _) => return Ok(Turn::Again),
         };

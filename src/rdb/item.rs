@@ -61,6 +61,8 @@ pub enum Item<'a> {
         module: ModuleId,
         /// Bytes after the opcode.
         size: u64,
+        /// Whether it says anything: a module with nothing to keep still writes when it was asked, and counts of zero.
+        empty: bool,
     },
     /// A key and its value.
     Entry(Entry<'a>),

@@ -19,6 +19,10 @@ pub(super) struct Walk {
     /// Bytes to pass over before the next part.
     skip: u64,
     module: Option<ModuleId>,
+    /// Fields of the module's that were passed.
+    fields: u64,
+    /// Whether one of them, the first left out, is anything but the number 0.
+    filled: bool,
 }
 
 /// Where the walk is within the parts that repeat.
@@ -38,6 +42,13 @@ impl Walk {
         self.outer.clear();
         self.skip = 0;
         self.module = None;
+        self.fields = 0;
+        self.filled = false;
+    }
+
+    /// Whether a module wrote anything but numbers of zero behind its first field.
+    pub(super) const fn is_filled(&self) -> bool {
+        self.filled
     }
 
     /// The module's type, once passed.
@@ -74,9 +85,11 @@ impl Walk {
                 Part::ModuleFields => match module_field(cursor, limit)? {
                     None => None,
                     Some(Field::End) => Some(0),
-                    Some(Field::Follows(count)) => {
+                    Some(Field::Follows { bytes, zero }) => {
                         // The same part again, until its end mark.
-                        self.skip = count;
+                        self.filled |= self.fields > 0 && !zero;
+                        self.fields = self.fields.saturating_add(1);
+                        self.skip = bytes;
                         continue;
                     }
                 },
@@ -130,8 +143,11 @@ impl Walk {
 
 enum Field {
     End,
-    /// The field has this many bytes more.
-    Follows(u64),
+    /// The field has this many bytes more; `zero` where it is the number 0.
+    Follows {
+        bytes: u64,
+        zero: bool,
+    },
 }
 
 /// Reads a module's field up to the bytes that can be skipped (module.c, `RM_SaveSigned` and others).
@@ -140,10 +156,12 @@ fn module_field(cursor: &mut Cursor<'_>, limit: u64) -> Result<Option<Field>, Rd
     let Some(opcode) = Length::plain(&mut ahead, "a module's field")? else { return Ok(None) };
     let follows = match opcode {
         0 => Some(Field::End),
-        1 | 2 => Length::plain(&mut ahead, "a module's number")?.map(|_| Field::Follows(0)),
-        3 => Some(Field::Follows(4)),
-        4 => Some(Field::Follows(8)),
-        5 => StringHead::read(&mut ahead, limit)?.map(|head| Field::Follows(head.follows())),
+        1 | 2 => {
+            Length::plain(&mut ahead, "a module's number")?.map(|number| Field::Follows { bytes: 0, zero: number == 0 })
+        }
+        3 => Some(Field::Follows { bytes: 4, zero: false }),
+        4 => Some(Field::Follows { bytes: 8, zero: false }),
+        5 => StringHead::read(&mut ahead, limit)?.map(|head| Field::Follows { bytes: head.follows(), zero: false }),
         _ => {
             return Err(cursor.fault("a module's field", RdbFault::Invalid("a module's field has an unknown form")));
         }

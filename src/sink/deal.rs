@@ -10,7 +10,7 @@ use super::{
     translate::name_of,
 };
 use crate::{
-    rdb::{Body, ElementReader, Entry, Item, RdbError},
+    rdb::{Body, ElementReader, Entry, Item, ModuleId, RdbError},
     resp,
     step::{KeyFailure, OnConflict, OnUnsupported, Selection},
     unit::{Db, KeyText, UnixMillis},
@@ -125,7 +125,20 @@ impl Dealer {
                 self.script(value, at, dealt);
                 Ok(())
             }
-            _ => Ok(()),
+            // Everything that is data and has no way to the destination is named, or the plan would say more than is true.
+            Item::FunctionPreGa { name, code, .. } => self.unsupported_as(early_library(name, code), dealt),
+            Item::ModuleAux { module, size, empty: false } => {
+                self.unsupported_as(outside_of_keys(*module, *size), dealt)
+            }
+            Item::SlotImport => self.unsupported_as(slot_import(), dealt),
+            // Remarks and hints.
+            Item::ModuleAux { empty: true, .. }
+            | Item::Header(_)
+            | Item::Aux { .. }
+            | Item::SelectDb(_)
+            | Item::ResizeDb { .. }
+            | Item::SlotInfo { .. }
+            | Item::End { .. } => Ok(()),
         }
     }
 
@@ -160,6 +173,9 @@ impl Dealer {
         if to.0 >= self.destination.databases {
             let reason = format!("the destination has no database {to}: it has {}", self.destination.databases);
             return self.unsupported(entry, reason, dealt);
+        }
+        if entry.key_meta {
+            self.unsupported_as(failure_of(entry, KEY_META.to_owned()), dealt)?;
         }
         if let Body::Inline(body) = entry.value.body
             && let Some(text) = Text::of(entry, body, &self.destination)
@@ -375,6 +391,49 @@ pub(super) fn lane_of(key: &[u8], lanes: usize) -> usize {
 /// Whether an entry of so many commands is written only after a look whether its key exists.
 pub(super) fn leaves_alone(on_conflict: OnConflict, commands: u32) -> bool {
     on_conflict == OnConflict::Skip || on_conflict == OnConflict::Fail && commands > 1
+}
+
+/// Why what Redis 8.6 keeps of a key for a module is left out.
+const KEY_META: &str =
+    "the metadata that a module attached to this key (Redis 8.6) is left out: only its module could set it";
+
+/// What a module keeps outside of keys: only the module could read and write it.
+fn outside_of_keys(module: ModuleId, size: u64) -> KeyFailure {
+    KeyFailure {
+        key: module.name(),
+        db: Db(0),
+        kind: "module data".to_owned(),
+        size,
+        reason: "what this module keeps outside of keys, such as the definitions of search indexes, is not copied; create it \
+                 at the destination by the module's own commands"
+            .to_owned(),
+    }
+}
+
+/// A library in the form of a 7.0 release candidate, which no later server loads (rdb.c, `rdbFunctionLoad`).
+fn early_library(name: &[u8], code: &[u8]) -> KeyFailure {
+    KeyFailure {
+        key: KeyText(name).to_string(),
+        db: Db(0),
+        kind: "function library".to_owned(),
+        size: code.len() as u64,
+        reason:
+            "it has the form of a 7.0 release candidate, which no release loads; load it at the destination from its \
+                 source, with a first line `#!lua name=...`"
+                .to_owned(),
+    }
+}
+
+/// The slots that a node of a cluster has not wholly got yet.
+fn slot_import() -> KeyFailure {
+    KeyFailure {
+        key: "slots".to_owned(),
+        db: Db(0),
+        kind: "slot import".to_owned(),
+        size: 0,
+        reason: "the source was importing slots of its cluster while it made the dump; their keys may be incomplete"
+            .to_owned(),
+    }
 }
 
 fn failure_of(entry: &Entry<'_>, reason: String) -> KeyFailure {

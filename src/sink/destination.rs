@@ -12,8 +12,8 @@ pub struct Destination {
     pub version: ServerVersion,
     /// The RDB version in the payloads it makes itself, read from a DUMP.
     pub rdb_version: u16,
-    /// Names of the module types' modules it has loaded, as the 9 characters of a type name where known.
-    pub modules: Vec<String>,
+    /// Names of the modules that it has loaded; `None` where it does not list them.
+    pub modules: Option<Vec<String>>,
     /// How many databases it has.
     pub databases: u32,
 }
@@ -58,13 +58,16 @@ impl Destination {
         vendor && released && kind.since() <= self.rdb_version
     }
 
-    /// A module value may only be sent to a server that has the module: servers before 6.2 exit on one they do not
-    /// know (rdb.c, `rdbLoadObject`).
+    /// Servers before 6.2 exit on a module value that they do not know (rdb.c, `rdbLoadObject`), so one is sent to them only
+    /// where its module is known to be. Later ones answer with an error, so every type may be tried where there can be a
+    /// module for it.
     fn module_form(&self, module: Option<ModuleId>) -> Form {
         let name = module.map(ModuleId::name).unwrap_or_default();
         let built_in = name == "vectorset" && self.version.has((8, 0), (u16::MAX, 0));
         let provides = |loaded: &String| module_provides(loaded, &name);
-        if built_in || self.modules.iter().any(provides) {
+        let provided = self.modules.iter().flatten().any(provides);
+        let tried = self.version.has_redis((6, 2)) && self.modules.as_ref().is_none_or(|modules| !modules.is_empty());
+        if built_in || provided || tried {
             Form::Restore { version: Kind::Module2.since() }
         } else {
             Form::Unsupported(format!("the destination has no module for the type `{name}`"))
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     fn destination(version: ServerVersion, rdb_version: u16) -> Destination {
-        Destination { version, rdb_version, modules: vec![], databases: 16 }
+        Destination { version, rdb_version, modules: Some(vec![]), databases: 16 }
     }
 
     #[test]
@@ -152,7 +155,15 @@ mod tests {
     fn a_module_value_goes_only_where_its_module_is() {
         let mut redis = destination(ServerVersion::redis(7, 2, 4), 11);
         assert!(matches!(redis.form(Kind::Module2, None), Form::Unsupported(_)));
-        redis.modules = vec!["bf".to_owned()];
+        redis.modules = Some(vec!["bf".to_owned()]);
+        assert!(matches!(redis.form(Kind::Module2, None), Form::Restore { .. }), "it can be tried");
+        redis.modules = None;
+        assert!(matches!(redis.form(Kind::Module2, None), Form::Restore { .. }), "it can be tried");
+        let mut old = destination(ServerVersion::redis(6, 0, 9), 9);
+        old.modules = Some(vec!["bf".to_owned()]);
+        assert!(matches!(old.form(Kind::Module2, None), Form::Unsupported(_)), "it would exit");
+        old.modules = None;
+        assert!(matches!(old.form(Kind::Module2, None), Form::Unsupported(_)), "it would exit");
         assert!(module_provides("bf", "MBbloom--"));
         assert!(!module_provides("bf", "ReJSON-RL"));
     }

@@ -394,7 +394,7 @@ impl Copy {
                 }
                 self.tally.skip();
             }
-            LaneReport::Failed(failure) => {
+            LaneReport::Failed(failure) | LaneReport::ScriptFailed(failure) => {
                 let text = format!("The {} `{}` could not be written: {}", failure.kind, failure.key, failure.reason);
                 self.tally.fail();
                 let key = failure.key.clone();

@@ -384,8 +384,9 @@ impl Follow {
                 self.waiting.take_if(|reason| reason.starts_with(DESTINATION));
             }
             LaneReport::Failed(failure) | LaneReport::Conflict(failure) | LaneReport::Lossy(failure) => {
-                self.refused(failure, run, teller)?;
+                self.refused((failure, ""), run, teller)?;
             }
+            LaneReport::ScriptFailed(failure) => self.refused((failure, SCRIPT), run, teller)?,
             LaneReport::Unseen { commands } => teller.notice(format!(
                 "The destination carried out {commands} commands and the connection broke before it answered: whether one \
                  of them was refused is not known."
@@ -399,13 +400,13 @@ impl Follow {
         Ok(())
     }
 
-    /// The destination refused a command that the source had carried out. A script may have failed at the source too.
-    fn refused(&mut self, failure: KeyFailure, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    /// The destination refused a command that the source had carried out. Of a script nobody can tell that it had failed there.
+    fn refused(&mut self, why: (KeyFailure, &str), run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let (failure, advice) = why;
         self.figures.failed += 1;
-        let fails = failure.kind != "script" && self.work.on_unsupported == OnUnsupported::Fail;
         let KeyFailure { key, reason, .. } = failure.clone();
         teller.tell(Event::KeyFailed { failure });
-        if !fails {
+        if self.work.on_unsupported == OnUnsupported::Report {
             return Ok(());
         }
         if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
@@ -415,8 +416,8 @@ impl Follow {
             &runs::DIVERGED,
             format!(
                 "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides \
-                 differ there. Find out who else writes at the destination. Applied again, this run begins with a new full \
-                 copy; with `on_unsupported: report` such answers are listed and the run goes on."
+                 differ there.{advice} Find out who else writes at the destination. Applied again, this run begins with a \
+                 new full copy; with `on_unsupported: report` such answers are listed and the run continues."
             ),
         ))
     }
@@ -480,7 +481,9 @@ impl Follow {
         self.comparison.end().await;
         self.beside
             .end(|report| match report {
-                LaneReport::Failed(failure) => teller.tell(Event::KeyFailed { failure }),
+                LaneReport::Failed(failure) | LaneReport::ScriptFailed(failure) => {
+                    teller.tell(Event::KeyFailed { failure })
+                }
                 LaneReport::Confirmed { mark, .. } => answered = answered.max(Offset(mark.at)),
                 _ => {}
             })
@@ -491,5 +494,7 @@ impl Follow {
     }
 }
 
+/// What else to do about a script.
+const SCRIPT: &str = " A script that failed midway at the source is sent all the same: compare its keys.";
 /// How a lane's reason to wait begins.
 const DESTINATION: &str = "destination: ";

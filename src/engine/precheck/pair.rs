@@ -58,12 +58,34 @@ pub(super) fn modules(source: &Server, destination: &Server, scene: &Scene<'_>) 
     if here.is_empty() {
         return Finding::pass("the source has none");
     }
+    if let Some(finding) = search_indexes(source, scene) {
+        return finding;
+    }
     let missing = missing_modules(source, destination);
     if missing.is_empty() {
         return Finding::pass(format!("{}, on both sides", here.join(", ")));
     }
     let seen = format!("missing at the destination: {}", missing.join(", "));
     values_of_modules(seen, scene.from.sample.as_ref(), fails_on_unsupported(scene))
+}
+
+/// What RediSearch keeps outside of keys is not copied.
+fn search_indexes(source: &Server, scene: &Scene<'_>) -> Option<Finding> {
+    let remedy = "Create them at the destination with `FT.CREATE` (`FT.INFO` shows how each is made), and write \
+                  `on_unsupported: report`, so that they are listed and left out.";
+    let Some(indexes) = &source.indexes else {
+        let seen = "the source does not list its search indexes (`FT._LIST`), and none is copied";
+        return Some(Finding::unknown(seen, remedy).at(source.user_place()));
+    };
+    let seen = match indexes.as_slice() {
+        [] => return None,
+        [one] => format!("the source has the search index `{one}`, which is not copied"),
+        several => {
+            format!("the source has {} search indexes, which are not copied: {}", several.len(), several.join(", "))
+        }
+    };
+    let finding = if fails_on_unsupported(scene) { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) };
+    Some(finding.at("on_unsupported"))
 }
 
 /// Modules of the source that the destination does not list.
@@ -102,7 +124,11 @@ fn fails_on_unsupported(scene: &Scene<'_>) -> bool {
 /// Function libraries are part of the dump.
 pub(super) fn functions(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
     if !source.version().has_redis((7, 0)) {
-        return Finding::pass("the source knows no functions");
+        // Release candidates of 7.0 keep functions in a form that no release loads.
+        return match source.functions.as_deref().unwrap_or_default() {
+            [] => Finding::pass("the source knows no functions"),
+            names => early_functions(names, scene),
+        };
     }
     let Some(here) = &source.functions else {
         let remedy = "Libraries of functions move too: `ACL SETUSER <user> +function|list` lets us ask.";
@@ -127,6 +153,14 @@ pub(super) fn functions(source: &Server, destination: &Server, scene: &Scene<'_>
             .at("on_conflict");
     }
     Finding::pass(names)
+}
+
+fn early_functions(names: &[String], scene: &Scene<'_>) -> Finding {
+    let seen = format!("functions in the form of a 7.0 release candidate are not copied: {}", names.join(", "));
+    let remedy = "Load them at the destination from their source, with a first line `#!lua name=...`, and write \
+                  `on_unsupported: report`, so that they are listed and left out.";
+    let finding = if fails_on_unsupported(scene) { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) };
+    finding.at("on_unsupported")
 }
 
 /// The longest string that the server takes.

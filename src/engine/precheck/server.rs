@@ -26,6 +26,8 @@ pub(super) struct Server {
     pub(super) modules: Option<Vec<String>>,
     /// Names of function libraries; `None` where it has none of the kind or does not tell.
     pub(super) functions: Option<Vec<String>>,
+    /// Names of search indexes, where the module that has them is loaded; `None` where it does not tell.
+    pub(super) indexes: Option<Vec<String>>,
     /// The user we are, where it knows users and tells.
     pub(super) user: Option<String>,
     /// Our address as it sees it.
@@ -43,6 +45,9 @@ pub(super) struct Settings {
     /// Why it shows none.
     pub(super) refused: Option<String>,
 }
+
+/// What the module of search indexes calls itself.
+const SEARCH: [&str; 2] = ["search", "ft"];
 
 /// What is asked for with `CONFIG GET`: names that every version takes, newer ones as aliases.
 const SETTINGS: [&str; 19] = [
@@ -87,6 +92,7 @@ impl Server {
         let mut answers = control.pipeline(&questions).await?.into_iter();
         let settings = Settings::of(answers.by_ref().take(SETTINGS.len()).collect());
         let [commands, modules, functions, user] = std::array::from_fn(|_| answers.next().unwrap_or(Value::Nil));
+        let modules = servers::names_of(modules, "name");
         let server = Self {
             side,
             endpoint: endpoint.clone(),
@@ -94,7 +100,8 @@ impl Server {
             settings,
             calls,
             commands: commands_of(commands),
-            modules: servers::names_of(modules, "name"),
+            indexes: search_indexes(&mut control, modules.as_deref().unwrap_or_default()).await?,
+            modules,
             functions: servers::names_of(functions, "library_name"),
             user: servers::text(&user),
             sees_us_at: own_address(&mut control).await?,
@@ -116,6 +123,7 @@ impl Server {
             calls: Info::default(),
             modules: None,
             functions: None,
+            indexes: None,
             user: None,
             sees_us_at: None,
             latency: Duration::ZERO,
@@ -225,6 +233,17 @@ fn commands_of(answer: Value) -> Option<BTreeMap<String, bool>> {
         Some((name, writes))
     };
     Some(rows.into_iter().filter_map(row).collect())
+}
+
+/// The names of RediSearch's indexes, which it keeps outside of keys.
+async fn search_indexes(control: &mut Control, modules: &[String]) -> Result<Option<Vec<String>>, ControlError> {
+    if !modules.iter().any(|name| SEARCH.contains(&name.as_str())) {
+        return Ok(Some(vec![]));
+    }
+    match heard(control.command(&cmd("FT._LIST")).await)? {
+        Some(Value::Array(names)) => Ok(Some(names.iter().filter_map(servers::text).collect())),
+        _ => Ok(None),
+    }
 }
 
 /// Our address as the server sees it: of `CLIENT INFO` (Redis 6.2), or of the line in `CLIENT LIST` that has the name

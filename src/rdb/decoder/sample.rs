@@ -256,7 +256,7 @@ pub(super) fn everything(magic: &str, limits: Limits) -> Dump {
     dump.raw(&[vec![250], text("redis-bits"), vec![0xc0, 64]].concat(), &Item::Aux { key, value });
     dump.raw(
         &[247].into_iter().chain(module_value()).collect::<Vec<_>>(),
-        &Item::ModuleAux { module: MODULE, size: module_value().len() as u64 },
+        &Item::ModuleAux { module: MODULE, size: module_value().len() as u64, empty: false },
     );
     dump.raw(&[vec![245], xs(80)].concat(), &Item::Function { code: Cow::Owned(vec![b'x'; 80]) });
     for description in [None, Some("what")] {

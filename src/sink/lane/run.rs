@@ -68,6 +68,8 @@ pub enum LaneReport {
     Conflict(KeyFailure),
     /// A key could not be written, or lost data.
     Failed(KeyFailure),
+    /// A script of the stream was refused, at once or midway.
+    ScriptFailed(KeyFailure),
     /// A key was written, but something that is not data was left behind.
     Lossy(KeyFailure),
     /// The lane waits.

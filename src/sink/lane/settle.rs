@@ -9,7 +9,7 @@ use super::{
     run::{Lane, LaneReport, MULTI, Trouble, arm, commit, send_multi, settle},
 };
 use crate::{
-    rdb::Kind,
+    rdb::{Cursor, Kind, Length, ModuleId},
     resp::{self, CommandReader, Limits, Refusal, RefusalKind},
     sink::{Batch, Mark, lease::is_before},
     step::KeyFailure,
@@ -311,10 +311,18 @@ fn library_of(code: &[u8]) -> String {
     KeyText(name.unwrap_or(line)).to_string()
 }
 
+/// Why a module's value was refused: its module is not there, or cannot read what the source's wrote.
+fn no_module(body: &[u8], error: &str) -> String {
+    let id = Length::plain(&mut Cursor::new(body, 0), "a module's type").ok().flatten().map(ModuleId);
+    let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
+    format!("the destination has no module that reads the type `{id}` ({error})")
+}
+
 /// What the error of one command of a batch says about its key.
 pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
     let mut failure =
         KeyFailure { key: String::new(), db: Db(0), kind: "command".to_owned(), size: 0, reason: error.to_owned() };
+    let mut script = false;
     each_command(batch, |position, command| {
         if command.name() == b"SELECT" && position < index {
             failure.db = selected(command).unwrap_or(failure.db);
@@ -324,6 +332,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             failure.key = key_of(command).map_or_else(|| name.to_string(), |key| KeyText(key).to_string());
             failure.size = command.raw().len() as u64;
             if is_script(command.name()) {
+                script = true;
                 "script".clone_into(&mut failure.kind);
             }
             if command.name() == b"FUNCTION" {
@@ -333,6 +342,9 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
                 kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
                 failure.size = body.len().saturating_sub(10) as u64;
+                if kind == Some(Kind::Module2) && Refusal::of(error).kind == RefusalKind::BadPayload {
+                    failure.reason = no_module(body, error);
+                }
             } else if let (b"SET" | b"MSET", Some(text)) = (command.name(), command.arg(2)) {
                 Kind::String.type_name().clone_into(&mut failure.kind);
                 failure.size = text.len() as u64;
@@ -345,6 +357,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
         RefusalKind::BusyKey => LaneReport::Conflict(failure),
         // functions.c, `functionsCreateWithLibraryCtx`; also a function of this name in another library.
         _ if failure.kind == LIBRARY && error.ends_with("already exists") => LaneReport::Conflict(failure),
+        _ if script => LaneReport::ScriptFailed(failure),
         _ => LaneReport::Failed(failure),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
 fn destination(version: ServerVersion) -> Destination {
-    Destination { version, rdb_version: 11, modules: vec![], databases: 4 }
+    Destination { version, rdb_version: 11, modules: Some(vec![]), databases: 4 }
 }
 
 fn setup(version: ServerVersion, selection: Selection) -> TranslatorSetup {

@@ -229,7 +229,9 @@ impl From<LaneFault> for Ending {
             ),
             LaneFault::RecordGone => Self::of(&runs::RECORD_GONE, fault.to_string()),
             LaneFault::Forgot => Self::of(&runs::DESTINATION_FORGOT, fault.to_string()),
-            LaneFault::Refused { .. } => Self::of(&runs::DESTINATION_REFUSES, fault.to_string()),
+            LaneFault::Refused { .. } | LaneFault::TooLarge(_) => {
+                Self::of(&runs::DESTINATION_REFUSES, fault.to_string())
+            }
             LaneFault::Protocol => Self::failed(fault.to_string()),
         }
     }

@@ -26,7 +26,7 @@ pub use checkpoint::Checkpoint;
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
 pub use ghosts::{UndoFault, clear_databases, others_record, undo};
-pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Part, Turns};
+pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Part, TooLarge, Turns};
 pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek, record};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord, Settings};
 pub use translate::{Deadlines, Erase, Outgoing, Taken, Translator, TranslatorSetup};

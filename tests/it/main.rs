@@ -41,6 +41,7 @@ mod operations;
 mod permissions;
 mod rdb_goldens;
 mod refusals;
+mod replies;
 mod report;
 mod resume;
 mod routes;

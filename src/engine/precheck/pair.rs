@@ -181,6 +181,9 @@ pub(super) fn large_values(source: &Server, destination: &Server, scene: &Scene<
         let seen = format!("the source takes strings up to {}, the destination up to {limit}", ByteSize(theirs));
         return Finding::warn(seen, remedy);
     }
+    if let Some(finding) = transactions(source, destination).filter(|_| scene.follows()) {
+        return finding;
+    }
     let Some(sample) = &scene.from.sample else {
         return Finding::pass(format!("none can be near the destination's {limit}"));
     };
@@ -196,6 +199,29 @@ pub(super) fn large_values(source: &Server, destination: &Server, scene: &Scene<
         }
         _ => Finding::pass(format!("none near {limit} among {looked} keys ({} looked at)", sample.keys)),
     }
+}
+
+/// A transaction arrives whole: the destination must take as much at once as the source does.
+fn transactions(source: &Server, destination: &Server) -> Option<Finding> {
+    let [theirs, limit] = [source, destination].map(most_input);
+    let (theirs, limit) = (theirs?, limit?);
+    if theirs <= limit {
+        return None;
+    }
+    let seen = format!(
+        "the source takes up to {} of a client at once (`client-query-buffer-limit`), the destination up to {}",
+        ByteSize(theirs),
+        ByteSize(limit)
+    );
+    let remedy = "A larger transaction of the stream ends the run: `CONFIG SET client-query-buffer-limit` at the destination \
+                  to what the source has, before the run starts.";
+    Some(Finding::warn(seen, remedy))
+}
+
+/// The most unfinished input of a client that the server takes.
+fn most_input(server: &Server) -> Option<u64> {
+    let known = server.settings.refused.is_none();
+    server.settings.number("client-query-buffer-limit").filter(|limit| *limit > 0).or(known.then_some(1 << 30))
 }
 
 /// What is rewritten by every source before it is sent, or by us for a destination that does not know it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
-use super::wire::{self, Head, NotAReply};
+use super::wire::{self, Head, NotAReply, Walk};
 use crate::{
     net::{NetError, Stream, Timeouts, dial},
     resp,
@@ -57,6 +57,17 @@ pub(super) enum Executed {
     Untouched,
     /// A command was refused when it was queued: nothing was carried out.
     Aborted(String),
+}
+
+/// What a reply that is passed over was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    /// Nothing to look at.
+    Fine,
+    /// A string that is absent.
+    Nil,
+    /// An error.
+    Error(String),
 }
 
 /// What nil means among the answers of a transaction.
@@ -129,27 +140,47 @@ impl Connection {
     /// Reads one reply that must not be an error.
     pub(super) async fn line(&mut self) -> Result<(), Broken> {
         match self.whole(0).await? {
-            Head::Error(error) => Err(Broken::Refused(text(error))),
-            _ => Ok(()),
+            Answer::Error(error) => Err(Broken::Refused(error)),
+            Answer::Nil | Answer::Fine => Ok(()),
         }
     }
 
-    /// Reads a reply that is a bulk string or nothing.
+    /// Reads a reply that is a bulk string or nothing. It is held, so it must be one that is short or a key.
     pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        match self.whole(0).await? {
-            Head::Bulk(bulk) => Ok(bulk.map(<[u8]>::to_vec)),
-            Head::Error(error) => Err(Broken::Refused(text(error))),
-            _ => Err(Broken::Protocol),
+        let size = match self.head().await? {
+            Head::Bulk(None) => return Ok(None),
+            Head::Bulk(Some(size)) => usize::try_from(size).map_err(|_| Broken::Protocol)?,
+            Head::Error(error) => return Err(Broken::Refused(text(error))),
+            Head::Line(_) | Head::Array(_) => return Err(Broken::Protocol),
+        };
+        let whole = size.checked_add(2).ok_or(Broken::Protocol)?;
+        while self.unread().len() < whole {
+            self.fill(0).await?;
         }
+        let body = self.unread().get(..whole).and_then(|body| body.strip_suffix(b"\r\n"));
+        let body = body.ok_or(Broken::Protocol)?.to_vec();
+        self.at += whole;
+        Ok(Some(body))
     }
 
     /// Reads a reply that is a number.
     pub(super) async fn number(&mut self) -> Result<i64, Broken> {
-        match self.whole(0).await? {
+        match self.head().await? {
             Head::Line(digits) => text(digits).parse().map_err(|_| Broken::Protocol),
             Head::Error(error) => Err(Broken::Refused(text(error))),
-            _ => Err(Broken::Protocol),
+            Head::Bulk(_) | Head::Array(_) => Err(Broken::Protocol),
         }
+    }
+
+    /// Reads the reply to a `CONFIG GET` of one setting: its value, if it is shown.
+    pub(super) async fn pair(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        match self.head().await? {
+            Head::Array(Some(2)) => {}
+            Head::Array(Some(0) | None) | Head::Error(_) => return Ok(None),
+            _ => return Err(Broken::Protocol),
+        }
+        self.bulk().await?;
+        self.bulk().await
     }
 
     /// Reads the reply to SCAN: the next cursor and the keys.
@@ -178,22 +209,23 @@ impl Connection {
             left -= queued;
             if queued == 0 {
                 // A refusal is no shorter: it names its kind and says why.
-                if let Head::Error(error) = self.whole(wire::QUEUED.len().saturating_mul(left as usize)).await? {
-                    refused.get_or_insert_with(|| text(error));
+                if let Answer::Error(error) = self.whole(wire::QUEUED.len().saturating_mul(left as usize)).await? {
+                    refused.get_or_insert(error);
                 }
                 left -= 1;
             }
         }
-        self.results(refused, nil).await
+        self.results(count, refused, nil).await
     }
 
-    async fn results(&mut self, refused: Option<String>, nil: Nil) -> Result<Executed, Broken> {
-        let count = match self.head().await? {
-            Head::Array(Some(count)) => u32::try_from(count).map_err(|_| Broken::Protocol)?,
+    async fn results(&mut self, count: u32, refused: Option<String>, nil: Nil) -> Result<Executed, Broken> {
+        match self.head().await? {
+            // An answer for each command, or what comes behind them would be taken for one.
+            Head::Array(Some(answers)) if answers == u64::from(count) => {}
             Head::Array(None) => return Ok(Executed::Untouched),
             Head::Error(error) => return Ok(Executed::Aborted(refused.unwrap_or_else(|| text(error)))),
             _ => return Err(Broken::Protocol),
-        };
+        }
         let mut errors = vec![];
         let mut left = count;
         while left > 0 {
@@ -201,11 +233,9 @@ impl Connection {
             left -= fine;
             if fine == 0 {
                 match self.whole(wire::SHORTEST.saturating_mul(left as usize)).await? {
-                    Head::Error(error) => errors.push((count - left, text(error))),
-                    Head::Bulk(None) if nil == Nil::KeyExists => {
-                        errors.push((count - left, KEY_EXISTS.to_owned()));
-                    }
-                    _ => {}
+                    Answer::Error(error) => errors.push((count - left, error)),
+                    Answer::Nil if nil == Nil::KeyExists => errors.push((count - left, KEY_EXISTS.to_owned())),
+                    Answer::Nil | Answer::Fine => {}
                 }
                 left -= 1;
             }
@@ -220,33 +250,39 @@ impl Connection {
         there
     }
 
-    /// Takes the head of the next reply; for an array its elements are still to be read.
+    /// Takes the head of the next reply; what follows it is still to be read.
     async fn head(&mut self) -> Result<Head<'_>, Broken> {
         while wire::head(self.unread())?.is_none() {
             self.fill(0).await?;
         }
         let Some((_, len)) = wire::head(self.unread())? else { return Err(Broken::Protocol) };
-        self.take(len)
-    }
-
-    /// Takes a whole reply; answers its head. `expected` bytes at least, this reply's among them, are still to be
-    /// taken.
-    async fn whole(&mut self, expected: usize) -> Result<Head<'_>, Broken> {
-        let len = loop {
-            match wire::whole(self.unread())? {
-                Some(len) => break len,
-                None => self.fill(expected).await?,
-            }
-        };
-        self.take(len)
-    }
-
-    /// Takes `len` bytes; answers the head at their beginning.
-    fn take(&mut self, len: usize) -> Result<Head<'_>, Broken> {
         let start = self.at;
         self.at += len;
         let taken = self.input.get(start..self.at).unwrap_or_default();
         wire::head(taken)?.map(|(head, _)| head).ok_or(Broken::Protocol)
+    }
+
+    /// Passes over a whole reply, however large, and holds nothing of it. `expected` bytes at least, this reply's among them,
+    /// are still to be taken.
+    async fn whole(&mut self, expected: usize) -> Result<Answer, Broken> {
+        let answer = loop {
+            match wire::head(self.unread())? {
+                Some((Head::Error(error), _)) => break Answer::Error(text(error)),
+                Some((Head::Bulk(None), _)) => break Answer::Nil,
+                Some(_) => break Answer::Fine,
+                None => self.fill(expected).await?,
+            }
+        };
+        let (mut walk, mut passed) = (Walk::new(), 0);
+        loop {
+            let some = walk.pass(self.unread())?;
+            self.at += some;
+            passed += some;
+            if walk.is_over() {
+                return Ok(answer);
+            }
+            self.fill(expected.saturating_sub(passed)).await?;
+        }
     }
 
     fn unread(&self) -> &[u8] {

@@ -1,5 +1,6 @@
 //! What can stop a lane, and whether waiting helps.
 
+use super::TooLarge;
 use crate::resp::{Refusal, RefusalKind};
 
 /// Why a lane gave up.
@@ -31,6 +32,13 @@ pub enum LaneFault {
         /// What to do.
         remedy: &'static str,
     },
+    /// It closes the connection at something that is too large for it.
+    #[error(
+        "the destination closes the connection at what is too large for it: {0}. Raise it there (`CONFIG SET {setting} ...`, \
+         and in its configuration), then run the same command again",
+        setting = .0.setting
+    )]
+    TooLarge(TooLarge),
     /// What was read back from the spool cannot be used.
     #[error("{0}")]
     Spool(String),

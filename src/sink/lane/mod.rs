@@ -16,6 +16,7 @@ mod part;
 mod probe;
 mod run;
 mod settle;
+mod size;
 mod turns;
 mod wire;
 
@@ -23,4 +24,5 @@ pub use connection::Access;
 pub use fault::LaneFault;
 pub use part::Part;
 pub use run::{Lane, LaneReport, LaneSetup};
+pub use size::TooLarge;
 pub use turns::Turns;

@@ -63,6 +63,7 @@ impl Lane {
         if written {
             return self.rewrite_missing(&without(batch, existing, &self.setup.keys.skipped)).await;
         }
+        self.check_size(batch).await?;
         *existing = self.probe(batch).await?;
         let rest = without(batch, existing, &self.setup.keys.skipped);
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };

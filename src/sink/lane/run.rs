@@ -8,7 +8,7 @@ use std::{
 use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
-    Access, LaneFault, Part, Turns,
+    Access, LaneFault, Part, TooLarge, Turns,
     connection::{Broken, Connection, Executed, Nil},
 };
 use crate::{
@@ -261,6 +261,8 @@ pub(super) enum Trouble {
     Token(Option<Vec<u8>>),
     /// The destination stands before what it had confirmed.
     Forgot,
+    /// The destination cannot take the batch, however often it is sent.
+    TooLarge(TooLarge),
 }
 
 impl From<Broken> for Trouble {

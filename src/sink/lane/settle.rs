@@ -70,6 +70,7 @@ impl Lane {
             }
             Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
             Trouble::Forgot => return Err(LaneFault::Forgot),
+            Trouble::TooLarge(large) => return Err(LaneFault::TooLarge(large.clone())),
             Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
             Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
             Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match verdict(error) {
@@ -192,6 +193,7 @@ impl Lane {
             } else if mark >= batch.mark {
                 self.rewrite_missing(batch).await?
             } else {
+                self.check_size(batch).await?;
                 let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
                 send_multi(connection, &batch.bytes).await?;
                 connection.send(&commit(&self.setup, batch)).await?;
@@ -273,7 +275,7 @@ fn makes_a_key(bytes: &[u8]) -> bool {
     name.is_some_and(|name| [&b"RESTORE\r"[..], b"SET\r"].contains(&name))
 }
 
-fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {
+pub(super) fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {
     let mut reader = CommandReader::starting_at(0, Limits::default());
     reader.feed(&batch.bytes);
     let mut index = 0;

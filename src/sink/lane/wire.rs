@@ -1,65 +1,105 @@
 //! Stepping over replies without building them.
 
-/// The beginning of a reply: all of it for what is one line, the header for an array.
+/// The beginning of a reply: all of it for what is one line, the header for what follows with its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head<'a> {
     /// `+…` or `:…`.
     Line(&'a [u8]),
     /// `-…`.
     Error(&'a [u8]),
-    /// A bulk string, or its absence.
-    Bulk(Option<&'a [u8]>),
+    /// `$n`; so many bytes and an end of line follow. `None` is the absence of a string.
+    Bulk(Option<u64>),
     /// `*n`; the elements follow. `None` is the null array.
-    Array(Option<usize>),
+    Array(Option<u64>),
 }
 
 /// A reply that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotAReply;
 
-/// Replies to what a lane sends are short: anything longer is not one.
+/// The longest line of a server: its errors repeat a part of a command at most.
 const MAX_LINE: usize = 64 << 10;
-const MAX_BULK: usize = 1 << 20;
-const MAX_ARRAY: usize = 1 << 20;
 
 /// Reads the head at the start of `bytes` and its length in bytes; `None` when more bytes are needed.
 pub(super) fn head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, NotAReply> {
-    let Some(end) = memchr::memchr(b'\n', bytes) else {
-        return if bytes.len() > MAX_LINE { Err(NotAReply) } else { Ok(None) };
+    let Some(end) = memchr::memchr(b'\n', bytes.get(..MAX_LINE).unwrap_or(bytes)) else {
+        return if bytes.len() >= MAX_LINE { Err(NotAReply) } else { Ok(None) };
     };
     let line = bytes.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(NotAReply)?;
     let (sign, rest) = line.split_first().ok_or(NotAReply)?;
-    let len = end + 1;
-    match sign {
-        b'+' | b':' => Ok(Some((Head::Line(rest), len))),
-        b'-' => Ok(Some((Head::Error(rest), len))),
-        b'*' => Ok(Some((Head::Array(count(rest, MAX_ARRAY)?), len))),
-        b'$' => match count(rest, MAX_BULK)? {
-            None => Ok(Some((Head::Bulk(None), len))),
-            Some(size) => {
-                let Some(body) = bytes.get(len..len + size + 2) else { return Ok(None) };
-                let body = body.strip_suffix(b"\r\n").ok_or(NotAReply)?;
-                Ok(Some((Head::Bulk(Some(body)), len + size + 2)))
-            }
-        },
-        _ => Err(NotAReply),
-    }
+    let head = match sign {
+        b'+' | b':' => Head::Line(rest),
+        b'-' => Head::Error(rest),
+        b'*' => Head::Array(count(rest)?),
+        b'$' => Head::Bulk(count(rest)?),
+        _ => return Err(NotAReply),
+    };
+    Ok(Some((head, end + 1)))
 }
 
-/// The length of the whole reply at the start of `bytes`, arrays with all that is in them; `None` when more bytes are
-/// needed.
-pub(super) fn whole(bytes: &[u8]) -> Result<Option<usize>, NotAReply> {
-    let mut left = 1usize;
-    let mut at = 0;
-    while left > 0 {
-        let Some((head, len)) = head(bytes.get(at..).unwrap_or_default())? else { return Ok(None) };
-        at += len;
-        left -= 1;
-        if let Head::Array(Some(elements)) = head {
-            left = left.checked_add(elements).filter(|left| *left <= MAX_ARRAY).ok_or(NotAReply)?;
-        }
+/// The end of a string.
+const END: &[u8] = b"\r\n";
+
+/// A walk over one reply of any size, arrays with all that is in them, that holds nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Walk {
+    /// Replies that are still to come.
+    left: u64,
+    /// Bytes of a string that are still to come.
+    body: u64,
+    /// How much of [`END`] is still to come behind them.
+    end: usize,
+}
+
+impl Walk {
+    /// At the beginning of a reply.
+    pub(super) const fn new() -> Self {
+        Self { left: 1, body: 0, end: 0 }
     }
-    Ok(Some(at))
+
+    /// Whether all of it was passed.
+    pub(super) const fn is_over(&self) -> bool {
+        self.left == 0 && self.body == 0 && self.end == 0
+    }
+
+    /// Passes over what it can at the start of `bytes`; answers how much that is. Nothing means that more bytes are needed.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> Result<usize, NotAReply> {
+        let mut at = 0;
+        while !self.is_over() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let passed = if self.body > 0 {
+                let passed = usize::try_from(self.body).unwrap_or(usize::MAX).min(rest.len());
+                self.body -= passed as u64;
+                passed
+            } else if self.end > 0 {
+                let wanted = END.get(END.len() - self.end..).unwrap_or_default();
+                let passed = wanted.len().min(rest.len());
+                if rest.get(..passed) != wanted.get(..passed) {
+                    return Err(NotAReply);
+                }
+                self.end -= passed;
+                passed
+            } else {
+                self.head(rest)?
+            };
+            if passed == 0 {
+                break;
+            }
+            at += passed;
+        }
+        Ok(at)
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, NotAReply> {
+        let Some((head, passed)) = head(bytes)? else { return Ok(0) };
+        self.left -= 1;
+        match head {
+            Head::Array(Some(elements)) => self.left = self.left.checked_add(elements).ok_or(NotAReply)?,
+            Head::Bulk(Some(size)) => (self.body, self.end) = (size, END.len()),
+            Head::Line(_) | Head::Error(_) | Head::Bulk(None) | Head::Array(None) => {}
+        }
+        Ok(passed)
+    }
 }
 
 /// How many times `line` stands whole at the start of `bytes`, at most `most`.
@@ -76,17 +116,29 @@ pub(super) const OK: &[u8] = b"+OK\r\n";
 pub(super) const SHORTEST: usize = b":0\r\n".len();
 
 /// The number after `*` or `$`; `None` is −1, which stands for null.
-fn count(digits: &[u8], most: usize) -> Result<Option<usize>, NotAReply> {
+fn count(digits: &[u8]) -> Result<Option<u64>, NotAReply> {
     if digits == b"-1" {
         return Ok(None);
     }
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok());
-    number.filter(|number| *number <= most).map(Some).ok_or(NotAReply)
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+    number.filter(|number| i64::try_from(*number).is_ok()).map(Some).ok_or(NotAReply)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How long the reply at the start of `bytes` is, fed in these pieces; `None` when it is not over.
+    fn length<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize>, NotAReply> {
+        let (mut walk, mut held, mut passed) = (Walk::new(), vec![], 0);
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            let some = walk.pass(&held)?;
+            held.drain(..some);
+            passed += some;
+        }
+        Ok(walk.is_over().then_some(passed))
+    }
 
     #[test]
     fn replies_are_stepped_over_however_they_arrive() {
@@ -102,19 +154,37 @@ mod tests {
         ];
         for reply in replies {
             for cut in 0..reply.len() {
-                assert_eq!(whole(&reply[..cut]), Ok(None), "{:?}", &reply[..cut]);
+                assert_eq!(length([&reply[..cut]]), Ok(None), "{:?}", &reply[..cut]);
             }
             let mut more = reply.to_vec();
             more.extend_from_slice(b"+NEXT\r\n");
-            assert_eq!(whole(&more), Ok(Some(reply.len())));
+            assert_eq!(length([&more[..]]), Ok(Some(reply.len())));
+            assert_eq!(length(reply.chunks(1)), Ok(Some(reply.len())));
         }
+    }
+
+    #[test]
+    fn a_reply_of_any_size_is_passed_without_being_held() {
+        let (mut walk, piece, mut left) = (Walk::new(), vec![b'x'; 1 << 16], 5_u64 << 30);
+        let head = format!("*2\r\n${left}\r\n");
+        assert_eq!(walk.pass(head.as_bytes()), Ok(head.len()));
+        while left > 0 {
+            assert_eq!(walk.pass(&piece), Ok(piece.len()));
+            left -= piece.len() as u64;
+        }
+        assert_eq!(walk.pass(b"\r\n:1\r\n+NEXT"), Ok(6));
+        assert!(walk.is_over());
+        let array = [b"*3000000\r\n".to_vec(), b":1\r\n".repeat(3_000_000)].concat();
+        assert_eq!(length(array.chunks(1 << 16)), Ok(Some(array.len())));
     }
 
     #[test]
     fn what_is_no_reply_is_refused() {
         let no_end = vec![b'+'; MAX_LINE + 1];
-        for bytes in [&b"?x\r\n"[..], b"$1\r\nxyz\r\n", b"*99999999\r\n", b"$x\r\n", b"\n", b"+x\n", &no_end] {
-            assert_eq!(whole(bytes), Err(NotAReply), "{bytes:?}");
+        let wild = b"*2\r\n*9223372036854775807\r\n*9223372036854775807\r\n*9223372036854775807\r\n";
+        let beyond = b"$9223372036854775808\r\n";
+        for bytes in [&b"?x\r\n"[..], b"$1\r\nxyz\r\n", wild, beyond, b"$x\r\n", b"\n", b"+x\n", b"$-2\r\n", &no_end] {
+            assert_eq!(length([bytes]), Err(NotAReply), "{bytes:?}");
         }
     }
 

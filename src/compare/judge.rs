@@ -17,13 +17,12 @@ pub(super) enum Judged {
 }
 
 /// The part whose difference explains another's, if that is there too: fields that are missing have no values either.
-const EXPLAINED: [(Part, Part); 7] = [
+const EXPLAINED: [(Part, Part); 6] = [
     (Part::Order, Part::Elements),
     (Part::Scores, Part::Members),
     (Part::Values, Part::Fields),
     (Part::Positions, Part::Groups),
     (Part::Reads, Part::Groups),
-    (Part::Consumers, Part::Groups),
     (Part::Pending, Part::Groups),
 ];
 
@@ -106,7 +105,6 @@ const fn kind_of(part: Part) -> DifferenceKind {
         Part::LastId | Part::DeletedId | Part::Added => DifferenceKind::StreamIds,
         Part::Groups => DifferenceKind::Group,
         Part::Positions | Part::Reads => DifferenceKind::GroupPosition,
-        Part::Consumers => DifferenceKind::Consumer,
         Part::Pending => DifferenceKind::Pending,
         Part::Serialized => DifferenceKind::Module,
     }

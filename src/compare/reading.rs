@@ -89,8 +89,6 @@ pub(super) enum Part {
     Positions,
     /// Groups with how many entries they have read.
     Reads,
-    /// Groups' consumers.
-    Consumers,
     /// What is pending, without when it was delivered.
     Pending,
     /// A module's serialized value.

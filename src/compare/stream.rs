@@ -80,11 +80,7 @@ impl Stream {
         let Some(group) = self.groups.front() else { return 0 };
         let from = if self.pending_from.is_empty() { "-" } else { &self.pending_from };
         command(out, &[b"XPENDING", key, group, from.as_bytes(), b"+", PENDING.to_string().as_bytes()]);
-        if !self.pending_from.is_empty() {
-            return 1;
-        }
-        command(out, &[b"XINFO", b"CONSUMERS", key, group]);
-        2
+        1
     }
 
     /// Takes in the answer to question number `index` of this window.
@@ -92,7 +88,6 @@ impl Stream {
         match (index, self.entries_from.is_some() || !self.begun) {
             (0, true) => self.take_entries(reply),
             (0, false) => self.take_pending(reply, clock),
-            (1, _) if self.begun => self.take_consumers(reply),
             (1, _) => self.take_facts(reply),
             _ => self.take_groups(reply),
         }
@@ -156,7 +151,7 @@ impl Stream {
     }
 
     fn take_groups(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
-        for part in [Part::Groups, Part::Positions, Part::Consumers, Part::Pending] {
+        for part in [Part::Groups, Part::Positions, Part::Pending] {
             self.part(part);
         }
         for group in items(reply)? {
@@ -174,22 +169,8 @@ impl Stream {
         Ok(())
     }
 
-    fn take_consumers(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
-        // The group may have been left by its pending entries, which came first.
-        let Some(group) = self.groups.front().cloned() else { return Err(Broken::Moved) };
-        for consumer in items(reply)? {
-            let name = text(field(items(consumer)?, "name").ok_or(Broken::Moved)?)?;
-            self.part(Part::Consumers).add(Sum::of_all(&[&group, name]));
-        }
-        if self.pending_from.is_empty() {
-            self.groups.pop_front();
-        }
-        Ok(())
-    }
-
     fn take_pending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<(), Broken> {
         let Some(group) = self.groups.front().cloned() else { return Err(Broken::Moved) };
-        let first = self.pending_from.is_empty();
         let pending = items(reply)?;
         let mut last = None;
         for entry in pending {
@@ -202,8 +183,7 @@ impl Stream {
             last = Some(id);
         }
         self.pending_from = last.filter(|_| pending.len() >= PENDING).and_then(after).unwrap_or_default();
-        // Of the first window, the consumers are still to come.
-        if !first && self.pending_from.is_empty() {
+        if self.pending_from.is_empty() {
             self.groups.pop_front();
         }
         Ok(())

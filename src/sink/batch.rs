@@ -23,6 +23,8 @@ pub struct Batch {
     pub probes: Vec<Probe>,
     /// Where the lane stands instead if a probed key exists: behind the value that would have been written to it.
     pub mark_if_left_alone: Option<Mark>,
+    /// Commands, by their place, whose empty answer means that the destination did not keep a pending entry.
+    pub claims: Vec<u32>,
     /// Bytes of the window that the batch holds.
     pub charged: u64,
 }

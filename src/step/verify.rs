@@ -217,7 +217,7 @@ pub enum DifferenceKind {
     Group,
     /// How far a group has read.
     GroupPosition,
-    /// A group's consumers.
+    /// A group's consumers. Of runs of version 0.1: one to whom nothing is pending is no difference any more.
     Consumer,
     /// What was delivered and is not acknowledged: which entries, to whom, how often, when.
     Pending,

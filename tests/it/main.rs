@@ -39,6 +39,7 @@ mod metrics;
 mod moved;
 mod operations;
 mod permissions;
+mod pending;
 mod rdb_goldens;
 mod refusals;
 mod replies;

@@ -158,15 +158,8 @@ fn of_streams() -> Vec<Case> {
         case(0, "s:group", stream(), vec![cmd!["XGROUP", "DESTROY", "K", "g"]], &["group"]),
         case(0, "s:group more", stream(), vec![cmd!["XGROUP", "CREATE", "K", "h", 0]], &["group"]),
         case(0, "s:position", stream(), vec![cmd!["XGROUP", "SETID", "K", "g", 0]], &["group_position"]),
-        case(0, "s:consumer", stream(), vec![cmd!["XGROUP", "CREATECONSUMER", "K", "g", "bob"]], &["consumer"]),
         case(0, "s:acknowledged", stream(), vec![cmd!["XACK", "K", "g", "1-1"]], &["pending"]),
-        case(
-            0,
-            "s:owner",
-            stream(),
-            vec![cmd!["XCLAIM", "K", "g", "bob", 0, "1-1", "RETRYCOUNT", 1]],
-            &["consumer", "pending"],
-        ),
+        case(0, "s:owner", stream(), vec![cmd!["XCLAIM", "K", "g", "bob", 0, "1-1", "RETRYCOUNT", 1]], &["pending"]),
         case(
             0,
             "s:delivered",

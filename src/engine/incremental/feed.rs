@@ -200,6 +200,7 @@ impl Outlet {
             commands: self.out.commands,
             mark: Mark { at: self.upto.0, elements: 0 },
             checkpoint: Some(checkpoint),
+            claims: if translator.claims_in_vain() { std::mem::take(&mut self.out.claims) } else { vec![] },
             ..Batch::default()
         };
         self.out.clear();

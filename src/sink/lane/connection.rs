@@ -66,6 +66,8 @@ enum Answer {
     Fine,
     /// A string that is absent.
     Nil,
+    /// An array of nothing.
+    Empty,
     /// An error.
     Error(String),
 }
@@ -81,6 +83,10 @@ pub(super) enum Nil {
 
 /// [`Nil::KeyExists`] in the words of a RESTORE that is refused for the same reason (cluster.c, `restoreCommand`).
 const KEY_EXISTS: &str = "BUSYKEY Target key name already exists.";
+
+/// What an empty answer to a claim means (`t_stream.c`, `xclaimCommand` from 7.0 on).
+const IN_VAIN: &str =
+    "the entry is deleted from the stream, so this server does not keep it pending, and the source does";
 
 /// Bytes of input that are read at once.
 const INPUT: usize = 64 << 10;
@@ -141,7 +147,7 @@ impl Connection {
     pub(super) async fn line(&mut self) -> Result<(), Broken> {
         match self.whole(0).await? {
             Answer::Error(error) => Err(Broken::Refused(error)),
-            Answer::Nil | Answer::Fine => Ok(()),
+            Answer::Nil | Answer::Empty | Answer::Fine => Ok(()),
         }
     }
 
@@ -199,8 +205,8 @@ impl Connection {
         Ok((cursor, keys))
     }
 
-    /// Reads the replies to `MULTI`, `count` commands and `EXEC`.
-    pub(super) async fn executed(&mut self, count: u32, nil: Nil) -> Result<Executed, Broken> {
+    /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An empty answer to one of the `claims` is an error of its.
+    pub(super) async fn executed(&mut self, count: u32, nil: Nil, claims: &[u32]) -> Result<Executed, Broken> {
         self.line().await?;
         let mut left = count;
         let mut refused = None;
@@ -215,10 +221,15 @@ impl Connection {
                 left -= 1;
             }
         }
-        self.results(count, refused, nil).await
+        self.results(count, refused, (nil, claims)).await
     }
 
-    async fn results(&mut self, count: u32, refused: Option<String>, nil: Nil) -> Result<Executed, Broken> {
+    async fn results(
+        &mut self,
+        count: u32,
+        refused: Option<String>,
+        (nil, claims): (Nil, &[u32]),
+    ) -> Result<Executed, Broken> {
         match self.head().await? {
             // An answer for each command, or what comes behind them would be taken for one.
             Head::Array(Some(answers)) if answers == u64::from(count) => {}
@@ -235,7 +246,10 @@ impl Connection {
                 match self.whole(wire::SHORTEST.saturating_mul(left as usize)).await? {
                     Answer::Error(error) => errors.push((count - left, error)),
                     Answer::Nil if nil == Nil::KeyExists => errors.push((count - left, KEY_EXISTS.to_owned())),
-                    Answer::Nil | Answer::Fine => {}
+                    Answer::Empty if claims.binary_search(&(count - left)).is_ok() => {
+                        errors.push((count - left, IN_VAIN.to_owned()));
+                    }
+                    Answer::Nil | Answer::Empty | Answer::Fine => {}
                 }
                 left -= 1;
             }
@@ -269,6 +283,7 @@ impl Connection {
             match wire::head(self.unread())? {
                 Some((Head::Error(error), _)) => break Answer::Error(text(error)),
                 Some((Head::Bulk(None), _)) => break Answer::Nil,
+                Some((Head::Array(Some(0)), _)) => break Answer::Empty,
                 Some(_) => break Answer::Fine,
                 None => self.fill(expected).await?,
             }

@@ -3,6 +3,9 @@
 use super::words::Words;
 use crate::{resp, step::KeyFailure, unit::Db};
 
+/// The command that claims pending entries.
+pub(super) const CLAIM: &str = "XCLAIM";
+
 /// Commands for one transaction, which begins in database 0.
 #[derive(Clone, Debug, Default)]
 pub struct Outgoing {
@@ -18,6 +21,8 @@ pub struct Outgoing {
     pub data: bool,
     /// Whether these commands remove the run record from database 0: it must be put back behind them.
     pub wipes_record: bool,
+    /// Which of the commands claim pending entries of a stream, by their place.
+    pub claims: Vec<u32>,
     selected: Option<Db>,
 }
 
@@ -25,6 +30,7 @@ impl Outgoing {
     /// Begins the next transaction.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.claims.clear();
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
     }
 
@@ -44,6 +50,11 @@ impl Outgoing {
         }
     }
 
+    /// The next command claims pending entries.
+    pub(super) fn claim(&mut self) {
+        self.claims.push(self.commands);
+    }
+
     /// Adds a command as it was received.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -54,6 +65,9 @@ impl Outgoing {
     pub(super) fn send(&mut self, commands: &[Words<'_>], target: Db) {
         for words in commands {
             self.select(target);
+            if words.is(0, CLAIM) {
+                self.claim();
+            }
             self.words(words);
         }
     }

@@ -8,6 +8,7 @@ use super::{
     Erase, Outgoing, blocking,
     expiry::{self, Receipt},
     older,
+    outgoing::CLAIM,
     route::Route,
     words::{Change, Words},
 };
@@ -112,6 +113,14 @@ impl Translator {
         self.in_transaction
     }
 
+    /// Whether a claim that the source carried out may be in vain: up to 6.2 an entry stays pending when it is deleted from its
+    /// stream; from 7.0 on whoever claims such an entry removes it instead.
+    #[must_use]
+    pub fn claims_in_vain(&self) -> bool {
+        let before = |version: ServerVersion| !version.has_redis((7, 0));
+        self.setup.source.is_some_and(before) && !before(self.setup.destination.version)
+    }
+
     /// The source's selected database.
     #[must_use]
     pub fn db(&self) -> Option<Db> {
@@ -197,6 +206,9 @@ impl Translator {
             && self.passes(spec, command)
         {
             out.select(target);
+            if spec.name == CLAIM {
+                out.claim();
+            }
             out.raw(command.raw());
             return Taken::Done;
         }

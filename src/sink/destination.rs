@@ -65,9 +65,9 @@ impl Destination {
         let name = module.map(ModuleId::name).unwrap_or_default();
         let built_in = name == "vectorset" && self.version.has((8, 0), (u16::MAX, 0));
         let provides = |loaded: &String| module_provides(loaded, &name);
-        let provided = self.modules.iter().flatten().any(provides);
+        let there = self.modules.iter().flatten().any(provides);
         let tried = self.version.has_redis((6, 2)) && self.modules.as_ref().is_none_or(|modules| !modules.is_empty());
-        if built_in || provided || tried {
+        if built_in || there || tried {
             Form::Restore { version: Kind::Module2.since() }
         } else {
             Form::Unsupported(format!("the destination has no module for the type `{name}`"))

@@ -482,7 +482,7 @@ impl Follow {
         self.beside
             .end(|report| match report {
                 LaneReport::Failed(failure) | LaneReport::ScriptFailed(failure) => {
-                    teller.tell(Event::KeyFailed { failure })
+                    teller.tell(Event::KeyFailed { failure });
                 }
                 LaneReport::Confirmed { mark, .. } => answered = answered.max(Offset(mark.at)),
                 _ => {}

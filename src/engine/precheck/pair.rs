@@ -69,7 +69,7 @@ pub(super) fn modules(source: &Server, destination: &Server, scene: &Scene<'_>) 
     values_of_modules(seen, scene.from.sample.as_ref(), fails_on_unsupported(scene))
 }
 
-/// What RediSearch keeps outside of keys is not copied.
+/// What a module keeps outside of keys is not copied: search indexes have names.
 fn search_indexes(source: &Server, scene: &Scene<'_>) -> Option<Finding> {
     let remedy = "Create them at the destination with `FT.CREATE` (`FT.INFO` shows how each is made), and write \
                   `on_unsupported: report`, so that they are listed and left out.";

@@ -235,7 +235,7 @@ fn commands_of(answer: Value) -> Option<BTreeMap<String, bool>> {
     Some(rows.into_iter().filter_map(row).collect())
 }
 
-/// The names of RediSearch's indexes, which it keeps outside of keys.
+/// The names of search indexes, which their module keeps outside of keys.
 async fn search_indexes(control: &mut Control, modules: &[String]) -> Result<Option<Vec<String>>, ControlError> {
     if !modules.iter().any(|name| SEARCH.contains(&name.as_str())) {
         return Ok(Some(vec![]));

@@ -82,7 +82,7 @@ mod tests {
     fn what_goes_beyond_a_limit_is_named_with_its_size() {
         let mut batch = Batch { commands: 2, ..Batch::default() };
         resp::command(&mut batch.bytes, &[b"SET", b"small", b"x"]);
-        resp::command(&mut batch.bytes, &[b"SET", b"large", &[b'x'; 3 << 20]]);
+        resp::command(&mut batch.bytes, &[b"SET", b"large", &vec![b'x'; 3 << 20]]);
         let said = |bulk, query| too_large(&batch, bulk, query).map(|large| large.to_string());
         assert_eq!(said(4 << 20, 4 << 20), None);
         let word = "`SET` on `large` has 3 MiB, and `proto-max-bulk-len` is 1 MiB there";

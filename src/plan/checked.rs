@@ -122,7 +122,7 @@ pub(super) fn migration(phases: &[raw::Phase]) -> Migration {
 /// How a `rediss://` url's connection is encrypted.
 pub(super) fn tls(raw: Option<&raw::Tls>) -> TlsFiles {
     let raw = raw.cloned().unwrap_or_default();
-    TlsFiles { ca: raw.ca, cert: raw.cert, key: raw.key, server_name: raw.server_name }
+    TlsFiles { ca: raw.ca, crl: raw.crl, cert: raw.cert, key: raw.key, server_name: raw.server_name }
 }
 
 /// A copy alone needs no room in the source's buffer beyond the dump itself, so its setting is left alone.

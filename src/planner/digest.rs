@@ -1,7 +1,7 @@
 //! The name of a graph.
 //!
 //! The digest is the SHA-256 of the graph's canonical JSON: UTF-8, no whitespace outside strings, the keys of every
-//! object sorted by their bytes, absent options written as `null` (an endpoint's `tls` and `plaintext` are left out instead, for they came later and
+//! object sorted by their bytes, absent options written as `null` (an endpoint's `tls`, its `crl` and `plaintext` are left out instead, for they came later and
 //! approvals of older plans stay valid), numbers in decimal, strings with the shortest JSON
 //! escapes. The graph holds what decides what a run does, defaults filled in, and nothing of the plan file's comments
 //! or layout: two plans that mean the same have the same digest, and any change that matters gives another one.

@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 43] = [
+        let changes: [fn(&mut Plan); 44] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -238,6 +238,7 @@ mod tests {
             |plan| plan.source.plaintext = Some(Plaintext::Accepted),
             |plan| plan.source.tls = Some(TlsFiles::default()),
             |plan| plan.source.tls = Some(TlsFiles { ca: Some("ca.pem".into()), ..TlsFiles::default() }),
+            |plan| plan.source.tls = Some(TlsFiles { crl: Some("ca.pem".into()), ..TlsFiles::default() }),
             |plan| plan.destination.tls = Some(TlsFiles { server_name: Some("a".into()), ..TlsFiles::default() }),
             |plan| plan.destination.address = Address::Unix { path: "/run/redis".into() },
             |plan| plan.source_expect.version = "<6".parse().ok(),

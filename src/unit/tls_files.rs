@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct TlsFiles {
     /// The authorities to trust instead of the system's.
     pub ca: Option<PathBuf>,
+    /// Revocation lists of the authorities in the server's chain; left out of a graph that has none, whose digest was
+    /// approved before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl: Option<PathBuf>,
     /// The client's certificate chain.
     pub cert: Option<PathBuf>,
     /// The client's private key.
@@ -25,6 +29,7 @@ impl TlsFiles {
         let place = |path: &Option<PathBuf>| path.as_ref().map(|path| folder.join(path));
         Self {
             ca: place(&self.ca),
+            crl: place(&self.crl),
             cert: place(&self.cert),
             key: place(&self.key),
             server_name: self.server_name.clone(),

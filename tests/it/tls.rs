@@ -154,6 +154,31 @@ fn what_the_server_shows_is_verified_and_each_fault_is_named() {
 }
 
 #[test]
+fn a_revoked_certificate_is_refused_where_the_plan_names_revocation_lists() {
+    let (authority, namesake, stranger) = (Authority::new(), Authority::new(), Authority::named("a stranger"));
+    let stolen = authority.issue("stolen", ["127.0.0.1"], 2099);
+    let server = Server::of("redis-7.2.4").tls(&stolen, "no", &authority).start();
+    let at = url(server.tls_port());
+    let with = |crl: &Path| format!("tls: {{ ca: {}, crl: {} }}", authority.ca().display(), crl.display());
+    refused(1, &at, Some(&block(&authority.ca(), None, None)), REACHED);
+    refused(1, &at, Some(&with(&authority.revoke("none.pem", &[], 2099))), REACHED);
+    refused(1, &at, Some(&with(&authority.revoke("other.pem", &["other"], 2099))), REACHED);
+    refused(
+        1,
+        &at,
+        Some(&with(&authority.revoke("list.pem", &["other", "stolen"], 2099))),
+        "was revoked by its authority",
+    );
+    refused(1, &at, Some(&with(&authority.revoke("old.pem", &[], 2020))), "`tls.crl` is out of date (");
+    refused(1, &at, Some(&with(&stranger.revoke("foreign.pem", &[], 2099))), "nobody can say whether");
+    refused(1, &at, Some(&with(&namesake.revoke("forged.pem", &[], 2099))), "nobody can say whether");
+    refused(3, &at, Some(&with(&authority.ca())), "ca.pem holds no revocation list in PEM form");
+    let garbled = authority.folder().join("garbled.pem");
+    fs::write(&garbled, "-----BEGIN X509 CRL-----\naGVsbG8=\n-----END X509 CRL-----\n").unwrap();
+    refused(3, &at, Some(&with(&garbled)), "garbled.pem: ");
+}
+
+#[test]
 fn a_server_that_asks_for_a_client_certificate_gets_the_right_one_or_the_plan_says_what_is_wrong() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let server = authority.issue("server", ["127.0.0.1"], 2099);

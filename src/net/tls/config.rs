@@ -7,11 +7,11 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, ConfigBuilder, InconsistentKeys, RootCertStore,
-    client::WantsClientCert,
+    ClientConfig, ConfigBuilder, InconsistentKeys, RootCertStore, WantsVerifier,
+    client::{VerifierBuilderError, WantsClientCert, WebPkiServerVerifier},
     crypto::ring,
     pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName,
+        CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName,
         pem::{self, PemObject},
     },
     sign::{CertifiedKey, SingleCertAndKey},
@@ -48,7 +48,10 @@ pub(in crate::net) fn config(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsF
         Some(path) => own(path)?,
         None => system()?,
     };
-    let builder = trusting(roots)?;
+    let builder = match &files.crl {
+        Some(path) => trusting_unless_revoked(roots, path)?,
+        None => trusting(roots)?,
+    };
     let (Some(cert), Some(key)) = (&files.cert, &files.key) else {
         return Ok(Arc::new(builder.with_no_client_auth()));
     };
@@ -62,9 +65,39 @@ pub(in crate::net) fn trusting_nobody() -> Result<Arc<ClientConfig>, TlsFault> {
 }
 
 fn trusting(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
+    Ok(builder()?.with_root_certificates(roots))
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsFault> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions();
-    Ok(builder.map_err(|error| TlsFault::Other(error.to_string()))?.with_root_certificates(roots))
+    builder.with_safe_default_protocol_versions().map_err(|error| TlsFault::Other(error.to_string()))
+}
+
+/// Trusts what the lists say nothing against: a certificate of an authority without a list, or with one whose time is over, is
+/// refused, for it may be revoked.
+fn trusting_unless_revoked(
+    roots: RootCertStore,
+    path: &Path,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
+        .with_crls(revocation_lists(path)?)
+        .enforce_revocation_expiration()
+        .build();
+    let verifier = verifier.map_err(|error| match error {
+        VerifierBuilderError::InvalidCrl(error) => TlsFault::File { path: path.to_owned(), why: format!("{error:?}") },
+        error => TlsFault::Other(error.to_string()),
+    })?;
+    Ok(builder()?.with_webpki_verifier(verifier))
+}
+
+fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsFault> {
+    let bytes = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(no(path, "revocation list")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(broken(path, &error)),
+    }
 }
 
 /// The client's certificate with its key, which is wiped once the library has taken it in.

@@ -98,6 +98,24 @@ pub enum TlsFault {
          give the authority's as `tls.ca`"
     )]
     AuthorityAsServer,
+    /// Its authority has withdrawn the certificate.
+    #[error(
+        "the server's certificate, or that of an authority in its chain, was revoked by its authority: whoever answers there must \
+         not be trusted until it shows a new certificate"
+    )]
+    Revoked,
+    /// The lists say nothing of an authority in the chain.
+    #[error(
+        "nobody can say whether the server's certificate was revoked: `tls.crl` does not hold a list of every authority in its \
+         chain that the authority has signed; put their lists into that file, one after the other"
+    )]
+    RevocationUnknown,
+    /// A list whose next one is out.
+    #[error(
+        "a revocation list in `tls.crl` is out of date{}: fetch the authority's newest one, or set this host's clock",
+        days(.0.as_ref(), "ago")
+    )]
+    RevocationListExpired(Option<Duration>),
     /// Anything else that is wrong with the certificate.
     #[error("the server's certificate cannot be accepted: {0}")]
     Certificate(String),
@@ -131,6 +149,7 @@ impl TlsFault {
     pub(in crate::net) fn of(error: &Error) -> Self {
         match error {
             Error::InvalidCertificate(error) => of_certificate(error),
+            Error::InvalidCertRevocationList(_) => Self::RevocationUnknown,
             Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Self::PlainText,
             Error::AlertReceived(alert) => of_alert(*alert),
             Error::PeerIncompatible(_) => Self::NothingInCommon,
@@ -169,6 +188,12 @@ fn of_certificate(error: &CertificateError) -> TlsFault {
         CertificateError::ExpiredContext { time, not_after } => TlsFault::Expired(between(*time, *not_after)),
         CertificateError::NotValidYet => TlsFault::NotYet(None),
         CertificateError::NotValidYetContext { time, not_before } => TlsFault::NotYet(between(*not_before, *time)),
+        CertificateError::Revoked => TlsFault::Revoked,
+        CertificateError::UnknownRevocationStatus => TlsFault::RevocationUnknown,
+        CertificateError::ExpiredRevocationList => TlsFault::RevocationListExpired(None),
+        CertificateError::ExpiredRevocationListContext { time, next_update } => {
+            TlsFault::RevocationListExpired(between(*time, *next_update))
+        }
         CertificateError::NotValidForNameContext { expected, presented } => {
             TlsFault::WrongName { expected: expected.to_str().into_owned(), presented: presented.clone() }
         }

@@ -79,6 +79,10 @@ pub struct Tls {
     /// The authorities to trust instead of the system's.
     #[schemars(example = "ca.pem")]
     pub ca: Option<PathBuf>,
+    /// Certificate revocation lists (PEM) of every authority in the server's chain. Without them nothing says that a
+    /// certificate was revoked.
+    #[schemars(example = "crl.pem")]
+    pub crl: Option<PathBuf>,
     /// The client's certificate chain.
     #[schemars(example = "client.pem")]
     pub cert: Option<PathBuf>,

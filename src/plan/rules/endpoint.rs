@@ -233,7 +233,7 @@ fn tls(checking: &mut Checking<'_>, side: &str, url: Option<&str>, tls: Option<&
 }
 
 fn tls_texts(checking: &mut Checking<'_>, block: &str, tls: &raw::Tls) {
-    for (key, path) in [("ca", &tls.ca), ("cert", &tls.cert), ("key", &tls.key)] {
+    for (key, path) in [("ca", &tls.ca), ("crl", &tls.crl), ("cert", &tls.cert), ("key", &tls.key)] {
         if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             let problem = checking.problem(
                 &endpoints::TLS_PATH,

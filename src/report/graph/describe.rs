@@ -271,6 +271,7 @@ fn tls(files: &TlsFiles) -> String {
     let facts = [
         files.ca.as_ref().map(|ca| format!("trusting {}", path(ca))),
         files.cert.as_ref().map(|cert| format!("showing {}", path(cert))),
+        files.crl.as_ref().map(|crl| format!("revoked as in {}", path(crl))),
         files.server_name.as_ref().map(|name| format!("expecting the name {}", Clean(name))),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();

@@ -61,6 +61,6 @@ rows! {
         "`tls.server_name` is compared with the names in the server's certificate: a DNS name such as `redis.internal`, or an IP address. A \
          url, a port or a wildcard never equals one of them. Leave it out when the url's host is the name.";
     TLS_PATH = "P220", Error, "a path of a certificate is empty",
-        "`tls.ca`, `tls.cert` and `tls.key` are paths of PEM files, relative to the plan file. An empty one leads nowhere. Whether the files \
+        "`tls.ca`, `tls.crl`, `tls.cert` and `tls.key` are paths of PEM files, relative to the plan file. An empty one leads nowhere. Whether the files \
          exist and can be used shows when the plan is checked or run, on the machine that runs it.";
 }

@@ -350,3 +350,71 @@ fn an_advisory_about_a_dependency_fails_unless_it_is_accepted() {
     let run = std::fs::read_to_string(root().join(".ci/run")).unwrap();
     assert!(run.contains("\nbash .ci/advisories\n"));
 }
+
+/// The programs of a machine: a script each, or the real one where the script is empty.
+type Programs = &'static [(&'static str, &'static str)];
+
+/// A machine on which nothing else is found.
+fn machine(folder: &Path, programs: Programs) -> PathBuf {
+    let bin = folder.join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    for (name, script) in programs {
+        let path = bin.join(name);
+        if script.is_empty() {
+            let real = lines_of("bash", &["-c", &format!("command -v {name}")], folder).concat();
+            std::os::unix::fs::symlink(real, path).unwrap();
+        } else {
+            std::fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+    }
+    bin
+}
+
+/// A fresh Debian has no C compiler, and cargo says so only after minutes, in the words of a linker.
+#[test]
+fn a_machine_without_a_c_compiler_gets_one_or_one_line_says_what_to_install() {
+    const INSTALLS: &str =
+        "echo apt-get \"$@\"; [ $1 = update ] || { printf '#!/bin/bash\\nexit 0\\n' > $BIN/cc; chmod 755 $BIN/cc; }";
+    const ROOT: (&str, &str) = ("id", "echo 0");
+    const CASES: [(Programs, i32, &[&str]); 4] = [
+        (&[("cc", "exit 0"), ROOT], 0, &[]),
+        (
+            &[("apt-get", INSTALLS), ("chmod", ""), ROOT],
+            0,
+            &["apt-get update -qq", "apt-get install -qq -y --no-install-recommends gcc libc6-dev"],
+        ),
+        (
+            &[("apt-get", INSTALLS), ("chmod", ""), ("id", "echo 1000")],
+            1,
+            &["tests/compiler: a C compiler is missing: sudo apt-get install -y --no-install-recommends gcc libc6-dev"],
+        ),
+        (
+            &[ROOT],
+            1,
+            &[
+                "tests/compiler: a C compiler is missing: install gcc and the headers of the C library with your package manager",
+            ],
+        ),
+    ];
+    for (programs, code, lines) in CASES {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = machine(folder.path(), programs);
+        let bash = lines_of("bash", &["-c", "command -v bash"], folder.path()).concat();
+        let output = Command::new(bash)
+            .arg(root().join("tests/compiler"))
+            .env_clear()
+            .envs([("PATH", &bin), ("BIN", &bin)])
+            .output()
+            .unwrap();
+        let said = out(&output);
+        assert_eq!(output.status.code(), Some(code), "{programs:?}: {said}");
+        assert_eq!(said.lines().collect::<Vec<_>>(), lines, "{programs:?}");
+    }
+    for script in ["tests/run", "tests/demo"] {
+        let text = std::fs::read_to_string(root().join(script)).unwrap();
+        let at = |line: &str| text.find(line).unwrap_or_else(|| panic!("{script} has no {line}"));
+        assert!(at("\nbash tests/compiler\n") < at("tests/servers/install"), "{script}");
+        assert!(at("\nbash tests/compiler\n") < at("--locked"), "{script}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// From the oldest to the newest destination.
-const SERVERS: [(&str, &str); 4] = [
+pub const SERVERS: [(&str, &str); 4] = [
     ("redis-2.8.17", "Redis 2.8.17 µs/key"),
     ("redis-5.0.10", "Redis 5.0.10 µs/key"),
     ("redis-7.0.15", "Redis 7.0.15 µs/key"),

@@ -13,6 +13,8 @@
 //!   quarter of an hour and 14 GiB.
 //! - `instructions`: instructions a key and a command, counted by callgrind where there is valgrind.
 //!
+//! The servers that are measured are installed by `tests/servers/install` where they are missing.
+//!
 //! Everything shares the machine's cores, so ratios within one run count, not the figures. At 100 percent it needs about
 //! 1 GiB of memory and as much disk, which it gives back.
 
@@ -72,6 +74,7 @@ fn main() {
         return verify::main(&words.next().unwrap());
     }
     let options = options(words);
+    install(&options);
     println!("{} at {} %, {} runs in turns", options.server, options.scale, options.runs);
     let mut sections = vec![];
     for dataset in data::DATASETS {
@@ -103,6 +106,16 @@ fn main() {
     if let Some(file) = &options.json {
         std::fs::write(file, table::json(&options, &sections)).unwrap();
     }
+}
+
+/// Brings the servers that are measured onto this machine; those that are here already are started once, to see that they do.
+fn install(options: &Options) {
+    let others = forms::SERVERS.iter().filter(|_| options.wants("forms")).map(|(name, _)| *name);
+    let names: Vec<&str> = std::iter::once(options.server.as_str()).chain(others).collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/install");
+    let status =
+        std::process::Command::new("bash").arg(script).args(&names).stdout(std::io::stderr()).status().unwrap();
+    assert!(status.success(), "servers are missing: bash tests/servers/install {}", names.join(" "));
 }
 
 fn options(mut words: impl Iterator<Item = String>) -> Options {

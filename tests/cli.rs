@@ -207,6 +207,21 @@ fn a_password_that_cannot_be_read_stops_before_anything_is_done() {
     assert!(!tool.path().join(".plan").exists());
 }
 
+#[test]
+fn a_password_over_plain_text_fails_where_warnings_are_denied_unless_it_is_accepted() {
+    let plan =
+        |keys: &str| MINIMAL.replace("redis://127.0.0.1:2", &format!("redis://10.0.0.9, password: {{ env: A }}{keys}"));
+    let tool = Plan::with(&plan(""));
+    let before = tool.digest();
+    assert_eq!(tool.run("validate plan.yaml").code, 0);
+    let denied = tool.run("validate plan.yaml --deny-warnings --format concise");
+    assert!(denied.code == 1 && denied.out.contains("P430"), "{denied:?}");
+    let tool = Plan::with(&plan(", plaintext: accepted"));
+    assert_eq!(tool.run("validate plan.yaml --deny-warnings").code, 0);
+    assert_ne!(tool.digest(), before, "it is reviewed like everything else");
+    assert!(tool.run("preview plan.yaml").out.contains("in plain text (accepted)"));
+}
+
 /// A plan whose every program leaves a file, and whose file with a password never ends.
 const TRAP: &str = "\
 version: 1

@@ -269,6 +269,52 @@ fn judging_a_plan_runs_nothing_and_reads_no_secret() {
     assert_eq!(ran().len(), 2, "{:?}", ran());
 }
 
+/// What is judged is shown: a link in a pull request must not make that a file of the host, or its environment.
+#[test]
+fn a_plan_file_that_leads_elsewhere_is_neither_shown_nor_changed() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), MINIMAL.replace("sessions", "hunter2-hunter2") + "limits: { bandwidth: 40 }\n")
+        .unwrap();
+    let tool = Plan::new();
+    let link = |target: &Path, name: &str| std::os::unix::fs::symlink(target, tool.path().join(name)).unwrap();
+    link(secret.path(), "link.yaml");
+    link(Path::new("link.yaml"), "twice.yaml");
+    link(Path::new("/proc/self/environ"), "environment.yaml");
+    link(Path::new("/dev/zero"), "device.yaml");
+    link(secret.path().parent().unwrap(), "folder");
+    assert!(Command::new("mkfifo").arg(tool.path().join("fifo.yaml")).status().unwrap().success());
+    let within = format!("folder/{}", secret.path().file_name().unwrap().to_str().unwrap());
+    let absolute = tool.path().join("link.yaml").display().to_string();
+    let run = |arguments: &str| Said::of(tool.command(arguments).env("SECRET", "hunter2-hunter2").output().unwrap());
+    let elsewhere = "outside the folder of the plan";
+    for (file, why) in [
+        ("link.yaml", elsewhere),
+        ("twice.yaml", elsewhere),
+        ("environment.yaml", elsewhere),
+        ("device.yaml", elsewhere),
+        (&within, elsewhere),
+        (&absolute, elsewhere),
+        ("fifo.yaml", "a FIFO"),
+    ] {
+        for call in ["validate --fix", "validate --diff", "validate --format json", "preview", "check"] {
+            let said = run(&format!("{call} {file}"));
+            assert_eq!(said.code, 2, "{call} {file}: {said:?}");
+            assert!(said.err.contains(why) && !format!("{said:?}").contains("hunter2"), "{call} {file}: {said:?}");
+        }
+    }
+    assert!(std::fs::read_to_string(secret.path()).unwrap().ends_with("40 }\n"));
+    // As Kubernetes mounts a file, as a shell hands over a pipe, and by its own name.
+    std::fs::create_dir(tool.path().join("..data")).unwrap();
+    std::fs::write(tool.path().join("..data/mounted.yaml"), MINIMAL).unwrap();
+    link(Path::new("..data/mounted.yaml"), "mounted.yaml");
+    assert_eq!(run("validate mounted.yaml").code, 0);
+    assert_eq!(run(&format!("validate {}", tool.path().join("mounted.yaml").display())).code, 0);
+    assert_eq!(run(&format!("validate {}", secret.path().display())).code, 1);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "\"$PLAN\" validate <(cat plan.yaml)"]).current_dir(tool.path());
+    assert_eq!(Said::of(shell.env("PLAN", env!("CARGO_BIN_EXE_plan")).output().unwrap()).code, 0);
+}
+
 #[test]
 fn a_server_that_is_not_there_is_told_and_leaves_evidence() {
     let tool = Plan::new();

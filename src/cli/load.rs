@@ -1,12 +1,14 @@
 //! From a plan file to what can be run.
 
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::exit::Failure;
 use crate::plan;
 use crate::planner::{Digest, digest, expand};
 use crate::step::Graph;
+use crate::store::own::{Access, open_regular};
 
 /// More is not a plan; reading stops, and the file is reported as too large.
 const MAX_BYTES: u64 = 64 << 20;
@@ -49,13 +51,44 @@ pub(super) fn name(file: &Path) -> String {
     if file == Path::new("-") { "<stdin>".to_owned() } else { file.display().to_string() }
 }
 
+/// A plan file that leads to a file elsewhere. Parts of a plan are shown, so whoever puts a link into a repository could have
+/// any file of the host shown where its plans are judged.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it is a link to {0:?}, outside the folder of the plan: what is there would be shown as a plan; name that file itself if it is \
+     one"
+)]
+struct LeadsOut(PathBuf);
+
 /// A plan file's bytes, all that could be a plan.
 pub(super) fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![];
     if file == Path::new("-") {
         io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)?;
     } else {
-        std::fs::File::open(file)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
+        open(file)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
+}
+
+/// What a shell passes for `<(…)`, and standard input by its names.
+const STREAMS: [&str; 3] = ["/dev/fd", "/dev/stdin", "/proc/self/fd"];
+
+fn open(file: &Path) -> io::Result<File> {
+    if STREAMS.iter().any(|stream| file.starts_with(stream)) {
+        return File::open(file);
+    }
+    let real = file.canonicalize()?;
+    if !real.starts_with(around(file).canonicalize()?) {
+        return Err(io::Error::other(LeadsOut(real)));
+    }
+    open_regular(&real, Access::Read)
+}
+
+/// The folder that links may not leave: the one that the operator chose by naming the file, and not a link in a repository.
+fn around(file: &Path) -> &Path {
+    if file.is_relative() && !file.components().any(|part| part == Component::ParentDir) {
+        return Path::new(".");
+    }
+    file.parent().unwrap_or(file)
 }

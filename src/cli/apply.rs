@@ -24,6 +24,9 @@ use crate::store::own::ROOT;
 /// The same command goes on after a stop, a crash or a reboot: what the destination has confirmed is not done again. A
 /// run that is finished is finished; applying it again changes nothing.
 ///
+/// Sends the plan's passwords to the servers that it names and runs its programs: only for a plan that has been reviewed,
+/// which `--expect-digest` makes sure of.
+///
 /// Ctrl-C stops at the next durable checkpoint (exit 130); a second one stops at once, as safely.
 #[derive(clap::Args)]
 pub(super) struct Args {

@@ -21,6 +21,9 @@ use crate::store::own::write_regular;
 /// Runs the precheck alone, read-only: can both be reached and signed in to, may a replica follow the source, does the
 /// destination take what the plan moves, will it fit, will it last. Each item says what was seen, and one that fails or
 /// warns is shown at the plan's own line with what to do about it. Exits with 0 when none fails, 1 when one does.
+///
+/// Reads the plan's passwords, running the program where one is named, and sends them to the servers that the plan names: only
+/// for a plan that has been reviewed. `plan validate` and `plan preview` do neither.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The plan file; `-` reads standard input

@@ -10,7 +10,7 @@ use crate::step::Outcome;
 
 /// Show the steps a plan comes to, and their digest
 ///
-/// Connects to nothing. The digest names all that decides what a run does; `plan apply --expect-digest` refuses
+/// Connects to nothing, runs nothing and reads no secret. The digest names all that decides what a run does; `plan apply --expect-digest` refuses
 /// anything else.
 #[derive(clap::Args)]
 pub(super) struct Args {

@@ -12,7 +12,7 @@ use redis_plan::{
     rdb::{Crc64, Decoder, Element, ElementReader, Item, Kind, Limits, append_payload, decompress},
     resp::{self, CommandReader},
     sink::{BatchSize, Dealer, Dealt, Destination, Job, Mark},
-    step::{FullWork, KeyFailure, OnConflict, OnUnsupported, Selection},
+    step::{FullWork, KeyFailure, OnConflict, OnStreamLost, OnUnsupported, Selection},
     unit::{ByteSize, ServerVersion, UnixMillis},
 };
 
@@ -150,7 +150,13 @@ fn rdb_walk_to_restore(bencher: Bencher<'_, '_>, of: &str) {
         chunk_above: ByteSize(16 << 20),
     };
     let (on_conflict, on_unsupported) = (OnConflict::Fail, OnUnsupported::Fail);
-    let work = FullWork { selection: Selection::all(), on_conflict, on_unsupported, limits };
+    let work = FullWork {
+        selection: Selection::all(),
+        on_conflict,
+        on_unsupported,
+        on_stream_lost: OnStreamLost::Hold,
+        limits,
+    };
     let counters = bencher.counter(BytesCount::new(dump.len())).counter(ItemsCount::new(COUNT));
     counters.bench(|| {
         let mut dealer = Dealer::new(destination.clone(), &work, (&[Mark::default(); 2], BatchSize::new(2)), false);

@@ -60,6 +60,13 @@ pub(super) struct Args {
     #[arg(long)]
     no_wait: bool,
 
+    /// Delete up to so many keys at the destination and copy the source again
+    ///
+    /// For a run that cannot continue from what it has written, and ended with exit code 4 and this number. Where the new
+    /// copy would delete more keys than that, nothing is deleted.
+    #[arg(long, value_name = "KEYS")]
+    recopy: Option<u64>,
+
     /// Where the run keeps its files [default: .plan/NAME]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -75,6 +82,8 @@ pub(super) struct Run<'a> {
     pub(super) no_wait: bool,
     /// The step to stop after.
     pub(super) until: Option<StepId>,
+    /// How many keys at the destination may be deleted for a new copy.
+    pub(super) recopy: Option<u64>,
     /// The file of `--events`.
     pub(super) events: Option<EventFile>,
     /// The page of `--metrics`.
@@ -97,8 +106,8 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
     if let (Some(page), true) = (&metrics, args.progress.is_for_people()) {
         Output::stderr().print(&format!("metrics at {}\n", page.url()))?;
     }
-    let (no_wait, until) = (args.no_wait, args.until);
-    let run = Run { loaded, state_dir, no_wait, until, events, metrics, progress, stop: &stop };
+    let (no_wait, until, recopy) = (args.no_wait, args.until, args.recopy);
+    let run = Run { loaded, state_dir, no_wait, until, recopy, events, metrics, progress, stop: &stop };
     let ran = perform(run)?;
     out.print(&run_result(&ran.summary))?;
     if let Some(report) = &ran.report {
@@ -122,7 +131,7 @@ pub(super) struct Ran {
 
 /// Runs it, and leaves its report however it ends.
 pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
-    let Run { loaded, state_dir, no_wait, until, mut events, metrics, mut progress, stop } = run;
+    let Run { loaded, state_dir, no_wait, until, recopy, mut events, metrics, mut progress, stop } = run;
     let located = loaded.located();
     let request = ApplyRequest {
         passwords: passwords(&located)?,
@@ -132,6 +141,7 @@ pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
         folder: loaded.folder.clone(),
         no_wait,
         until,
+        recopy,
         stop: stop.asked(),
         graph: located,
     };

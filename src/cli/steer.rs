@@ -29,6 +29,16 @@ impl Run {
     fn folder(&self) -> PathBuf {
         self.state.clone().unwrap_or_else(|| default_state_dir(&self.name))
     }
+
+    /// Whether a name that was said again is this run's.
+    fn confirmed_by(&self, name: Option<&str>) -> Result<(), Failure> {
+        match name.filter(|name| *name != self.name) {
+            None => Ok(()),
+            Some(other) => {
+                Err(Failure::Usage(format!("`--confirm {other}` is not the name of the run, `{}`", self.name)))
+            }
+        }
+    }
 }
 
 /// Stop writing to the destination
@@ -102,9 +112,14 @@ pub(super) struct AbortArgs {
     #[command(flatten)]
     run: Run,
 
-    /// Delete what the run has written, and nothing else; refused where it is not known what that is
-    #[arg(long)]
+    /// Delete what the run has written, and nothing else; where that cannot be verified, nothing is deleted and the run
+    /// is not aborted
+    #[arg(long, requires = "confirm")]
     delete: bool,
+
+    /// The plan's name once more: keys are about to be deleted
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
 
     /// The plan file, for a run that no process works on
     #[arg(long, value_name = "FILE")]
@@ -149,14 +164,13 @@ pub(super) fn cutover(args: &CutoverArgs, out: &mut Output) -> Result<Exit, Fail
     if args.cancel {
         return give(&args.run, &Order::Cancel, out);
     }
-    if let Some(confirmed) = args.confirm.as_ref().filter(|confirmed| **confirmed != args.run.name) {
-        return Err(Failure::Usage(format!("`--confirm {confirmed}` is not the name of the run, `{}`", args.run.name)));
-    }
+    args.run.confirmed_by(args.confirm.as_deref())?;
     let order = Order::Cutover { dry_run: args.dry_run, confirmed: args.confirm.is_some(), timeout: args.timeout };
     give(&args.run, &order, out)
 }
 
 pub(super) fn abort(args: &AbortArgs, out: &mut Output) -> Result<Exit, Failure> {
+    args.run.confirmed_by(args.confirm.as_deref())?;
     let folder = args.run.folder();
     match &args.plan {
         Some(file) if matches!(Steersman::connect(&folder), Err(AskError::Nobody)) => {
@@ -200,6 +214,7 @@ impl Idle {
             state_dir: state_dir.clone(),
             folder: loaded.folder,
             no_wait: true,
+            recopy: None,
             until: None,
             stop: stop.asked(),
             graph: located,

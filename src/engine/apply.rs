@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    ApplyRequest, Passwords,
+    ApplyRequest, Passwords, admission,
     buffer::buffer,
     cleanup, drift,
     ending::{Ending, FINISHED},
@@ -152,7 +152,7 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
             if state.sealing.is_some() {
                 run.journal.append(&Record::NotSealed)?;
             }
-            Ok(())
+            admission::admit(run, &mut control).await
         }
         Err(_) => Ok(()),
     }

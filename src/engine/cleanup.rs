@@ -1,6 +1,6 @@
 //! The last step: what only the run needed is put back or removed.
 
-use super::{accounts, ending::Ending, run::Run, servers, settings::Setting, teller::Teller};
+use super::{accounts, ending::Ending, run::Run, sentinels, servers, settings::Setting, teller::Teller};
 use crate::{
     net::Control,
     sink::{Claim, Lease, LeaseFault, RunRecord},
@@ -17,6 +17,7 @@ pub(super) async fn cleanup(
     run.restore_settings(&Setting::ALL, teller).await?;
     close_record(run, work, lease).await?;
     run.remove_spools(None)?;
+    sentinels::remind(run, teller).await;
     accounts::remove(run, work, teller).await?;
     run.hooks(Moment::CleanupDone, &[], teller).await
 }

@@ -4,6 +4,7 @@
 //! in the run record at the destination. The two are compared at every start, and the destination is believed.
 
 mod accounts;
+mod admission;
 mod apply;
 mod background;
 mod buffer;
@@ -22,6 +23,7 @@ mod pace;
 mod precheck;
 mod request;
 mod run;
+mod sentinels;
 mod servers;
 mod settings;
 mod steering;

@@ -23,6 +23,8 @@ pub struct ApplyRequest {
     pub no_wait: bool,
     /// Stop after this step, with a durable checkpoint.
     pub until: Option<StepId>,
+    /// So many keys at the destination may be deleted for a new full copy: an operator was shown the number.
+    pub recopy: Option<u64>,
     /// The passwords, already read from where the plan says.
     pub passwords: Passwords,
     /// Closed when the run is to stop at its next durable checkpoint.

@@ -14,12 +14,14 @@ use crate::{
     journal::{Journal, Record},
     plan::fault::catalogue::runs,
     sink::{self, Checkpoint, Claimant, RecordKeys},
-    step::{Activity, CutoverWork, Event, Graph, Limits, Status, StepId, VerifyWork, Work},
+    step::{
+        Activity, CutoverWork, Event, FullWork, Graph, Limits, OnConflict, Selection, Status, StepId, VerifyWork, Work,
+    },
     store::{
         FolderLock,
         own::{NotOurs, OwnFolder},
     },
-    unit::{ByteSize, UnixMillis},
+    unit::{ByteSize, Db, UnixMillis},
 };
 use async_channel::Receiver;
 
@@ -91,6 +93,7 @@ impl Run {
             owner: owner.clone(),
             previous: state.owners.clone(),
             settings: sink::Settings::new(),
+            databases: None,
         };
         let keys = RecordKeys::of(name);
         if state.ended != Some(crate::step::Outcome::Done) {
@@ -200,6 +203,30 @@ impl Run {
     /// The plan's bound on what is spooled.
     pub(super) fn spool_bound(&self) -> ByteSize {
         spool_bound(&self.request.graph)
+    }
+
+    /// The databases of a destination with so many that the run writes to.
+    pub(super) fn targets(&self, databases: u32) -> Vec<Db> {
+        let all: Vec<Db> = (0..databases).map(Db).collect();
+        self.selection().map_or_else(|| all.clone(), |selection| selection.targets(&all))
+    }
+
+    /// What the plan's copy does.
+    pub(super) fn full_work(&self) -> Option<&FullWork> {
+        self.request.graph.steps.iter().find_map(|step| match &step.work {
+            Work::Full(work) => Some(work),
+            _ => None,
+        })
+    }
+
+    /// Which keys move, and to which database.
+    pub(super) fn selection(&self) -> Option<&Selection> {
+        self.full_work().map(|work| &work.selection)
+    }
+
+    /// What a key that exists already means.
+    pub(super) fn on_conflict(&self) -> OnConflict {
+        self.full_work().map_or(OnConflict::Fail, |work| work.on_conflict)
     }
 
     /// Where the stream behind dump number `generation` is spooled.

@@ -44,6 +44,15 @@ pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Dest
     Ok(Destination { version, rdb_version, modules: modules(control).await?, databases: databases(control).await? })
 }
 
+/// The names of function libraries; none where there are no functions, or where they are not shown.
+pub(super) async fn libraries(control: &mut Control) -> Result<Vec<String>, ControlError> {
+    match control.command(cmd("FUNCTION").arg("LIST")).await {
+        Ok(listed) => Ok(names_of(listed, "library_name").unwrap_or_default()),
+        Err(error) if error.refusal().is_some() && !error.retryable() => Ok(vec![]),
+        Err(error) => Err(error),
+    }
+}
+
 /// The names of loaded modules; `None` where `MODULE LIST` is not known or not allowed. A lost answer is no such refusal.
 async fn modules(control: &mut Control) -> Result<Option<Vec<String>>, ControlError> {
     match control.command(cmd("MODULE").arg("LIST")).await {

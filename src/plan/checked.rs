@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::raw;
 use crate::step::{
     Account, Condition, CutoverWork, DbRule, DbSource, Deadline, DestinationExpect, Endpoint, Fence, Hook, Limits,
-    OnConflict, OnError, OnUnsupported, Removal, Selection, SourceExpect, VerifyMode, Windows,
+    OnConflict, OnError, OnStreamLost, OnUnsupported, Removal, Selection, SourceExpect, VerifyMode, Windows,
 };
 use crate::unit::{ByteSize, CountRate, Period, TlsFiles};
 
@@ -36,6 +36,8 @@ pub struct Plan {
     pub on_conflict: OnConflict,
     /// What a value that the destination cannot hold means.
     pub on_unsupported: OnUnsupported,
+    /// What it means that the run cannot continue from what it has written.
+    pub on_stream_lost: OnStreamLost,
     /// The source's replica output buffer.
     pub buffer: Buffer,
     /// Bounds of the run.

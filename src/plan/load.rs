@@ -138,6 +138,7 @@ fn plan(raw: &PlanFile) -> Option<Plan> {
         migration,
         on_conflict: raw.on_conflict.unwrap_or(crate::step::OnConflict::Fail),
         on_unsupported: raw.on_unsupported.unwrap_or(crate::step::OnUnsupported::Fail),
+        on_stream_lost: raw.on_stream_lost.unwrap_or_default(),
         buffer: checked::buffer(raw.buffer.as_ref(), migration),
         limits: checked::limits(raw.limits.as_ref()),
         stop: checked::stop(raw.stop.as_ref(), checked::verify(raw.verify.as_ref())),

@@ -69,6 +69,7 @@ fn full(plan: &Plan) -> Work {
         selection: plan.selection.clone(),
         on_conflict: plan.on_conflict,
         on_unsupported: plan.on_unsupported,
+        on_stream_lost: plan.on_stream_lost,
         limits: plan.limits.clone(),
     })
 }
@@ -93,8 +94,8 @@ mod tests {
     use crate::planner::digest;
     use crate::step::{
         Account, Condition, CutoverMode, CutoverWork, Deadline, DeadlineEnd, DestinationExpect, Endpoint, Fence, Hook,
-        KeyPattern, Limits, Moment, OnConflict, OnError, OnUnsupported, Plaintext, Removal, Selection, Side,
-        SourceExpect, VerifyMode, Windows,
+        KeyPattern, Limits, Moment, OnConflict, OnError, OnStreamLost, OnUnsupported, Plaintext, Removal, Selection,
+        Side, SourceExpect, VerifyMode, Windows,
     };
     use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, SecretRef, TlsFiles};
 
@@ -118,6 +119,7 @@ mod tests {
             migration: Migration::Full,
             on_conflict: OnConflict::Fail,
             on_unsupported: OnUnsupported::Fail,
+            on_stream_lost: OnStreamLost::Hold,
             buffer: Buffer { unlimited: false },
             limits: Limits {
                 bandwidth: None,
@@ -226,7 +228,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 44] = [
+        let changes: [fn(&mut Plan); 45] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -250,6 +252,7 @@ mod tests {
             |plan| plan.selection.rules[0].exclude.push(KeyPattern("a".to_owned())),
             |plan| plan.on_conflict = OnConflict::Skip,
             |plan| plan.on_unsupported = OnUnsupported::Report,
+            |plan| plan.on_stream_lost = OnStreamLost::Recopy,
             |plan| plan.buffer.unlimited = true,
             |plan| plan.limits.bandwidth = Some(ByteRate(1_500_000)),
             |plan| plan.limits.bandwidth = Some(ByteRate(1_500_001)),

@@ -38,6 +38,6 @@ pub use length::{Encoding, Length};
 pub use limits::Limits;
 pub use lzf::{LzfStream, decompress};
 pub use module_id::ModuleId;
-pub use payload::{Payload, append_payload, footer, payload_len, verify};
+pub use payload::{Payload, append_payload, footer, libraries, payload_len, verify};
 pub use safe_point::SafePoint;
 pub use string::{StringHead, read_string};

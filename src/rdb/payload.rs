@@ -1,9 +1,12 @@
 //! The payloads of DUMP and RESTORE: a type byte, the body as in a dump, the RDB version in two bytes and the CRC-64 of
 //! all that in eight, both little-endian (cluster.c, `createDumpPayload`).
 
+use std::borrow::Cow;
+
 use super::Crc64;
 use super::Cursor;
 use super::Kind;
+use super::read_string;
 use crate::unit::Dialect;
 
 /// Bytes of the footer.
@@ -11,6 +14,12 @@ const FOOTER: usize = 10;
 
 /// Valkey's own versions begin here; below, the numbers are those of Redis.
 const VALKEY: u16 = 80;
+
+/// What a library of functions begins with (rdb.h, `RDB_OPCODE_FUNCTION2`).
+const FUNCTION: u8 = 245;
+
+/// The longest code of a library that is read.
+const LONGEST: u64 = 512 << 20;
 
 /// What stands at both ends of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +73,41 @@ pub fn verify(payload: &[u8]) -> Option<Payload> {
     Some(Payload { kind: Kind::of(*content.first()?, dialect), version })
 }
 
+/// The code of each library in the payload of `FUNCTION DUMP` and `FUNCTION RESTORE`; `None` where it is damaged, or in the
+/// form of the release candidates of 7.0.
+#[must_use]
+pub fn libraries(payload: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
+    verify(payload)?;
+    let mut cursor = Cursor::new(payload.get(..payload.len().checked_sub(FOOTER)?)?, 0);
+    let mut found = vec![];
+    while let Some(opcode) = cursor.u8() {
+        if opcode != FUNCTION {
+            return None;
+        }
+        found.push(read_string(&mut cursor, LONGEST).ok()??);
+    }
+    Some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_libraries_of_a_payload_are_read() {
+        let content = [&[FUNCTION, 3][..], b"one", &[FUNCTION, 2], b"zz"].concat();
+        let footer = footer(10, Crc64::new().with(&content));
+        let payload = [&content[..], &footer].concat();
+        let found = libraries(&payload).unwrap();
+        assert_eq!(found.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>(), [&b"one"[..], b"zz"]);
+        for cut in 0..payload.len() {
+            assert_eq!(libraries(&payload[..cut]), None);
+        }
+        for content in [&[246u8, 1, b'x'][..], &[FUNCTION, 9, b'x'], &[FUNCTION]] {
+            let footer = self::footer(10, Crc64::new().with(content));
+            assert_eq!(libraries(&[content, &footer].concat()), None, "{content:?}");
+        }
+    }
 
     /// `SET k 10` and `DUMP k` of the manual page of DUMP, made by Redis with version 6.
     const TEN: &[u8] = b"\x00\xc0\n\x06\x00\xf8r?\xc5\xfb\xfb_(";

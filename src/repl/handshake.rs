@@ -13,6 +13,11 @@ use crate::unit::{Secret, ServerVersion};
 /// hash whose fields have a time to live fails for ever (Valkey replication.c, `replicaRdbVersion`).
 const CLAIMED: &[u8] = b"9.1.0";
 
+/// The port that the source lists us with. A Sentinel adopts every replica that its master lists, and one without a port
+/// is listed with 0, which it takes: a dead replica that stays until `SENTINEL RESET`. No address has this port, so it
+/// adopts nothing (sentinel.c, `createSentinelAddr`). Every server from 2.8.22 on lists it as it is.
+const NO_PORT: &[u8] = b"-1";
+
 impl std::fmt::Debug for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -32,9 +37,6 @@ pub struct HandshakeOptions {
     pub password: Option<Secret>,
     /// The source's version as far as it is known.
     pub source: Option<ServerVersion>,
-    /// A port to be listed with in the source's `INFO`; none leaves it 0. A Sentinel takes every port listed for a
-    /// replica it should watch, so a made-up one leaves a dead replica behind.
-    pub listening_port: Option<u16>,
 }
 
 /// What to do next.
@@ -84,7 +86,7 @@ impl Handshake {
         let steps = [
             (true, Step::Ping),
             (options.password.is_some(), Step::Auth),
-            (options.listening_port.is_some(), Step::ListeningPort),
+            (true, Step::ListeningPort),
             (claims_version, Step::Version),
             (true, Step::Capabilities),
         ];
@@ -123,8 +125,7 @@ impl Handshake {
             Step::Ping => resp::command(&mut out, &[b"PING"]),
             Step::Auth => self.auth(&mut out),
             Step::ListeningPort => {
-                let port = self.options.listening_port.unwrap_or_default().to_string();
-                resp::command(&mut out, &[b"REPLCONF", b"listening-port", port.as_bytes()]);
+                resp::command(&mut out, &[b"REPLCONF", b"listening-port", NO_PORT]);
             }
             Step::Version => resp::command(&mut out, &[b"REPLCONF", b"version", CLAIMED]),
             Step::Capabilities => resp::command(&mut out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]),
@@ -191,17 +192,17 @@ mod tests {
 
     #[test]
     fn an_open_source_is_greeted_and_told_our_capabilities() {
-        let (sent, end) = play(HandshakeOptions::default(), &["+PONG", "+OK"]);
-        assert_eq!(sent, "PING | REPLCONF capa eof capa psync2");
+        let (sent, end) = play(HandshakeOptions::default(), &["+PONG", "+OK", "+OK"]);
+        assert_eq!(sent, "PING | REPLCONF listening-port -1 | REPLCONF capa eof capa psync2");
         assert_eq!(end, Action::Done);
     }
 
     #[test]
     fn old_sources_need_not_know_any_replconf() {
-        let options = HandshakeOptions { listening_port: Some(7000), ..HandshakeOptions::default() };
         let refusal = "-ERR Unrecognized REPLCONF option: capa";
-        let (sent, end) = play(options, &["+PONG", "-ERR unknown command 'REPLCONF'", refusal]);
-        assert_eq!(sent, "PING | REPLCONF listening-port 7000 | REPLCONF capa eof capa psync2");
+        let answers = ["+PONG", "-ERR unknown command 'REPLCONF'", refusal];
+        let (sent, end) = play(HandshakeOptions::default(), &answers);
+        assert_eq!(sent, "PING | REPLCONF listening-port -1 | REPLCONF capa eof capa psync2");
         assert_eq!(end, Action::Done);
     }
 
@@ -215,7 +216,7 @@ mod tests {
         ];
         for (version, told) in versions {
             let options = HandshakeOptions { source: Some(version), ..HandshakeOptions::default() };
-            let (sent, end) = play(options, &["+PONG", "+OK", "+OK"]);
+            let (sent, end) = play(options, &["+PONG", "+OK", "+OK", "+OK"]);
             assert_eq!(sent.contains("REPLCONF version 9.1.0 |"), told, "{version}");
             assert_eq!(end, Action::Done);
         }
@@ -223,9 +224,9 @@ mod tests {
 
     #[test]
     fn a_password_is_given_after_ping_asks_for_it() {
-        let answers = ["-NOAUTH Authentication required.", "+OK", "+OK"];
+        let answers = ["-NOAUTH Authentication required.", "+OK", "+OK", "+OK"];
         let (sent, end) = play(with_password(Some("migrator")), &answers);
-        assert_eq!(sent, "PING | AUTH migrator hunter2 | REPLCONF capa eof capa psync2");
+        assert_eq!(sent, "PING | AUTH migrator hunter2 | REPLCONF listening-port -1 | REPLCONF capa eof capa psync2");
         assert_eq!(end, Action::Done);
         let (sent, _) = play(with_password(None), &answers);
         assert!(sent.contains("| AUTH hunter2 |"));

@@ -3,7 +3,8 @@
 use crate::step::{
     Activity, BufferWork, Check, CleanupWork, ConditionState, DbRule, DbSource, DestinationExpect, Endpoint, Event,
     Eviction, FollowProgress, FullProgress, FullWork, Graph, KeyFailure, KeyPattern, Lag, Limits, OnConflict,
-    OnUnsupported, Outcome, PrecheckWork, Role, Selection, SourceExpect, Stamped, Status, Step, StepId, Verdict, Work,
+    OnStreamLost, OnUnsupported, Outcome, PrecheckWork, Role, Selection, SourceExpect, Stamped, Status, Step, StepId,
+    Verdict, Work,
 };
 use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, Offset, Percent, Period, ReplId, SecretRef, UnixMillis};
 
@@ -77,7 +78,13 @@ fn graph(name: &str, selection: Selection, limits: Limits) -> Graph {
         on_conflict: OnConflict::Fail,
         limits: limits.clone(),
     };
-    let full = FullWork { selection, on_conflict: OnConflict::Fail, on_unsupported: OnUnsupported::Report, limits };
+    let full = FullWork {
+        selection,
+        on_conflict: OnConflict::Fail,
+        on_unsupported: OnUnsupported::Report,
+        on_stream_lost: OnStreamLost::Hold,
+        limits,
+    };
     let cleanup = CleanupWork { keep_run_record: "30d".parse::<Period>().ok(), accounts: vec![] };
     Graph {
         format: 1,

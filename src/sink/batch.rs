@@ -27,6 +27,8 @@ pub struct Batch {
     pub claims: Vec<u32>,
     /// Bytes of the window that the batch holds.
     pub charged: u64,
+    /// Databases that it empties, each once.
+    pub empties: Vec<Db>,
 }
 
 /// A key that is written only if it does not exist.

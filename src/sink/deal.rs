@@ -1,12 +1,15 @@
 //! Dealing the entries of a dump out to the lanes: which key goes where, in which form, in which batch.
 
+use std::borrow::Cow;
+
 use super::{
     BatchSize, Destination, Form, Job, Mark,
     batch::{BigEntry, Probe},
     building::Building,
     encode::{Text, restore, set},
+    libraries::{Libraries, Owner, library_name},
     native::{Caps, NativeWriter},
-    record::PREFIX,
+    record::{PREFIX, RecordKeys},
     translate::name_of,
 };
 use crate::{
@@ -64,6 +67,8 @@ pub struct Dealer {
     on_conflict: OnConflict,
     on_unsupported: OnUnsupported,
     replace_libraries: bool,
+    /// The destination's libraries, and the record that says which of them came from the source.
+    libraries: Option<(Libraries, RecordKeys)>,
     /// Where scripts are kept, by the run that needs them.
     scripts: Option<String>,
     /// When a batch is full.
@@ -91,6 +96,7 @@ impl Dealer {
             on_conflict: work.on_conflict,
             on_unsupported: work.on_unsupported,
             scripts: None,
+            libraries: None,
             size,
             most: u32::MAX,
             replace_libraries: replace_libraries || work.on_conflict == OnConflict::Replace,
@@ -103,6 +109,12 @@ impl Dealer {
     #[must_use]
     pub fn keeping_scripts(self, key: Option<String>) -> Self {
         Self { scripts: key, ..self }
+    }
+
+    /// Notes in the run record which libraries came from the source.
+    #[must_use]
+    pub fn keeping_libraries(self, libraries: Libraries, keys: RecordKeys) -> Self {
+        Self { libraries: Some((libraries, keys)), ..self }
     }
 
     /// From now on a batch is full with `most` commands.
@@ -315,11 +327,17 @@ impl Dealer {
 
     fn library(&mut self, code: &[u8], at: u64, dealt: &mut impl Dealt) -> Result<(), DealFault> {
         if self.destination.knows_functions() {
-            let words: &[&[u8]] = if self.replace_libraries {
-                &[b"FUNCTION", b"LOAD", b"REPLACE", code]
-            } else {
-                &[b"FUNCTION", b"LOAD", code]
-            };
+            let (replaces, note) = self.library_of_source(code);
+            let words: &[&[u8]] =
+                if replaces { &[b"FUNCTION", b"LOAD", b"REPLACE", code] } else { &[b"FUNCTION", b"LOAD", code] };
+            if let Some(note) = note {
+                // Before it, within the same batch: the mark goes with the library.
+                if let Some(building) = self.lanes.first_mut().filter(|building| building.mark.at <= at) {
+                    building.select(Db(0));
+                    resp::command(&mut building.batch.bytes, &note.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+                    building.batch.commands += 1;
+                }
+            }
             self.control(words, at, dealt);
             return Ok(());
         }
@@ -331,6 +349,19 @@ impl Dealer {
             reason: format!("{} has no functions; the library was left out", self.destination.version),
         };
         self.unsupported_as(failure, dealt)
+    }
+
+    /// Whether a library that the dump brings may replace one of its name, and what notes that it came from the source. One of
+    /// somebody else's that must stay is met as a key of theirs is, and not noted.
+    fn library_of_source(&mut self, code: &[u8]) -> (bool, Option<[Cow<'static, [u8]>; 4]>) {
+        let Some((libraries, keys)) = &mut self.libraries else { return (self.replace_libraries, None) };
+        let Some(name) = library_name(code) else { return (self.replace_libraries, None) };
+        let owner = libraries.owner(&name);
+        if owner == Owner::Other {
+            return (false, None);
+        }
+        libraries.add(name);
+        (self.replace_libraries || owner == Owner::Run, libraries.note(keys))
     }
 
     /// A script of the source's cache. The stream may name it by its SHA-1 alone, so a run that follows keeps its body.

@@ -4,7 +4,12 @@ use std::path::Path;
 
 use redis::cmd;
 
-use super::{Destination, Form, Lease, LeaseFault, RecordKeys, RunRecord, deal::lane_of, record::PREFIX};
+use super::{
+    Destination, Form, Lease, LeaseFault, RunRecord,
+    deal::lane_of,
+    neighbours::{recorded, sharing},
+    record::PREFIX,
+};
 use crate::{
     net::Control,
     rdb::{Decoder, Entry, Item, Limits},
@@ -132,9 +137,8 @@ async fn left_alone(control: &mut Control, lease: &Lease, db: Db, key: &[u8]) ->
     Ok(control.query(cmd("SISMEMBER").arg(&lease.keys.skipped).arg(member)).await?)
 }
 
-/// Empties `dbs` and puts the run record back in the same transaction. Only for databases that were empty when this run
-/// first took the lease, when the earlier dump's spool is lost: all in them is then taken for ours. Refused when another run
-/// has its record at the destination: it may have written there since.
+/// Empties `dbs` and puts the run record back in the same transaction. Only with somebody's consent: whose the keys are is
+/// not known. Refused when another run under way writes to one of them; the records of others stay.
 pub async fn clear_databases(
     control: &mut Control,
     lease: &Lease,
@@ -142,11 +146,16 @@ pub async fn clear_databases(
     dbs: &[Db],
     in_background: bool,
 ) -> Result<(), LeaseFault> {
-    if let Some(plan) = others_record(control, &lease.keys).await? {
+    let others = recorded(control, &lease.keys).await?;
+    if let Some(plan) = sharing(control, &others, dbs).await? {
         return Err(LeaseFault::Shared { plan });
     }
+    let by_key = |db: &Db| *db == Db(0) && !others.is_empty();
+    for db in dbs.iter().filter(|db| by_key(db)) {
+        clear_by_key(control, lease, *db).await?;
+    }
     let mut commands = vec![];
-    for db in dbs {
+    for db in dbs.iter().filter(|db| !by_key(db)) {
         commands.push(cmd("SELECT").arg(db.0).clone());
         let mut flush = cmd("FLUSHDB");
         if in_background {
@@ -159,18 +168,22 @@ pub async fn clear_databases(
     lease.guarded(control, &commands).await
 }
 
-/// The plan of another run that has its record at the destination.
-pub async fn others_record(control: &mut Control, own: &RecordKeys) -> Result<Option<String>, LeaseFault> {
+/// Deletes every key of a database but those of this tool.
+async fn clear_by_key(control: &mut Control, lease: &Lease, db: Db) -> Result<(), LeaseFault> {
     let mut cursor = 0u64;
     loop {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{PREFIX}*")).arg("COUNT").arg(1000);
-        let (next, keys): (u64, Vec<String>) = control.query(&scan).await?;
-        if let Some(other) = keys.iter().find(|key| !own.own(key)) {
-            return Ok(Some(RecordKeys::plan_of(other).to_owned()));
+        control.command(cmd("SELECT").arg(db.0)).await?;
+        let page = control.query(cmd("SCAN").arg(cursor).arg("COUNT").arg(KEYS_AT_ONCE)).await;
+        control.command(cmd("SELECT").arg(0)).await?;
+        let (next, mut keys): (u64, Vec<Vec<u8>>) = page?;
+        keys.retain(|key| !key.starts_with(PREFIX.as_bytes()));
+        if !keys.is_empty() {
+            let select = |db: Db| cmd("SELECT").arg(db.0).clone();
+            let commands = [select(db), cmd("DEL").arg(keys).clone(), select(Db(0)), lease.heartbeat()];
+            lease.guarded(control, &commands).await?;
         }
         if next == 0 {
-            return Ok(None);
+            return Ok(());
         }
         cursor = next;
     }

@@ -6,7 +6,7 @@ use redis::{Value, cmd};
 
 use super::{
     Checkpoint, Mark, RecordKeys, RecordState, RunRecord, Settings,
-    record::{setting_field, setting_name},
+    record::{RUNS, setting_field, setting_name},
 };
 use crate::{
     net::{Control, ControlError},
@@ -33,6 +33,8 @@ pub struct Claimant {
     pub previous: Vec<String>,
     /// The source's settings that it has changed so far.
     pub settings: Settings,
+    /// The databases that its run writes to, as far as they are known: noted if the run is new at the destination.
+    pub databases: Option<Vec<Db>>,
 }
 
 /// What asking for the lease came to.
@@ -98,11 +100,11 @@ pub enum LeaseFault {
     /// The token is one before ours: the destination does not know any more that we took the lease.
     #[error("the destination has lost writes that it had confirmed, this process's lease among them")]
     Forgot,
-    /// Another run works here too, or did: whose the keys in the databases are is not known.
+    /// Another run under way writes to the same databases: whose the keys in them are is not known.
     #[error(
-        "the run `{plan}` has its record at the destination too, so the keys in the databases may be those of that run, and \
-         nothing was deleted. When that run is over, delete what it has left (`redis-plan:{{{plan}}}:*`) and run the same \
-         command again; else delete the keys of this run yourself."
+        "the run `{plan}` is under way at the destination too and writes to the same databases, so the keys there may be those \
+         of that run, and nothing was deleted. Finish or abort that run, then run the same command again; or delete the keys \
+         of this run yourself."
     )]
     Shared {
         /// That run's plan.
@@ -157,6 +159,8 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         state: RecordState::Running,
         generation: 0,
         occupied: occupied.to_vec(),
+        databases: claimant.databases.clone(),
+        libraries: Some([].into()),
         marks: vec![],
         stream: None,
         settings: Settings::new(),
@@ -230,6 +234,7 @@ pub async fn claim(
         control.command(&heartbeat(keys, &claimant.owner)).await?;
         control.command(cmd("DEL").arg(&keys.run)).await?;
         control.command(&store(keys, &record)).await?;
+        control.command(&listing(keys)).await?;
         if control.command(&cmd("EXEC")).await? != Value::Nil {
             let lease = Lease { keys: keys.clone(), token, owner: claimant.owner.clone() };
             return Ok(Claim::Taken { lease, record: Box::new(record), ours });
@@ -258,6 +263,13 @@ impl Lease {
         self.guarded(control, &[cmd("DEL").arg(&self.keys.heartbeat).clone()]).await
     }
 
+    /// Removes the record of a run that has not begun to write.
+    pub async fn withdraw(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        let Self { keys: RecordKeys { run, token, heartbeat, .. }, .. } = self;
+        let gone = cmd("DEL").arg(&[run, token, heartbeat]).clone();
+        self.guarded(control, &[gone, unlisting(&self.keys)]).await
+    }
+
     /// Begins dump number `generation` with so many lanes, all at its start.
     pub async fn begin_generation(
         &self,
@@ -283,6 +295,7 @@ impl Lease {
             cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Done.word()).clone(),
             cmd("SET").arg(&keys.token).arg("done").clone(),
             cmd("DEL").arg(&keys.heartbeat).clone(),
+            unlisting(keys),
         ];
         commands.extend(keep.into_iter().flat_map(|keep| expiring(keys, keep)));
         self.guarded(control, &commands).await
@@ -295,6 +308,7 @@ impl Lease {
             cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Sealed.word()).clone(),
             cmd("SET").arg(&keys.token).arg(SEALED).clone(),
             cmd("DEL").arg(&keys.heartbeat).clone(),
+            unlisting(keys),
         ];
         self.guarded(control, &commands).await
     }
@@ -369,6 +383,7 @@ impl Lease {
             cmd("SET").arg(&self.keys.token).arg(&self.token).clone(),
             heartbeat(&self.keys, &self.owner),
             store(&self.keys, record),
+            listing(&self.keys),
         ]
     }
 
@@ -415,6 +430,16 @@ fn heartbeat(keys: &RecordKeys, owner: &str) -> redis::Cmd {
     cmd("PSETEX").arg(&keys.heartbeat).arg(u64::try_from(HEARTBEAT.as_millis()).unwrap_or(15_000)).arg(owner).clone()
 }
 
+/// Lists the run among those under way.
+fn listing(keys: &RecordKeys) -> redis::Cmd {
+    cmd("SADD").arg(RUNS).arg(keys.plan()).clone()
+}
+
+/// Takes it from that list.
+fn unlisting(keys: &RecordKeys) -> redis::Cmd {
+    cmd("SREM").arg(RUNS).arg(keys.plan()).clone()
+}
+
 /// What lets a run record go after `keep`.
 fn expiring(keys: &RecordKeys, keep: Period) -> [redis::Cmd; 4] {
     let millis = u64::try_from(keep.0.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 45);
@@ -441,6 +466,7 @@ mod tests {
             owner: "here/2".into(),
             previous: vec!["here/1".into(), "here/dead before it claimed".into()],
             settings: Settings::new(),
+            databases: Some(vec![Db(0)]),
         }
     }
 
@@ -451,6 +477,8 @@ mod tests {
             state,
             generation: 1,
             occupied: vec![Db(0)],
+            databases: None,
+            libraries: None,
             marks: vec![Mark::default()],
             stream: None,
             settings: Settings::new(),

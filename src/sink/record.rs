@@ -2,15 +2,19 @@
 //!
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
 //! each lane, `stream`, the [`Checkpoint`], once the source is followed, and one `setting:<name>` for each setting of the
-//! source that has to be put back). `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
+//! source that has to be put back; since 0.2 also `databases`, those that the run writes to, and `libraries`, the function
+//! libraries that came from the source). `redis-plan:{runs}` is the set of the plans whose runs are under way. `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
 //! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
 //! there, for an hour, after lane `i` lost a connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checkpoint, Part};
 use crate::unit::Db;
+
+/// The plans whose runs are under way at this server: whoever comes reads it instead of looking through all keys.
+pub(super) const RUNS: &str = "redis-plan:{runs}";
 
 /// Every key of the tool begins with this.
 pub(super) const PREFIX: &str = "redis-plan:";
@@ -55,10 +59,16 @@ impl RecordKeys {
         rest.strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or(rest)
     }
 
-    /// Whether a key belongs to this run record.
+    /// Whether a key belongs to this run record, or to all of them.
     #[must_use]
     pub fn own(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix)
+        key.starts_with(&self.prefix) || key == RUNS
+    }
+
+    /// The plan whose record it is.
+    #[must_use]
+    pub fn plan(&self) -> &str {
+        Self::plan_of(&self.prefix)
     }
 }
 
@@ -125,8 +135,12 @@ pub struct RunRecord {
     pub state: RecordState,
     /// Which dump the marks are of; 0 before the first.
     pub generation: u32,
-    /// Databases that held keys when the run first took the lease. All in the others is taken for ours.
+    /// Databases that held keys when the run first took the lease.
     pub occupied: Vec<Db>,
+    /// Databases that the run writes to; `None` in a record of 0.1, which does not say.
+    pub databases: Option<Vec<Db>>,
+    /// Function libraries that came from the source, by their names; `None` in a record of 0.1.
+    pub libraries: Option<BTreeSet<String>>,
     /// One mark a lane, in the lanes' order.
     pub marks: Vec<Mark>,
     /// How far the source's stream is applied; `None` before the copy is done.
@@ -137,6 +151,19 @@ pub struct RunRecord {
 
 /// Settings of the source by their names for `CONFIG`: what each was, and what the run has set.
 pub type Settings = BTreeMap<String, (String, String)>;
+
+/// The field of the libraries that came from the source.
+pub(super) const LIBRARIES: &str = "libraries";
+
+/// The value of that field: names of libraries have neither spaces nor commas.
+pub(super) fn libraries_text(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// Numbers of databases; `None` where one is no number.
+fn numbers(text: &str) -> impl Iterator<Item = Option<Db>> {
+    text.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok())
+}
 
 /// How the field of a setting begins.
 const SETTING: &str = "setting:";
@@ -158,7 +185,10 @@ impl RunRecord {
     #[must_use]
     pub fn read(fields: &BTreeMap<String, String>) -> Option<Self> {
         let field = |name: &str| fields.get(name).map(String::as_str);
-        let occupied = field("occupied")?.split(',').filter(|db| !db.is_empty()).map(|db| db.parse().map(Db).ok());
+        let occupied = numbers(field("occupied")?);
+        let databases = field("databases").map(|text| numbers(text).collect::<Option<_>>());
+        let libraries =
+            field(LIBRARIES).map(|text| text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect());
         let lanes = (0u32..).map_while(|lane| field(&format!("lane:{lane}")));
         let stream = field("stream").map(str::parse).transpose().ok()?;
         let settings = fields.iter().filter_map(|(field, value)| {
@@ -171,6 +201,8 @@ impl RunRecord {
             state: RecordState::of(field("state")?)?,
             generation: field("generation")?.parse().ok()?,
             occupied: occupied.collect::<Option<_>>()?,
+            databases: databases.flatten(),
+            libraries,
             marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
             stream,
             settings: settings.collect(),
@@ -180,14 +212,16 @@ impl RunRecord {
     /// The fields of the hash.
     #[must_use]
     pub fn fields(&self) -> Vec<(String, String)> {
-        let occupied: Vec<String> = self.occupied.iter().map(Db::to_string).collect();
+        let joined = |dbs: &[Db]| dbs.iter().map(Db::to_string).collect::<Vec<_>>().join(",");
         let mut fields = vec![
             ("run".to_owned(), self.run.clone()),
             ("digest".to_owned(), self.digest.clone()),
             ("state".to_owned(), self.state.word().to_owned()),
             ("generation".to_owned(), self.generation.to_string()),
-            ("occupied".to_owned(), occupied.join(",")),
+            ("occupied".to_owned(), joined(&self.occupied)),
         ];
+        fields.extend(self.databases.iter().map(|dbs| ("databases".to_owned(), joined(dbs))));
+        fields.extend(self.libraries.iter().map(|names| (LIBRARIES.to_owned(), libraries_text(names))));
         fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
         fields.extend(self.stream.map(|stream| ("stream".to_owned(), stream.to_string())));
         fields.extend(self.settings.iter().map(|(name, setting)| setting_field(name, setting)));
@@ -207,6 +241,8 @@ mod tests {
             state: RecordState::Running,
             generation: 2,
             occupied: vec![Db(0), Db(3)],
+            databases: Some(vec![Db(0), Db(3), Db(4)]),
+            libraries: Some(["one".to_owned(), "two".to_owned()].into()),
             marks: vec![Mark { at: 9, elements: 0 }, Mark { at: 4, elements: 7 }],
             stream: "5 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 2".parse().ok(),
             settings: [("client-output-buffer-limit".into(), ("256mb 64mb 60".into(), "0 0 0".into()))].into(),
@@ -214,5 +250,13 @@ mod tests {
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
         assert_eq!(RunRecord::read(&fields), Some(record));
         assert_eq!(RunRecord::read(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn a_record_of_0_1_says_neither_databases_nor_libraries() {
+        let fields = [("run", "r"), ("digest", "d"), ("state", "running"), ("generation", "1"), ("occupied", "")];
+        let fields = fields.map(|(field, value)| (field.to_owned(), value.to_owned())).into();
+        let record = RunRecord::read(&fields).unwrap();
+        assert_eq!((record.databases, record.libraries), (None, None));
     }
 }

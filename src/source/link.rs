@@ -80,7 +80,6 @@ impl Link {
             username: endpoint.username.clone(),
             password: secret.cloned(),
             source: facts.version,
-            listening_port: None,
         })
         .await?;
         Ok(link)
@@ -317,8 +316,10 @@ mod tests {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 expect(&mut socket, "PING").await;
                 socket.write_all(b"+PONG\r\n").await.unwrap();
-                expect(&mut socket, "REPLCONF").await;
-                socket.write_all(b"+OK\r\n").await.unwrap();
+                for _ in 0..2 {
+                    expect(&mut socket, "REPLCONF").await;
+                    socket.write_all(b"+OK\r\n").await.unwrap();
+                }
                 for act in acts {
                     perform(&mut socket, act).await;
                 }

@@ -119,6 +119,9 @@ pub struct FullWork {
     pub on_conflict: OnConflict,
     /// What a value that the destination cannot hold means.
     pub on_unsupported: OnUnsupported,
+    /// What a stream that cannot continue means. Left out where it is `hold`: it came later, and digests stay the same.
+    #[serde(default, skip_serializing_if = "OnStreamLost::is_hold")]
+    pub on_stream_lost: OnStreamLost,
     /// Bounds.
     pub limits: Limits,
 }
@@ -195,6 +198,25 @@ pub enum OnConflict {
     Skip,
     /// The key is replaced.
     Replace,
+}
+
+/// What it means that the run cannot continue from what it has written, so that a new full copy would replace that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStreamLost {
+    /// The run ends with exit code 4 and says what a new copy would replace.
+    #[default]
+    Hold,
+    /// A new full copy begins, unless the source has become empty or much smaller.
+    Recopy,
+}
+
+impl OnStreamLost {
+    /// Whether it is what a plan without the key means.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_hold(&self) -> bool {
+        matches!(self, Self::Hold)
+    }
 }
 
 /// What a value that the destination cannot hold means.

@@ -25,8 +25,8 @@ pub use following::{
     Setting, Status, WhenMet,
 };
 pub use graph::{
-    Account, BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnUnsupported, PrecheckWork, Removal, Step,
-    StepId, Work,
+    Account, BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnStreamLost, OnUnsupported, PrecheckWork,
+    Removal, Step, StepId, Work,
 };
 pub use hook::{Hook, Moment, OnError};
 pub use outcome::Outcome;

@@ -136,13 +136,13 @@ fn every_item_of_two_good_servers_passes() {
     let (source, destination) = (modern(), modern());
     fill(&source, 100, 100);
     for (plan, items) in [
-        (Plan::between(&source, &destination), 35),
-        (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 38),
+        (Plan::between(&source, &destination), 38),
+        (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 41),
         (
             Plan::between(&source, &destination)
                 .following("{ any: [command: cutover] }")
                 .line("cutover: { mode: manual }"),
-            39,
+            42,
         ),
     ] {
         let ended = tool(&plan).run(["check", "plan.yaml", "--format", "json"]).expect(0);

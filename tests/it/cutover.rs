@@ -398,33 +398,3 @@ fn accounts_are_removed_and_proved_removed() {
     }
     Comparer::of(&source, &destination).run().assert_equal();
 }
-
-#[test]
-fn an_aborted_run_deletes_what_it_wrote_and_nothing_else() {
-    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
-    fill(&source, 1000, 10);
-    let tool = tool(&Plan::between(&source, &destination).following("{ any: [command: cutover] }"));
-    let run = ready(&tool);
-    source.client().command(&cmd!["SET", "streamed", 1]);
-    until("all is there", || keys(&destination) == 1001);
-    tool.run(["abort", "move", "--delete"]).expect(0).says("is deleted");
-    run.wait().expect(7);
-    assert_eq!(keys(&destination), 0);
-
-    destination.client().command(&cmd!["SELECT", 1]);
-    let mut other = destination.client();
-    other.command(&cmd!["SET", "foreign", 1]);
-    let occupied = crate::faults::tool(
-        &Plan::between(&source, &destination)
-            .name("other")
-            .line("on_conflict: replace")
-            .following("{ any: [command: cutover] }"),
-    );
-    let mut run = begin(&occupied);
-    assert!(await_told(&occupied, &mut run, "\"event\":\"following\""));
-    occupied.run(["abort", "other", "--delete"]).expect(1).says("Nothing was deleted");
-    run.wait().expect(3);
-    occupied.run(["abort", "other", "--plan", "plan.yaml"]).expect(0).says("sealed");
-    occupied.run(["apply", "plan.yaml"]).expect(7);
-    assert_eq!(other.command(&cmd!["EXISTS", "foreign"]).int(), 1);
-}

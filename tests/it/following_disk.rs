@@ -34,6 +34,7 @@ impl Behind {
         let to = Proxy::to(destination.port());
         let plan = Plan::between_ports(source.port(), to.port())
             .line("limits: { spool: 4 MiB, chunk_above: 64 KiB }")
+            .line("on_stream_lost: recopy")
             .following(IDLE);
         Self { source, destination, to, tool: tool(&plan), random: Random::fresh() }
     }

@@ -245,7 +245,7 @@ fn forgets(early: bool, spool: &str, backlog: &str, anew: bool) {
     fill(&source, 1000, 60);
     let mut destination = Server::start("redis-8.2.3");
     let plan = Plan::between(&source, &destination).line(&format!("limits: {{ spool: {spool}, chunk_above: 64 KiB }}"));
-    let tool = tool(&plan.following(IDLE));
+    let tool = tool(&plan.following(IDLE).line("on_stream_lost: recopy"));
     let mut run = follow(&tool);
     let work = workload(&source, &mut random);
     await_applied(&tool, &mut run, &source);

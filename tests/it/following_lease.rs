@@ -28,7 +28,8 @@ impl Pair {
         fill(&source, 1000, 60);
         let (from, to) = (Proxy::to(source.port()), Proxy::to(destination.port()));
         let plan = Plan::between_ports(from.port(), to.port()).following(IDLE);
-        let tool = tool(&plan.line("buffer: { replica_output: unlimited, restore: always }"));
+        let tool =
+            tool(&plan.line("buffer: { replica_output: unlimited, restore: always }").line("on_stream_lost: recopy"));
         Self { source, destination, from, to, tool, random: Random::fresh() }
     }
 

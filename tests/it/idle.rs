@@ -45,10 +45,10 @@ fn limit(source: &Server) -> String {
 fn an_abort_of_an_idle_run_is_in_its_report() {
     let (source, destination, tool) = killed();
     let raised = limit(&source);
-    tool.run(["abort", "move", "--plan", "plan.yaml", "--delete"]).expect(0).says("aborted and sealed");
+    tool.run(["abort", "move", "--plan", "plan.yaml"]).expect(0).says("aborted and sealed");
     assert_ne!(limit(&source), raised);
-    assert_eq!(keys(&destination), 0);
-    let told = ["order: abort, and delete", "order: aborted and sealed", "were emptied", "sealed"];
+    assert_eq!(keys(&destination), 200);
+    let told = ["order: abort", "order: aborted and sealed", "sealed"];
     let run = report(&tool, &told);
     let attempts = run["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 2, "{run:#}");
@@ -83,19 +83,4 @@ fn a_cleanup_of_an_idle_run_is_in_its_report() {
     // A finished run is not told of any more.
     tool.run(["cleanup", "plan.yaml"]).expect(0).says("nothing to put back");
     assert_eq!(report(&tool, &[]), told);
-}
-
-/// The record of another run is nobody's data, but that run may have written there too.
-#[test]
-fn what_an_aborted_run_wrote_beside_another_run_is_not_deleted() {
-    let (_source, destination, tool) = killed();
-    let mut there = destination.client();
-    there.command(&cmd!["SET", "redis-plan:{other}:token", "1:elsewhere"]);
-    let abort = ["abort", "move", "--plan", "plan.yaml", "--delete"];
-    tool.run(abort).expect(3).says("the run `other` has its record").says("nothing was deleted");
-    assert_eq!(keys(&destination), 200);
-    assert_eq!(there.command(&cmd!["EXISTS", "redis-plan:{other}:token"]).int(), 1);
-    there.command(&cmd!["DEL", "redis-plan:{other}:token"]);
-    tool.run(abort).expect(0).says("is deleted");
-    assert_eq!(keys(&destination), 0);
 }

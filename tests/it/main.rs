@@ -38,6 +38,7 @@ mod matrix;
 mod metrics;
 mod moved;
 mod operations;
+mod others;
 mod pending;
 mod permissions;
 mod rdb_goldens;

@@ -78,7 +78,8 @@ fn sealed_is_final_for_every_process_and_every_copy_of_the_state() {
         tool = tool.clock_ahead(ahead);
         for state in [STATE, "elsewhere", "backup", "copied", "empty"] {
             tool.run(["apply", "plan.yaml", "--state", state]).expect(7).says("sealed");
-            let aborted = tool.run(["abort", "move", "--delete", "--plan", "plan.yaml", "--state", state]);
+            let aborted =
+                tool.run(["abort", "move", "--delete", "--confirm", "move", "--plan", "plan.yaml", "--state", state]);
             assert_ne!(aborted.code(), Some(0), "{aborted}");
             tool.run(["cleanup", "plan.yaml", "--state", state]);
             tool.run(["verify", "plan.yaml", "--repair", "--state", state]).expect(7);

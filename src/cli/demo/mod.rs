@@ -80,6 +80,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
         state_dir,
         no_wait: false,
         until: None,
+        recopy: None,
         events: None,
         metrics: None,
         progress,

@@ -128,6 +128,8 @@ struct Copy {
     waiting: Option<String>,
     drains: bool,
     safe_points: Vec<SafePoint>,
+    /// The last of them before which everything is confirmed, while the spool still holds that.
+    confirmed: Option<u64>,
     begun: Instant,
     last_told: Instant,
 }
@@ -141,7 +143,7 @@ impl Copy {
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
         let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
         let all: Vec<_> = (0..started.destination.databases).map(crate::unit::Db).collect();
-        // With `fail` into empty databases nothing of others can be among what a new dump takes back.
+        // Else keys of others are there that a new dump must be able to tell from those of this one.
         let all_empty = work.selection.targets(&all).iter().all(|db| !started.occupied.contains(db));
         let drains = all_empty && work.on_conflict == OnConflict::Fail;
         let mut working = vec![];
@@ -193,7 +195,8 @@ impl Copy {
         let dealing = Deal {
             reader: SpoolReader::new(&folder, tag, decoder.at(), level.clone()),
             decoder,
-            dealer: Dealer::new(started.destination, work, (&started.marks, size), started.generation > 1)
+            dealer: Dealer::new(started.destination, work, (&started.marks, size), started.replaces_libraries)
+                .keeping_libraries(started.libraries, run.keys.clone())
                 .keeping_scripts(run.follows().then(|| run.keys.scripts.clone())),
             hands: Hands {
                 lanes,
@@ -229,6 +232,7 @@ impl Copy {
             waiting: None,
             drains,
             safe_points: vec![],
+            confirmed: None,
             begun: Instant::now(),
             last_told: Instant::now(),
             intake,
@@ -374,7 +378,7 @@ impl Copy {
                     self.tally.confirm(lane, mark, keys);
                 }
             }
-            LaneReport::Unseen { .. } => {}
+            LaneReport::Unseen { .. } | LaneReport::Emptied { .. } => {}
             LaneReport::Conflict(failure) => {
                 let text = format!(
                     "The {} `{}` exists in database {} of the destination",
@@ -424,16 +428,28 @@ impl Copy {
     fn keep_safe_points(&mut self, run: &mut Run) -> Result<(), Ending> {
         let applied = self.tally.applied();
         let passed = self.safe_points.iter().take_while(|point| point.at <= applied).count();
-        let Some(point) = self.safe_points.drain(..passed).next_back() else { return Ok(()) };
+        let Some(point) = self.safe_points.drain(..passed).next_back() else { return self.remove_confirmed(run) };
         let at = point.at;
         let keys = self.tally.keys();
         run.journal.append(&Record::SafePoint { generation: self.generation, point: Box::new(point), keys })?;
-        // Until the dump is whole its spool is what says which keys this run wrote.
-        if self.received || self.drains {
-            let begin = remove_before(&run.spool(self.generation), at)?;
-            self.level.drain(begin);
-        }
+        self.confirmed = Some(at);
+        self.remove_confirmed(run)
+    }
+
+    /// Until the dump is whole its spool is what says which keys this run wrote, so it stays for as long as there is room.
+    fn remove_confirmed(&mut self, run: &Run) -> Result<(), Ending> {
+        let removes = self.received || self.drains && self.lacks_room(run);
+        let Some(at) = self.confirmed.take_if(|_| removes) else { return Ok(()) };
+        let begin = remove_before(&run.spool(self.generation), at)?;
+        self.level.drain(begin);
         Ok(())
+    }
+
+    /// Whether the spool has come to half of what it may hold, or to half of what the disk has for it.
+    fn lacks_room(&self, run: &Run) -> bool {
+        let held = self.level.held();
+        let free = rustix::fs::statvfs(&run.request.state_dir).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+        held > run.spool_bound().0 / 2 || free.is_ok_and(|free| free < held)
     }
 
     /// Ends everything that runs beside the loop, and hears the lanes out: what they have sent is told by its replies, and

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod deal;
+mod recopy;
 mod start;
 mod tally;
 

@@ -1,12 +1,19 @@
 //! Where a full copy begins: in the middle of a dump that is whole in the spool, or with a new dump.
 
+use std::collections::BTreeSet;
+
+use super::recopy::{Standing, keys_in, targets};
 use crate::{
-    engine::{ending::Ending, run::Run, servers, settings::Setting, teller::Teller},
+    engine::{admission, ending::Ending, run::Run, servers, settings::Setting, teller::Teller},
     journal::{DumpState, Record},
     net::Control,
+    plan::fault::catalogue::runs,
     rdb::SafePoint,
-    sink::{Checkpoint, Claim, Destination, Lease, Mark, RunRecord, UndoFault, clear_databases, undo},
-    step::{FullWork, OnConflict, Work},
+    sink::{
+        Checkpoint, Claim, Claimant, Destination, Lease, LeaseFault, Libraries, Mark, RunRecord, UndoFault,
+        clear_databases, undo,
+    },
+    step::FullWork,
     store::spool::stored,
     unit::Db,
 };
@@ -28,6 +35,10 @@ pub(super) struct Start {
     pub(super) marks: Vec<Mark>,
     /// Databases that held keys when the run first took the lease.
     pub(super) occupied: Vec<Db>,
+    /// The destination's function libraries.
+    pub(super) libraries: Libraries,
+    /// Whether libraries of an earlier dump, which the record does not name, may be replaced.
+    pub(super) replaces_libraries: bool,
     /// The dump that goes on; `None` begins a new one.
     pub(super) going_on: Option<GoingOn>,
 }
@@ -47,6 +58,13 @@ pub(super) async fn start(
     teller: &mut Teller<'_>,
 ) -> Result<Started, Ending> {
     let (lease, mut record, ours) = claim(run, control, teller).await?;
+    if record.generation == 0
+        && let Err(ending) = admission::overlap(run, control).await
+    {
+        // Another run has begun at the same moment.
+        lease.withdraw(control).await?;
+        return Err(ending);
+    }
     let dump = run.journal.state().dump.clone();
     // This state directory may know that the stream of that copy cannot go on.
     let given_up = dump
@@ -61,16 +79,32 @@ pub(super) async fn start(
     if going_on.is_none() {
         if record.generation > 0 {
             let why = why_anew(ours, dump.as_ref());
-            teller.notice(format!("{why}; a new full copy begins after what was written from it is taken back."));
-            take_back(run, work, control, (&lease, &record, ours), &destination, teller).await?;
+            let taken = take_back(run, work, control, (&lease, &mut record, ours), &destination, (&why, teller)).await;
+            if let Err(ending) = taken {
+                // The next process need not wait for the heartbeat to end; if this fails it does end.
+                let _ = lease.release(control).await;
+                return Err(ending);
+            }
+            teller.notice(format!("{why}; a new full copy begins."));
         }
         let lanes = work.limits.connections_at(servers::round_trip(control).await?);
         lease.begin_generation(control, &mut record, lanes as usize).await?;
         run.journal.append(&Record::DumpStarted { generation: record.generation })?;
         run.remove_spools(Some(record.generation))?;
     }
+    let libraries = Libraries::new(&record, servers::libraries(control).await?, work.on_conflict);
+    let replaces_libraries = record.generation > 1 && record.libraries.is_none();
     let (generation, marks, occupied) = (record.generation, record.marks, record.occupied);
-    Ok(Started::Copying(Box::new(Start { lease, destination, generation, marks, occupied, going_on })))
+    Ok(Started::Copying(Box::new(Start {
+        lease,
+        destination,
+        generation,
+        marks,
+        occupied,
+        libraries,
+        replaces_libraries,
+        going_on,
+    })))
 }
 
 /// Takes the lease, and what another process has left to be put back at the source: a fence is put back at once.
@@ -85,7 +119,9 @@ pub(in crate::engine) async fn claim(
             occupied.push(db);
         }
     }
-    match crate::sink::claim(control, &run.keys, &run.claimant(), &occupied).await? {
+    let databases = Some(run.targets(servers::databases(control).await?));
+    let claimant = Claimant { databases, ..run.claimant() };
+    match crate::sink::claim(control, &run.keys, &claimant, &occupied).await? {
         Claim::Taken { lease, record, ours } => {
             run.settings_are_shared = true;
             if run.adopt_settings(&record.settings)?
@@ -145,67 +181,101 @@ fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
     why.to_owned()
 }
 
-/// Takes back all that the run has written, where it is known what that is.
+/// Deletes all that the run has written, where it is known what that is; deletes nothing where it is not.
 pub(in crate::engine) async fn take_back_all(
     run: &Run,
     control: &mut Control,
     record: (&Lease, &RunRecord, bool),
     teller: &mut Teller<'_>,
 ) -> Result<(), Ending> {
-    let work = run.request.graph.steps.iter().find_map(|step| match &step.work {
-        Work::Full(work) => Some(work.clone()),
-        _ => None,
-    });
-    let Some(work) = work.filter(|_| record.1.generation > 0) else { return Ok(()) };
+    let Some(work) = run.full_work().cloned().filter(|_| has_written(record.1)) else { return Ok(()) };
     let destination = servers::destination(control, &run.keys.token).await?;
-    take_back(run, &work, control, record, &destination, teller).await
+    if take_back_known(run, &work, control, record, &destination, teller).await? {
+        return Ok(take_back_libraries(control, record.0, record.1).await?);
+    }
+    let held = keys_in(control, &targets(&work, destination.databases)).await?;
+    let keys: u64 = held.iter().map(|(_, keys)| keys).sum();
+    if keys == 0 {
+        return Ok(());
+    }
+    Err(Ending::of(
+        &runs::ABORT_HELD,
+        format!(
+            "The databases that this run writes to hold {keys} keys, and which of them came from this run could not be \
+             verified: others may have written there since it began. Nothing was deleted, and the run is not aborted. `plan \
+             abort` without `--delete` ends it and leaves the keys there; delete those that are yours to delete yourself."
+        ),
+    ))
 }
 
-/// Takes back what was written from a dump that cannot go on.
+/// Whether anything was written from the record's dump.
+fn has_written(record: &RunRecord) -> bool {
+    record.generation > 0 && (record.stream.is_some() || record.marks.iter().any(|mark| *mark != Mark::default()))
+}
+
+/// Takes back what was written from a dump that cannot be continued, because of `why`.
 async fn take_back(
+    run: &Run,
+    work: &FullWork,
+    control: &mut Control,
+    (lease, record, ours): (&Lease, &mut RunRecord, bool),
+    destination: &Destination,
+    (why, teller): (&str, &mut Teller<'_>),
+) -> Result<(), Ending> {
+    if !has_written(record) {
+        return Ok(());
+    }
+    let standing = Standing::ask(run, work, control, (lease, record), destination.databases).await?;
+    if !standing.is_source_empty()
+        && take_back_known(run, work, control, (lease, record, ours), destination, teller).await?
+    {
+        take_back_libraries(control, lease, record).await?;
+        record.libraries = record.libraries.take().map(|_| BTreeSet::new());
+        return Ok(());
+    }
+    standing.permit(run, work.on_stream_lost, why)?;
+    let targets = targets(work, destination.databases);
+    clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
+    take_back_libraries(control, lease, record).await?;
+    record.libraries = record.libraries.take().map(|_| BTreeSet::new());
+    record.occupied.retain(|db| !targets.contains(db));
+    let agreed = if run.request.recopy.is_some() { "an operator" } else { "the plan" };
+    teller.notice(format!("What was at the destination is deleted, as {agreed} agreed: {}.", standing.shown()));
+    Ok(())
+}
+
+/// Deletes the function libraries that came from the source, as far as they are still there.
+async fn take_back_libraries(control: &mut Control, lease: &Lease, record: &RunRecord) -> Result<(), LeaseFault> {
+    let Some(ours) = record.libraries.as_ref().filter(|ours| !ours.is_empty()) else { return Ok(()) };
+    let listed = servers::libraries(control).await?;
+    let delete = |name: &String| redis::cmd("FUNCTION").arg("DELETE").arg(name).clone();
+    let commands: Vec<redis::Cmd> = listed.iter().filter(|name| ours.contains(*name)).map(delete).collect();
+    if commands.is_empty() { Ok(()) } else { lease.guarded(control, &commands).await }
+}
+
+/// Deletes what the run's dump has brought, where its spool says which keys that is; answers whether it does.
+async fn take_back_known(
     run: &Run,
     work: &FullWork,
     control: &mut Control,
     (lease, record, ours): (&Lease, &RunRecord, bool),
     destination: &Destination,
     teller: &mut Teller<'_>,
-) -> Result<(), Ending> {
-    if record.marks.iter().all(|mark| *mark == Mark::default()) {
-        return Ok(());
-    }
-    if ours && record.stream.is_none() {
-        let folder = run.spool(record.generation);
-        let tag = run.spool_tag(record.generation);
-        let stored = stored(&folder, tag)?.map_or(0, |stored| stored.end);
-        let place = (folder.as_path(), tag, stored);
-        match undo(control, lease, record, place, (&work.selection, destination)).await {
-            Ok(keys) => {
-                teller.notice(format!("{keys} keys that the earlier dump had brought were taken back."));
-                return Ok(());
-            }
-            Err(UndoFault::Lease(fault)) => return Err(fault.into()),
-            Err(UndoFault::Short | UndoFault::Spool(_)) => {}
-        }
-    }
-    let all: Vec<Db> = (0..destination.databases).map(Db).collect();
-    let targets = work.selection.targets(&all);
+) -> Result<bool, Ending> {
     // Once the stream is applied, what the run wrote is no longer what its dump holds.
-    let known = (work.on_conflict == OnConflict::Fail || record.stream.is_some())
-        && !targets.iter().any(|db| record.occupied.contains(db));
-    if known {
-        clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
-        teller.notice("The databases, which were empty when this run began, were emptied.");
-        return Ok(());
+    if !ours || record.stream.is_some() {
+        return Ok(false);
     }
-    let why = if record.stream.is_some() {
-        "The source's stream was applied on top of an earlier dump, and the destination's databases held keys of others when \
-         this run began, so which keys are this run's is not known"
-    } else {
-        "An earlier dump of this run was partly written, and the spool that says which keys came from it is lost"
-    };
-    Err(Ending::failed(format!(
-        "{why}. Nothing was deleted, because keys of others may be among them. Empty the destination's databases yourself, \
-         delete the hash `{}` there, and apply again.",
-        run.keys.run
-    )))
+    let folder = run.spool(record.generation);
+    let tag = run.spool_tag(record.generation);
+    let stored = stored(&folder, tag)?.map_or(0, |stored| stored.end);
+    let place = (folder.as_path(), tag, stored);
+    match undo(control, lease, record, place, (&work.selection, destination)).await {
+        Ok(keys) => {
+            teller.notice(format!("{keys} keys that the earlier dump had brought were taken back."));
+            Ok(true)
+        }
+        Err(UndoFault::Lease(fault)) => Err(fault.into()),
+        Err(UndoFault::Short | UndoFault::Spool(_)) => Ok(false),
+    }
 }

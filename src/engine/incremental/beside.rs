@@ -114,7 +114,7 @@ impl Beside {
             commands: CommandReader::starting_at(at.offset.0, Limits::default()),
             translator: Translator::new(TranslatorSetup {
                 deadlines: Some(Box::new(asking)),
-                ..there.translator(work, &run.keys)
+                ..there.translator(work, run.on_conflict(), &run.keys)
             }),
             outlet: Outlet::new(at, there.restore(lease), to),
             source_ahead,

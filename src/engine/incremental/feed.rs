@@ -201,6 +201,7 @@ impl Outlet {
             mark: Mark { at: self.upto.0, elements: 0 },
             checkpoint: Some(checkpoint),
             claims: if translator.claims_in_vain() { std::mem::take(&mut self.out.claims) } else { vec![] },
+            empties: std::mem::take(&mut self.out.empties),
             ..Batch::default()
         };
         self.out.clear();

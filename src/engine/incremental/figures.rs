@@ -6,13 +6,17 @@ use std::{
 };
 
 use super::{
+    emptied::Emptied,
     gauge::{Ahead, Gauge},
     stop::{Compared, Reading},
 };
 use crate::{
-    engine::intake::{LinkState, StreamState},
+    engine::{
+        intake::{LinkState, StreamState},
+        teller::Teller,
+    },
     source::SourceFacts,
-    step::{FollowProgress, Lag},
+    step::{Event, FollowProgress, Lag},
     unit::{ByteSize, Offset, UnixMillis},
 };
 
@@ -26,6 +30,8 @@ pub(super) struct Figures {
     ahead: Ahead,
     facts: Option<SourceFacts>,
     pub(super) failed: u64,
+    /// Keys that went with databases of the source.
+    pub(super) emptied: Emptied,
     /// When this process began to follow.
     begun: Instant,
     /// The same by the wall clock: when the source last wrote before that is not known.
@@ -47,7 +53,27 @@ impl Figures {
     pub(super) fn new(gauge: Gauge, state: StreamState, began: UnixMillis) -> Self {
         let (ahead, samples) = (Ahead::default(), VecDeque::new());
         let since = UnixMillis::now();
-        Self { gauge, state, ahead, facts: None, failed: 0, begun: Instant::now(), since, began, samples }
+        Self {
+            gauge,
+            state,
+            ahead,
+            facts: None,
+            failed: 0,
+            emptied: Emptied::default(),
+            begun: Instant::now(),
+            since,
+            began,
+            samples,
+        }
+    }
+
+    /// Tells how following stands; answers what is applied, and by how many commands.
+    pub(super) fn tell(&mut self, teller: &mut Teller<'_>) -> (Offset, u64) {
+        self.emptied.tell(teller);
+        let progress = self.progress();
+        let stands = (progress.applied, progress.commands);
+        teller.tell(Event::Following { progress });
+        stands
     }
 
     /// Takes in what the source says of itself.

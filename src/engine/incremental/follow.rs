@@ -307,9 +307,7 @@ impl Follow {
     }
 
     fn summary(&mut self, teller: &mut Teller<'_>) -> String {
-        let progress = self.figures.progress();
-        let (applied, commands) = (progress.applied, progress.commands);
-        teller.tell(Event::Following { progress });
+        let (applied, commands) = self.figures.tell(teller);
         format!("followed from offset {} to {applied}: {commands} commands applied", self.first_offset)
     }
 
@@ -395,6 +393,7 @@ impl Follow {
                 self.waiting = Some(reason.clone());
                 teller.tell(Event::Waiting { step: StepId::Incremental, reason });
             }
+            LaneReport::Emptied { db, keys } => self.figures.emptied.add(db, keys),
             LaneReport::GoesOn => teller.notice("The destination takes writes again."),
         }
         Ok(())
@@ -431,7 +430,7 @@ impl Follow {
         }
         if self.last_told.elapsed() >= PROGRESS_EVERY {
             self.last_told = Instant::now();
-            teller.tell(Event::Following { progress: self.figures.progress() });
+            self.figures.tell(teller);
         }
         self.judge(teller)
     }

@@ -10,6 +10,7 @@ mod comparing;
 mod comparison;
 mod cutting;
 mod deadlines;
+mod emptied;
 mod feed;
 mod figures;
 mod follow;

@@ -9,8 +9,8 @@ use crate::{
     engine::{ending::Ending, servers},
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{Checkpoint, Destination, Lease, RecordKeys, RunRecord, TranslatorSetup},
-    step::IncrementalWork,
+    sink::{Checkpoint, Destination, Lease, Libraries, RecordKeys, RunRecord, TranslatorSetup},
+    step::{IncrementalWork, OnConflict},
     unit::{Db, ServerVersion},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct There {
     known_commands: Option<HashSet<String>>,
     scripts: HashMap<[u8; 20], Vec<u8>>,
     occupied: Vec<Db>,
+    /// Names of its function libraries.
+    libraries: Vec<String>,
     /// The source, if it told.
     pub(super) source: Option<ServerVersion>,
 }
@@ -42,13 +44,14 @@ impl There {
         let keys = &lease.keys;
         let left_alone: HashSet<Vec<u8>> = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
         let mut occupied = record.occupied.clone();
-        if crate::sink::others_record(control, keys).await?.is_some() {
+        if !crate::sink::recorded(control, keys).await?.is_empty() {
             occupied.push(Db(0));
         }
         Ok(Self {
             destination: servers::destination(control, &keys.token).await?,
             known_commands: known_commands(control).await?,
             scripts: scripts(control, keys).await?,
+            libraries: servers::libraries(control).await?,
             record,
             checkpoint,
             left_alone,
@@ -58,13 +61,19 @@ impl There {
     }
 
     /// What the translator needs.
-    pub(super) fn translator(&self, work: &IncrementalWork, keys: &RecordKeys) -> TranslatorSetup {
+    pub(super) fn translator(
+        &self,
+        work: &IncrementalWork,
+        on_conflict: OnConflict,
+        keys: &RecordKeys,
+    ) -> TranslatorSetup {
         TranslatorSetup {
             selection: work.selection.clone(),
             destination: self.destination.clone(),
             keys: keys.clone(),
             occupied: self.occupied.clone(),
             left_alone: self.left_alone.clone(),
+            libraries: Libraries::new(&self.record, self.libraries.clone(), on_conflict),
             known_commands: self.known_commands.clone(),
             scripts: self.scripts.clone(),
             db: self.checkpoint.db,

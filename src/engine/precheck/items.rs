@@ -3,7 +3,7 @@
 use super::{
     destination, disk,
     finding::Finding,
-    link, memory, pair,
+    link, memory, pair, runs,
     scene::{Scene, fence, follows},
     server::Server,
     source, stream,
@@ -59,7 +59,7 @@ const fn cutting_over(name: &'static str, judge: Judge) -> Item {
 }
 
 /// Every item.
-pub(super) static ITEMS: [Item; 39] = [
+pub(super) static ITEMS: [Item; 42] = [
     always("source-reachable", Judge::Reached(Side::Source)),
     always("source-version", Judge::Source(source::version)),
     always("source-role", Judge::Source(source::role)),
@@ -73,6 +73,8 @@ pub(super) static ITEMS: [Item; 39] = [
     always("source-dump", Judge::Source(source::dump)),
     always("source-diskless", Judge::Source(source::diskless)),
     always("source-fork", Judge::Source(memory::fork)),
+    always("source-sentinels", Judge::Source(runs::sentinels)),
+    always("source-runs", Judge::Source(runs::at_source)),
     following("source-backlog", Judge::Source(stream::backlog)),
     following("source-scripts", Judge::Source(stream::scripts)),
     cutting_over("source-fence", Judge::Source(source::fence)),
@@ -88,6 +90,7 @@ pub(super) static ITEMS: [Item; 39] = [
     always("destination-eviction", Judge::Destination(memory::eviction)),
     always("destination-databases", Judge::Destination(destination::databases)),
     always("destination-empty", Judge::Destination(destination::emptiness)),
+    always("destination-runs", Judge::Destination(runs::at_destination)),
     always("destination-persistence", Judge::Destination(destination::persistence)),
     always("destination-limits", Judge::Destination(destination::limits)),
     always("destination-latency", Judge::Destination(link::latency)),

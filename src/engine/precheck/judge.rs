@@ -12,9 +12,10 @@ use super::{
     server::{Server, heard},
 };
 use crate::{
-    engine::{Passwords, drift, ending::Ending, run::Run, servers, teller::Teller},
+    engine::{Passwords, drift, ending::Ending, run::Run, sentinels, servers, teller::Teller},
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
+    sink::{RecordKeys, neighbours},
     step::{Check, Event, Graph, Outcome, PrecheckWork, Side, Verdict, Work},
     unit::{Db, Secret},
 };
@@ -179,7 +180,9 @@ async fn try_source(
         scene.destination.as_ref().is_some_and(|there| !super::pair::missing_modules(server, there).is_empty());
     let sample =
         if could_be || lacks_modules { sample::look(control, &dbs, &scene.work.selection).await? } else { None };
-    Ok(FromSource { replication, fence, rate, sample })
+    let sentinels = sentinels::listening(control).await?;
+    let neighbours = heard(neighbours(control, &RecordKeys::of("")).await)?;
+    Ok(FromSource { replication, fence, rate, sample, sentinels, neighbours })
 }
 
 async fn try_destination(
@@ -204,7 +207,8 @@ async fn try_destination(
             }
         }
     }
-    Ok(AtDestination { taken, databases, held: Some(held) })
+    let neighbours = heard(neighbours(control, &RecordKeys::of(&scene.graph.name)).await)?;
+    Ok(AtDestination { taken, databases, held: Some(held), neighbours })
 }
 
 /// Tells every item's check in the order of the table; fails if any item failed.

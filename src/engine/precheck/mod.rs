@@ -16,6 +16,7 @@ mod pair;
 mod probe;
 mod rate;
 mod rules;
+mod runs;
 mod sample;
 mod scene;
 mod server;

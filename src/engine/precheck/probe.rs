@@ -42,7 +42,7 @@ pub(super) struct Refused {
 /// Whether the source lets us replicate. `REPLCONF` is asked for real, it changes nothing but this connection; `PSYNC`
 /// would start a dump, so its presence is read from the command table (2.8.13 on), and its permission asked for.
 pub(super) async fn replication(mut control: Control, server: &Server) -> Result<Permission, ControlError> {
-    if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(0)).await {
+    if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(-1)).await {
         match error.refusal() {
             Some(RefusalKind::NoPermission) => return Ok(Permission::Refused(error.to_string())),
             Some(RefusalKind::UnknownCommand) => return Ok(Permission::NotOffered(error.to_string())),

@@ -9,6 +9,7 @@ use super::{
     server::Server,
 };
 use crate::{
+    sink::Neighbour,
     step::{Fence, Graph, PrecheckWork, StepId, Work},
     unit::Db,
 };
@@ -44,6 +45,10 @@ pub(super) struct FromSource {
     pub(super) fence: Option<Refused>,
     pub(super) rate: WriteRate,
     pub(super) sample: Option<Sample>,
+    /// How many Sentinels watch it; `None` where it does not tell.
+    pub(super) sentinels: Option<u64>,
+    /// Runs that write to it; `None` where it does not show its keys.
+    pub(super) neighbours: Option<Vec<Neighbour>>,
 }
 
 /// What was tried at the destination.
@@ -54,6 +59,8 @@ pub(super) struct AtDestination {
     pub(super) databases: Option<Result<u32, String>>,
     /// Keys of others in the databases that keys go to, or why that is not known.
     pub(super) held: Option<Result<Vec<(Db, u64)>, String>>,
+    /// Other runs that write to it; `None` where that is not known.
+    pub(super) neighbours: Option<Vec<Neighbour>>,
 }
 
 impl Scene<'_> {

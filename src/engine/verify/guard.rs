@@ -123,6 +123,7 @@ async fn take_up(
         owner: owner(),
         previous: state.owners.clone(),
         settings: state.settings.clone(),
+        databases: None,
     };
     match crate::sink::claim(control, &keys, &claimant, &[]).await? {
         Claim::Taken { lease, .. } => Ok(Guard::Held { lease, _lock: lock }),

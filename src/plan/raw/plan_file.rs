@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Buffer, Cleanup, Cutover, Databases, Destination, Hook, Limits, Source, Stop, Verify, Windows};
-use crate::step::{OnConflict, OnUnsupported};
+use crate::step::{OnConflict, OnStreamLost, OnUnsupported};
 
 /// A redis-plan plan: what moves where, and when it may stop.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -37,6 +37,9 @@ pub struct PlanFile {
     pub migration: Vec<Phase>,
     /// What a key that this run did not write and that exists already at the destination means; `fail` by default.
     pub on_conflict: Option<OnConflict>,
+    /// What it means that the run cannot continue from what it has written, for example when the source's backlog is
+    /// overrun or its history is another one: a new full copy would replace what is at the destination. `hold` by default.
+    pub on_stream_lost: Option<OnStreamLost>,
     /// What a value that the destination cannot hold means; `fail` by default.
     pub on_unsupported: Option<OnUnsupported>,
     /// The source's replica output buffer while the run follows it.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::report::text::Clean;
 use crate::step::{
     BufferWork, CleanupWork, Condition, CutoverMode, CutoverWork, DbRule, DbSource, DeadlineEnd, DestinationExpect,
-    Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnUnsupported, Plaintext, PrecheckWork,
-    Removal, Selection, SourceExpect, Step, VerifyMode, VerifyWork, WhenMet, Work,
+    Endpoint, Fence, FullWork, IncrementalWork, KeyPattern, Limits, OnConflict, OnStreamLost, OnUnsupported, Plaintext,
+    PrecheckWork, Removal, Selection, SourceExpect, Step, VerifyMode, VerifyWork, WhenMet, Work,
 };
 use crate::unit::TlsFiles;
 
@@ -70,6 +70,8 @@ fn incremental(work: &IncrementalWork) -> Description {
         WhenMet::Hold => "follows on until an operator cuts over",
     };
     facts.push(("then", then.to_owned()));
+    let whole = "belong to the run: FLUSHALL, FLUSHDB and SWAPDB of the source act on all keys there";
+    facts.push(("databases", whole.to_owned()));
     facts.push(("on unsupported", on_unsupported(work.on_unsupported).to_owned()));
     facts.extend(limits(&work.limits));
     Description {
@@ -94,6 +96,10 @@ fn full(work: &FullWork) -> Description {
     let mut facts = keys(&work.selection);
     facts.push(("on conflict", on_conflict(work.on_conflict).to_owned()));
     facts.push(("on unsupported", on_unsupported(work.on_unsupported).to_owned()));
+    if work.on_stream_lost == OnStreamLost::Recopy {
+        let text = "recopy: what is at the destination is deleted and copied again, unless the source lost its data";
+        facts.push(("on stream lost", text.to_owned()));
+    }
     facts.extend(limits(&work.limits));
     Description {
         does: "takes the source's dump as a replica would and writes its keys to the destination",

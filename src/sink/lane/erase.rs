@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     LaneFault,
     connection::Executed,
-    run::{Lane, Trouble, arm},
+    run::{Lane, LaneReport, Trouble, arm},
 };
 use crate::{resp, sink::Erase};
 
@@ -20,7 +20,10 @@ impl Lane {
         loop {
             match self.pass(erase).await {
                 Ok(0) => return Ok(()),
-                Ok(_) => since = Instant::now(),
+                Ok(erased) => {
+                    since = Instant::now();
+                    self.tell(LaneReport::Emptied { db: erase.db, keys: erased as u64 }).await;
+                }
                 Err(trouble) => {
                     self.judge(&trouble, since).await?;
                     async_std::task::sleep(std::time::Duration::from_millis(250)).await;

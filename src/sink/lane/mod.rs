@@ -10,6 +10,7 @@
 
 mod big;
 mod connection;
+mod emptied;
 mod erase;
 mod fault;
 mod part;

@@ -79,6 +79,13 @@ pub enum LaneReport {
     },
     /// The lane goes on.
     GoesOn,
+    /// A database is about to be emptied, as the source was.
+    Emptied {
+        /// The database.
+        db: Db,
+        /// How many keys it holds, whoever wrote them.
+        keys: u64,
+    },
     /// So many commands of the stream were carried out, but the replies to them were lost: whether one was refused is
     /// not known.
     Unseen {
@@ -168,6 +175,7 @@ impl Lane {
             self.settle_pending().await?;
             return self.write_probed(batch).await;
         }
+        self.count(&batch.empties).await?;
         match self.push(&batch).await {
             Ok(()) => {
                 self.pending = Some(batch);

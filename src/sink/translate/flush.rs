@@ -7,7 +7,11 @@ use super::{
     Outgoing, Taken, Translator,
     words::{Words, fixed, number},
 };
-use crate::{sink::record::PREFIX, step::Selection, unit::Db};
+use crate::{
+    sink::record::{PREFIX, RUNS},
+    step::Selection,
+    unit::Db,
+};
 
 /// Keys to erase at the destination: those of one database that a database of the source can have brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +83,9 @@ impl Translator {
         let background = (in_background && self.setup.destination.knows_async_flush()).then_some(fixed("ASYNC"));
         out.send(&[Words::new("FLUSHDB", background)], target);
         out.wipes_record |= target == Db(0);
+        if !out.empties.contains(&target) {
+            out.empties.push(target);
+        }
     }
 
     /// How `target` is rid of what came from the databases `from` of the source.
@@ -147,8 +154,8 @@ impl Translator {
     /// The run record went to `other`: it is removed there, and put back where it was by whoever ends the transaction.
     fn clear_record(&self, other: Db, out: &mut Outgoing) {
         let keys = &self.setup.keys;
-        let all = [&keys.token, &keys.heartbeat, &keys.run, &keys.skipped, &keys.scripts];
-        let args = all.map(|key| std::borrow::Cow::Borrowed(key.as_bytes()));
+        let all = [&keys.token, &keys.heartbeat, &keys.run, &keys.skipped, &keys.scripts].map(String::as_str);
+        let args = all.into_iter().chain([RUNS]).map(|key| std::borrow::Cow::Borrowed(key.as_bytes()));
         out.send(&[Words::new("DEL", args)], other);
         out.wipes_record = true;
     }

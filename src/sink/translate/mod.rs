@@ -4,13 +4,15 @@
 //! databases are renumbered and keys left out as the plan says ([`route`], [`crossing`], [`flush`]); a source's transaction
 //! loses its MULTI and EXEC, because our batch is the transaction; an expiry that counts from now becomes absolute from the
 //! time of receipt ([`expiry`]); what would wait for an element does not ([`blocking`]); scripts carry their bodies
-//! ([`scripts`]); a command newer than the destination becomes an older one where that is exactly the same ([`older`]).
+//! ([`scripts`]); libraries of functions keep to those that came from the source ([`libraries`]); a message to a channel that deployments obey is left out ([`channels`]); a command newer than the destination becomes an older one where that is exactly the same ([`older`]).
 //! Where nothing exact exists the command is left out as a whole and reported.
 
 mod blocking;
+mod channels;
 mod crossing;
 mod expiry;
 mod flush;
+mod libraries;
 mod older;
 mod outgoing;
 mod route;

@@ -23,6 +23,8 @@ pub struct Outgoing {
     pub wipes_record: bool,
     /// Which of the commands claim pending entries of a stream, by their place.
     pub claims: Vec<u32>,
+    /// Databases of the destination that these commands empty, each once.
+    pub empties: Vec<Db>,
     selected: Option<Db>,
 }
 
@@ -31,6 +33,7 @@ impl Outgoing {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.claims.clear();
+        self.empties.clear();
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
     }
 

@@ -7,15 +7,12 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use sha1::{Digest, Sha1};
 
-use super::{Outgoing, Translator, route::Route, words::Words};
+use super::{Outgoing, Translator, channels, route::Route, words::Words};
 use crate::{
     command::{self, Spec},
-    rdb, resp,
+    resp,
     unit::Db,
 };
-
-/// The RDB version that came with functions (7.0).
-const FUNCTIONS: u16 = 10;
 
 impl Translator {
     /// EVAL, EVALSHA, FCALL.
@@ -36,6 +33,10 @@ impl Translator {
         };
         if self.is_renumbered() && selects(words.get(1).unwrap_or_default()) {
             let reason = "it may select a database by number, and the plan renumbers databases or leaves some out";
+            return self.leave(&words, db, reason, out);
+        }
+        if words.0.iter().any(|word| channels::names_sentinels(word)) {
+            let reason = "it may publish to a channel by which Sentinels at the destination are led";
             return self.leave(&words, db, reason, out);
         }
         let spec = command::find(words.get(0).unwrap_or_default());
@@ -72,20 +73,6 @@ impl Translator {
         }
     }
 
-    /// FUNCTION: what RESTORE brings gets a version that every server with functions takes.
-    pub(super) fn function(mut words: Words<'_>, out: &mut Outgoing) {
-        if words.is(1, "RESTORE")
-            && let Some(payload) = words.0.get_mut(2)
-            && rdb::verify(payload).is_some()
-        {
-            let content = payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1));
-            let mut stamped = payload.get(..content).unwrap_or_default().to_vec();
-            stamped.extend(rdb::footer(FUNCTIONS, rdb::Crc64::new().with(&stamped)));
-            *payload = Cow::Owned(stamped);
-        }
-        out.send(&[words], Db(0));
-    }
-
     /// Keeps the script that a command brings which is not sent: one that is sent may name it.
     pub(super) fn remember_body(
         &mut self,
@@ -107,8 +94,9 @@ impl Translator {
         }
     }
 
-    /// Puts all scripts back into a run record that was removed.
+    /// Puts all scripts, and the names of all libraries, back into a run record that was removed.
     pub fn restore_scripts(&self, out: &mut Outgoing) {
+        self.note_libraries(out);
         let mut all: Vec<_> = self.scripts.iter().collect();
         all.sort_unstable();
         for (sha, body) in all {

@@ -3,25 +3,36 @@
 use super::{Deadlines, *};
 use crate::{
     resp::{self, CommandReader, Limits},
-    sink::{Destination, RecordKeys},
-    step::{DbRule, DbSource, KeyPattern, Selection},
+    sink::{Destination, Libraries, RecordKeys, RunRecord},
+    step::{DbRule, DbSource, KeyPattern, OnConflict, Selection},
     unit::{Db, Offset, ServerVersion, UnixMillis},
 };
 
 /// When everything is received.
-const NOW: UnixMillis = UnixMillis(1_000_000);
+pub(super) const NOW: UnixMillis = UnixMillis(1_000_000);
 
 fn destination(version: ServerVersion) -> Destination {
     Destination { version, rdb_version: 11, modules: Some(vec![]), databases: 4 }
 }
 
-fn setup(version: ServerVersion, selection: Selection) -> TranslatorSetup {
+/// What is known of the libraries of a destination.
+pub(super) fn libraries(ours: &[&str], listed: &[&str], on_conflict: OnConflict) -> Libraries {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let fields = [("run", "r"), ("digest", "d"), ("state", "running"), ("generation", "1"), ("occupied", "")];
+    let mut fields: std::collections::BTreeMap<String, String> =
+        fields.map(|(field, value)| (field.to_owned(), value.to_owned())).into();
+    fields.insert("libraries".to_owned(), ours.join(","));
+    Libraries::new(&RunRecord::read(&fields).unwrap(), owned(listed), on_conflict)
+}
+
+pub(super) fn setup(version: ServerVersion, selection: Selection) -> TranslatorSetup {
     TranslatorSetup {
         selection,
         destination: destination(version),
         keys: RecordKeys::of("t"),
         occupied: vec![],
         left_alone: [].into(),
+        libraries: libraries(&["ours"], &["ours", "theirs"], OnConflict::Fail),
         known_commands: None,
         scripts: [].into(),
         db: Some(Db(0)),
@@ -63,7 +74,7 @@ fn new_to(setup: TranslatorSetup) -> impl FnMut(&str) -> String {
     }
 }
 
-fn lines(bytes: &[u8]) -> Vec<String> {
+pub(super) fn lines(bytes: &[u8]) -> Vec<String> {
     let mut reader = CommandReader::starting_at(0, Limits::default());
     reader.feed(bytes);
     let mut lines = vec![];
@@ -100,6 +111,11 @@ fn what_nothing_touches_goes_out_as_it_came_in() {
             ("LPUSH l 1 ; SELECT 0 ; INCR a", "SELECT 3 ; LPUSH l 1 ; SELECT 0 ; INCR a"),
             ("RENAME a b", "RENAME a b"),
             ("PUBLISH c m", "PUBLISH c m"),
+            ("PUBLISH __sentinel__:hello 127.0.0.1,26379", "FILTERED 1"),
+            ("SPUBLISH __sentinel__:hello 127.0.0.1,26379", "FILTERED 1"),
+            ("PUBLISH __keyevent@0__:expired k ; PUBLISH __keyspace@0__:k del", "FILTERED 2"),
+            ("PUBLISH __redis__:invalidate k ; PUBLISH AzureRedisEvents x", "FILTERED 2"),
+            ("PUBLISH my__sentinel__:hello m", "PUBLISH my__sentinel__:hello m"),
             ("SET redis-plan:{x}:run v", "FILTERED 1"),
             ("SET k about-redis-plan:{x}", "SET k about-redis-plan:{x}"),
             ("MOVE k 1", "MOVE k 1"),
@@ -107,7 +123,7 @@ fn what_nothing_touches_goes_out_as_it_came_in() {
             ("CLUSTER FLUSHSLOT 7", LEFT_SLOTS),
             ("TRIMSLOTS RANGES 1 7 9", LEFT_SLOTS_8),
             ("COPY a b DB 1 REPLACE", "COPY a b DB 1 REPLACE"),
-            ("FUNCTION LOAD code", "FUNCTION LOAD code"),
+            ("FUNCTION LOAD code", "LEFT FUNCTION was not applied: the first line of the library does not name it."),
         ],
     );
 }

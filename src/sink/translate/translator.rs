@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use memchr::memmem::Finder;
 
 use super::{
-    Erase, Outgoing, blocking,
+    Erase, Outgoing, blocking, channels,
     expiry::{self, Receipt},
     older,
     outgoing::CLAIM,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     command::{self, Class, Cross, Spec, SpecSet},
     resp,
-    sink::{Destination, RecordKeys, record::PREFIX},
+    sink::{Destination, Libraries, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
     unit::{Db, KeyText, Offset, ServerVersion, UnixMillis},
 };
@@ -32,6 +32,8 @@ pub struct TranslatorSetup {
     pub occupied: Vec<Db>,
     /// Keys that the full copy left as they were: `<database at the destination>:<key>`.
     pub left_alone: HashSet<Vec<u8>>,
+    /// The destination's function libraries.
+    pub libraries: Libraries,
     /// The destination's commands, lower case; `None` where it does not tell: its version says which then.
     pub known_commands: Option<HashSet<String>>,
     /// Scripts that are known already, by their SHA-1.
@@ -173,10 +175,12 @@ impl Translator {
         let words = Words::of(command.args());
         let publish = spec.is_some_and(|spec| spec.class == Class::Publish);
         match spec.map(|spec| spec.class) {
+            // What it says holds for the source's deployment alone.
+            Some(Class::Publish) if channels::is_obeyed(words.get(1).unwrap_or_default()) => out.filtered += 1,
             // What subscribers miss is gone either way.
             Some(Class::Publish) if !self.knows(spec) => out.send(&[older::publish(&words)], Db(0)),
             Some(Class::ScriptCache) => self.script_cache(&words, out),
-            Some(Class::Function) if self.knows(spec) => Self::function(words, out),
+            Some(Class::Function) if self.knows(spec) => self.function(&words, out),
             _ if self.knows(spec) => out.send(&[words], Db(0)),
             _ => {
                 let version = self.setup.destination.version;

@@ -105,6 +105,10 @@ rows! {
     DESTINATION_ADDRESS = "C214", Item("destination-address"), "the destination tells who we are to it",
         "The address and user that the destination sees, for allow-lists, firewalls and its log. Behind a gateway it is not this host's own address. \
          Where it cannot be asked, nothing is wrong; grant `+client|info` to see it.";
+    DESTINATION_RUNS = "C215", Item("destination-runs"), "no other run writes to the same databases of the destination",
+        "Every run of this tool has a record at its destination that names the databases it writes to. Two runs that write to one database would \
+         delete what the other brings: by a FLUSHALL at one of their sources, or when one of them begins again. Finish or abort the other run \
+         first (`plan abort`), or renumber with rules under `databases`.";
     CLOCKS = "C301", Item("clocks"), "both servers' clocks agree",
         "Keys with a time to live carry the moment of their end, and each server judges it by its own clock. Clocks that differ end lives \
          early or late at the destination. Synchronise the clocks of both hosts before the migration.";
@@ -123,6 +127,14 @@ rows! {
     DISTINCT_SERVERS = "C306", Item("distinct-servers"), "the urls lead to two servers",
         "Two names, a proxy or a failover can make both urls lead to one server, or to two of one replication chain; the run would read what it \
          writes. Check which of `source.url` and `destination.url` was copied and not changed.";
+    SOURCE_RUNS = "C307", Item("source-runs"), "no run writes to what the plan reads",
+        "A run of this tool has its record at its destination. Where the source of this plan is the destination of a run that is under way, what \
+         one writes the other may bring back, for ever; and keys that are still being migrated have far deadlines. Finish or abort that run first. \
+         Where the record cannot be read, grant `~redis-plan:* +smembers +hgetall`.";
+    SOURCE_SENTINELS = "C308", Item("source-sentinels"), "no Sentinel watches the source",
+        "A Sentinel takes every replica that its master lists into its care, and keeps it until `SENTINEL RESET <master>`. A run is listed with port \
+         -1, which a Sentinel does not take; a service that changes this may still show it. After a failover the plan's address is no longer the \
+         master, and this version does not look for the new one.";
     SPOOL_DISK = "C401", Item("spool-disk"), "this host has room for the spool",
         "The source's dump is kept on the disk of the state directory until the destination has confirmed it. Without room the run \
          fails in the middle. Point `--state` to a larger disk, or raise `limits.spool` when that is the bound.";

@@ -71,7 +71,7 @@ rows! {
          memory, or the source is newer than this version. Try `redis-check-rdb` on a dump of the source's own.";
     STREAM_LOST = "R206", Ending(Stopped), "the source cannot send what is missing",
         "The source no longer has the part of its stream that the destination lacks: its backlog is too small, it was restarted, or its dataset \
-         was replaced. A new full copy begins, and says so. Raise `repl-backlog-size` at the source if breaks are long.";
+         was replaced. A new full copy is needed, and `on_stream_lost` says whether it begins. Raise `repl-backlog-size` at the source if breaks are long.";
 
     DESTINATION_UNREACHABLE = "R301", Ending(Stopped), "the connection to the destination was lost",
         "The network was cut, or the destination was restarted or hangs. Every batch carries its checkpoint, so what was confirmed is \
@@ -99,6 +99,18 @@ rows! {
         "Some keys changed whenever they were looked at, or the destination was too far behind, so it cannot be told whether they are equal; all \
          others are. Stop the writers of these keys, or wait until the destination has caught up, and run the same command again.";
 
+    RECOPY_HELD = "R309", Ending(Held), "a new full copy would replace what is at the destination",
+        "The run cannot continue from what it has written: the source's backlog was overrun, its history is another one, or the state directory is \
+         another one. Which keys at the destination came from this run cannot be verified, so nothing was deleted. `plan apply --recopy N`, with \
+         the number that the message names, lets the new copy begin; so does `on_stream_lost: recopy` in a plan.";
+    SOURCE_SHRANK = "R310", Ending(Held), "the source is empty, or holds much less than what was copied from it",
+        "A source that was restarted without its data, or a wrong server at its address, looks like this, and a new copy would empty the \
+         destination. Nothing was deleted, whatever the plan says. Find out what happened to the source. If the new copy is wanted, run `plan \
+         apply --recopy N` with the number of keys that the message names.";
+    ABORT_HELD = "R311", Ending(Held), "which keys came from this run could not be verified",
+        "`plan abort --delete` deletes only what this run is known to have written: the keys of a dump that is still in the spool. Once the \
+         source's stream is applied on top, or with another state directory, others may have written to the same databases, and nothing is \
+         deleted. Abort without `--delete` and delete the keys yourself.";
     SETTINGS_LEFT = "R319", Ending(Failed), "a setting of the source is not put back",
         "The run has changed a setting of the source, and the source refuses to show it or to take it back, so clients there may still be held \
          by it (`min-slaves-to-write`) or its memory be unbounded (`client-output-buffer-limit`). What it was stays recorded, here and at the \
@@ -149,6 +161,12 @@ rows! {
     STATE_IN_USE = "R603", Ending(Locked), "another process uses the state directory",
         "A process on this host has the state directory locked. It may be an apply in another terminal or one that a supervisor \
          started. Leave the work to it, or stop it first; the lock ends with the process.";
+    OVERLAP = "R604", Ending(Locked), "another run writes to the same databases of the destination",
+        "The run of another plan is under way at the destination, or was interrupted and is to continue, and writes to a database that this plan \
+         writes to as well: each would delete what the other brings. Finish or abort that run first, or renumber with rules under `databases`.";
+    LOOP = "R605", Ending(Locked), "another run writes to the databases that this plan reads",
+        "The source is the destination of a run that is under way. A plan in the other direction would circulate every write for ever, and keys \
+         that are still being migrated have far deadlines. Finish or abort that run first; its record is at the source.";
 }
 
 /// The row that stands for every run of this outcome. Exit code 1 has two of them: a check said no, or a comparison did.

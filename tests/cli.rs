@@ -207,6 +207,17 @@ fn a_password_that_cannot_be_read_stops_before_anything_is_done() {
     assert!(!tool.path().join(".plan").exists());
 }
 
+/// The digest that version 0.1 gave this plan, before there were `plaintext` and `tls.crl`.
+#[test]
+fn an_approval_from_before_the_newest_keys_stays_valid() {
+    let tool = Plan::with(
+        "version: 1\nname: a\nmigration: [full]\n\
+         source: { url: rediss://a, password: { env: A }, tls: { ca: ca.pem, cert: c.pem, key: k.pem, server_name: n } }\n\
+         destination: { url: redis://b, password: { env: A } }\n",
+    );
+    assert_eq!(tool.digest(), "e420b1792d47b6f0b0088c1ea3f348560d48d09391ed3ea4861134aa1f274170");
+}
+
 #[test]
 fn a_password_over_plain_text_fails_where_warnings_are_denied_unless_it_is_accepted() {
     let plan =
@@ -235,7 +246,7 @@ hooks: [{ at: full.started, run: [./trap, hook] }]
 cleanup: { accounts: [{ side: source, run: [./trap, account] }] }
 ";
 
-/// A plan that nobody has reviewed may be judged by whoever it reaches: no program of it runs, no secret of it is read.
+/// A plan that nobody has reviewed may be judged by anybody: no program of it runs, no secret of it is read.
 #[test]
 fn judging_a_plan_runs_nothing_and_reads_no_secret() {
     let tool = Plan::with(TRAP);
@@ -555,7 +566,7 @@ fn the_demo_migrates_and_leaves_no_server_behind() {
     all_end(&started);
 }
 
-/// Whoever else is on the host finds no password in what the processes show, no port to try, and no folder to enter.
+/// Another user of the host finds no password in what the processes show, no port to try, and no folder to enter.
 #[test]
 fn the_demo_hands_no_other_user_of_the_host_an_account() {
     let tool = Plan::new();

@@ -107,7 +107,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Whoever can move a tag, or publish another version under a name, would otherwise run in the reader's pipeline.
+/// A person who moves a tag, or publishes another version under a name, would otherwise run in the reader's pipeline.
 #[test]
 fn workflows_and_recipes_name_what_they_run_by_commit_or_version() {
     let (mut actions, mut images) = (0, 0);

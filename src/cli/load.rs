@@ -51,7 +51,7 @@ pub(super) fn name(file: &Path) -> String {
     if file == Path::new("-") { "<stdin>".to_owned() } else { file.display().to_string() }
 }
 
-/// A plan file that leads to a file elsewhere. Parts of a plan are shown, so whoever puts a link into a repository could have
+/// A plan file that leads to a file elsewhere. Parts of a plan are shown, so a link in a repository could have
 /// any file of the host shown where its plans are judged.
 #[derive(Debug, thiserror::Error)]
 #[error(

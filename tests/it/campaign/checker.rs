@@ -14,9 +14,9 @@ use crate::{
 
 /// Keys in one transaction.
 const CHUNK: usize = 400;
-/// How far two deadlines may be apart where the source sends how long a key lives, not until when; in milliseconds. Its own
-/// replicas are no closer, and one that is promoted counts from its own.
-const RELATIVE: i64 = 1000;
+/// How far two deadlines may be apart where the source sends how long a key lives, not until when; in milliseconds: a receipt
+/// that is no later than 1.5 s is taken for the moment of the command. A replica that is promoted counts from its own receipt.
+const RELATIVE: i64 = 2000;
 /// How far two servers' clocks of one host are apart, as they are read once a command.
 const SAME: i64 = 5;
 

@@ -122,12 +122,18 @@ impl Fault {
     /// The codes of ends that this may lead to, beside those after which the same command is run again.
     pub fn ends(self) -> &'static [&'static str] {
         match self {
-            SourceOlder | SourceLost | SourceEmpty => &["R206", "R202", "R204", "R504", "R003", "R004"],
-            SourceSaved | SourcePromoted => &["R206", "R504", "R004"],
-            DestinationOlder | DestinationLost => &["R304", "R303", "R305", "R206", "R504", "R004", "R307", "R002"],
-            DestinationEmpty => &["R304", "R303", "R305", "R206", "R004", "R307", "R002"],
-            Evict => &["R303", "R302", "R307", "R304", "R003", "R002"],
-            Others => &["R305", "R001", "R002", "R206", "R003", "R004"],
+            SourceOlder | SourceLost | SourceEmpty => {
+                &["R206", "R202", "R204", "R309", "R310", "R314", "R504", "R003", "R004"]
+            }
+            SourceSaved | SourcePromoted => &["R206", "R309", "R314", "R504", "R004"],
+            DestinationOlder | DestinationLost => {
+                &["R304", "R303", "R305", "R206", "R309", "R504", "R001", "R003", "R004", "R307", "R002"]
+            }
+            DestinationEmpty => &["R304", "R303", "R305", "R206", "R309", "R001", "R003", "R004", "R307", "R002"],
+            Evict => &["R313", "R309", "R001", "R303", "R302", "R305", "R307", "R304", "R003", "R002"],
+            Others => &["R305", "R001", "R002", "R206", "R309", "R003", "R004"],
+            MuteDestination | StallDestination | StopDestination => &["R314", "R315"],
+            StopTool | StopSource => &["R314"],
             _ => &[],
         }
     }

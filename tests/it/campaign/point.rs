@@ -31,6 +31,8 @@ const SERVERS: [&str; 8] = [
 ];
 /// How long a point may take until its run has ended.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a source refuses writes at most: the plan's `timeout` and what is added to it.
+const KEPT_OFF: Duration = Duration::from_millis(8500);
 /// So many cutovers may be undone because both sides differ.
 const ATTEMPTS: u32 = 4;
 /// The page of a comparison that found differences.
@@ -245,8 +247,15 @@ fn cut_over(world: &mut World, fault: &mut Option<Fault>) -> Finished {
     drop(fs::remove_file(folder.join("hold")));
     if let Some(fault) = fault.filter(|fault| fault.lasts()) {
         // Over the seal, and now and then longer than writers are kept off.
-        let wait = if world.random.between(0, 3) == 0 { 9000 } else { world.random.between(50, 1500) };
-        thread::sleep(Duration::from_millis(wait));
+        if world.random.between(0, 3) == 0 {
+            thread::sleep(KEPT_OFF);
+            world.history.note("writers write again");
+            world.writers.work();
+            thread::sleep(Duration::from_millis(500));
+        } else {
+            let moment = world.random.between(50, 1500);
+            thread::sleep(Duration::from_millis(moment));
+        }
         fault.set(world, false);
     }
     let ended = order.wait();

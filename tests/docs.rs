@@ -188,7 +188,9 @@ mod metrics {
     const ABOUT: &str = "`plan apply PLAN --metrics 9187` serves the figures of the run at `http://127.0.0.1:9187/metrics` for as \
         long as the process lives, in the [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/) text format 1.0, \
         which Prometheus reads. A port alone is one of this host that nobody else reaches; for others name the IP address to listen \
-        at, such as `--metrics 10.0.0.7:9187`. Nobody is asked for a password, and there is none in what is served.\n\nA metric \
+        at, such as `--metrics 10.0.0.7:9187`. Nobody is asked for a password, and there is none in what is served. \
+        A request must name `localhost`, a loopback address or the address listened at as its host (any IP address with `--metrics \
+        0.0.0.0:9187`), so that no page in a browser reads them under another name.\n\nA metric \
         whose value is not known is left out, not told as 0. Counters start anew with each process, except those of the dump, which \
         go on where the run was.\n\n[A dashboard for Grafana](../assets/grafana.json) shows them: import the file and choose the \
         data source. Prometheus finds the process like any other:\n\n```yaml\nscrape_configs:\n  - job_name: redis-plan\n    \

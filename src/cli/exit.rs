@@ -9,6 +9,7 @@ use crate::plan::Report;
 use crate::report::diagnostics::human;
 use crate::step::Outcome;
 use crate::store::own::NotOurs;
+use crate::unit::{Clean, CleanLines, masked};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(super) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// A file that was named on the command line.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", shown(path))]
     Read {
         /// Which.
         path: PathBuf,
@@ -63,7 +64,7 @@ pub(super) enum Failure {
         source: std::io::Error,
     },
     /// A file that was to be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", shown(path))]
     Write {
         /// Which.
         path: PathBuf,
@@ -74,7 +75,7 @@ pub(super) enum Failure {
     #[error(
         "the state directory {} is not trusted: {fault}\n\
          help: find out who made it, and name a directory of your own with --state (`plan explain R413` says more)",
-        path.display()
+        shown(path)
     )]
     NotOurs {
         /// The directory.
@@ -108,6 +109,11 @@ pub(super) enum Failure {
     /// No run to report on.
     #[error("{0}")]
     NoRun(String),
+}
+
+/// A path in one line: whoever named the file chose its letters.
+fn shown(path: &Path) -> String {
+    Clean(&path.display().to_string()).to_string()
 }
 
 impl Failure {
@@ -166,6 +172,7 @@ impl Exit {
             | Failure::Unanswered(_)
             | Failure::Signals(_) => (Self::Outcome(Outcome::Failed), format!("error: {failure}\n")),
         };
+        let text = if matches!(failure, Failure::Faults(_)) { text } else { CleanLines(&masked(&text)).to_string() };
         _ = err.write_all(text.as_bytes());
         exit
     }

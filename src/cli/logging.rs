@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::output::wants_colour;
 use crate::report::Above;
+use crate::unit::{masked, steers};
 
 /// What is logged, and how.
 #[derive(clap::Args)]
@@ -62,15 +63,31 @@ struct Lines;
 
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = fit(&String::from_utf8_lossy(line));
         match &mut *ABOVE.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(above) => above.write(line),
-            None => std::io::stderr().write(line),
+            Some(above) => above.write_all(text.as_bytes()),
+            None => std::io::stderr().write_all(text.as_bytes()),
         }
+        .map(|()| line.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         std::io::stderr().flush()
     }
+}
+
+/// A line as it may be shown: without the secrets of this process and without what steers a terminal. Escapes in it are
+/// colours of the formatter, which lets none of a value pass.
+fn fit(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for c in masked(line).chars() {
+        if steers(c) && !matches!(c, '\n' | '\t' | '\u{1b}') {
+            text.extend(c.escape_unicode());
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// Starts logging. A second call in one process changes nothing.

@@ -119,11 +119,8 @@ mod tests {
             #[expect(dead_code, reason = "it is there to be shown")]
             bytes: Vec<u8>,
         }
-        let holds = || Holds {
-            password: Secret::from(CANARY.to_owned()),
-            text: CANARY.to_owned(),
-            bytes: CANARY.as_bytes().to_vec(),
-        };
+        let holds =
+            || Holds { password: Secret::from(CANARY), text: CANARY.to_owned(), bytes: CANARY.as_bytes().to_vec() };
         let word = CANARY.to_owned();
         let messages = [
             message_of(move || ended(Err(holds()))),

@@ -3,9 +3,11 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
 use crate::engine::Passwords;
 use crate::net::secret::{SecretError, resolve};
-use crate::net::{TlsFault, tls};
+use crate::net::{TlsFault, environ, tls};
 use crate::step::{Endpoint, Graph, Side};
 use crate::unit::{Secret, SecretRef};
 
@@ -20,22 +22,48 @@ pub(super) enum CredentialError {
     Tls { side: Side, error: TlsFault },
 }
 
-/// Reads the passwords of both servers, and sees that their certificates can be used.
+/// Reads the passwords of both servers, and sees that their certificates can be used. From then on no other process of this
+/// user reads them out of this one.
 pub(super) fn passwords(graph: &Graph) -> Result<Passwords, CredentialError> {
-    let withheld = graph.secret_variables();
     certificates(Side::Source, &graph.source)?;
     certificates(Side::Destination, &graph.destination)?;
-    Ok(Passwords {
-        source: password(Side::Source, graph.source.password.as_ref(), &withheld)?,
-        destination: password(Side::Destination, graph.destination.password.as_ref(), &withheld)?,
-    })
+    let withheld = graph.secret_variables();
+    let sides = [(Side::Source, &graph.source), (Side::Destination, &graph.destination)];
+    let mut found = sides.map(|_| None);
+    // Variables first: they are gone before a program is asked for the other password.
+    for from_variables in [true, false] {
+        for ((side, endpoint), found) in sides.iter().zip(&mut found) {
+            if let Some(from) = endpoint.password.as_ref().filter(|from| is_variable(from) == from_variables) {
+                *found = Some(password(*side, from, &withheld)?);
+            }
+        }
+        if from_variables {
+            keep_to_ourselves(&withheld);
+        }
+    }
+    let [source, destination] = found;
+    Ok(Passwords { source, destination })
 }
 
-fn password(side: Side, from: Option<&SecretRef>, withheld: &[&str]) -> Result<Option<Secret>, CredentialError> {
-    if let Some(SecretRef::File(path)) = from {
+const fn is_variable(from: &SecretRef) -> bool {
+    matches!(from, SecretRef::Env(_))
+}
+
+/// Empties the variables that held passwords where the system shows them, and closes this process's memory to others.
+fn keep_to_ourselves(variables: &[&str]) {
+    if let Err(error) = environ::wipe(variables) {
+        tracing::warn!("programs that this process starts can read its passwords in its environment: {error}");
+    }
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!("other processes of this user can read this one's memory: {error}");
+    }
+}
+
+fn password(side: Side, from: &SecretRef, withheld: &[&str]) -> Result<Secret, CredentialError> {
+    if let SecretRef::File(path) = from {
         warn_of_readers(path);
     }
-    from.map(|from| resolve(from, withheld)).transpose().map_err(|error| CredentialError::Password { side, error })
+    resolve(from, withheld).map_err(|error| CredentialError::Password { side, error })
 }
 
 fn certificates(side: Side, endpoint: &Endpoint) -> Result<(), CredentialError> {

@@ -12,7 +12,7 @@ use super::secrets::passwords;
 use super::signals::StopSignal;
 use crate::engine::{ApplyRequest, AskError, Steersman};
 use crate::step::{Event, Order, Outcome, Setting, Stamped};
-use crate::unit::Period;
+use crate::unit::{Clean, Period};
 
 /// Which run.
 #[derive(clap::Args)]
@@ -240,9 +240,9 @@ impl Idle {
         });
         self.recorder.keep_page();
         if outcome == Outcome::Done {
-            out.print(&format!("{ended}\n"))?;
+            out.print(&format!("{}\n", Clean(&ended)))?;
         } else {
-            Output::stderr().print(&format!("error: {ended}\nhelp: `plan explain {page}` says more\n"))?;
+            Output::stderr().print(&format!("error: {}\nhelp: `plan explain {page}` says more\n", Clean(&ended)))?;
         }
         Ok(Exit::Outcome(outcome))
     }
@@ -263,9 +263,9 @@ fn give(run: &Run, order: &Order, out: &mut Output) -> Result<Exit, Failure> {
     };
     let answer = Steersman::connect(&folder).and_then(|mut steersman| steersman.ask(order)).map_err(told)?;
     if answer.done {
-        out.print(&format!("{}\n", answer.text))?;
+        out.print(&format!("{}\n", Clean(&answer.text)))?;
         return Ok(Exit::Outcome(Outcome::Done));
     }
-    Output::stderr().print(&format!("{}\n", answer.text))?;
+    Output::stderr().print(&format!("{}\n", Clean(&answer.text)))?;
     Ok(Exit::No)
 }

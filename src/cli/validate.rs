@@ -9,6 +9,7 @@ use super::target::{Target, plain};
 use crate::plan::{self, Program, Report};
 use crate::report::diagnostics::{self, Style};
 use crate::store::own::write_regular;
+use crate::unit::Clean;
 
 /// Judge plan files without touching any server
 ///
@@ -82,7 +83,7 @@ pub(super) fn validate(args: &ValidateArgs, style: Style, out: &mut dyn Write, e
             Ok(report) => reports.push(report),
             Err(what) => {
                 trouble = true;
-                writeln!(err, "error: {what}")?;
+                writeln!(err, "error: {}", Clean(&what))?;
             }
         }
     }

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use super::{CompareFault, side::Server};
 use crate::{
     net::{NetFault, Stream, Timeouts, dial},
-    resp::{Reply, ReplyReader, command},
+    resp::{Refusal, Reply, ReplyReader, command},
     step::Side,
     unit::UnixMillis,
 };
@@ -33,7 +33,12 @@ impl Link {
             // With room for all of it: a buffer that grows leaves copies behind.
             let mut auth = Zeroizing::new(Vec::with_capacity(4 << 10));
             command(&mut auth, &words);
-            link.ask(&auth).await?;
+            link.ask(&auth).await.map_err(|fault| match fault {
+                CompareFault::Refused { side, text } => {
+                    CompareFault::Refused { side, text: Refusal::of_auth(&text).text }
+                }
+                fault => fault,
+            })?;
         }
         // A name helps whoever reads CLIENT LIST; a server that refuses it is none the worse.
         let mut naming = vec![];

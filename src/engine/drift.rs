@@ -15,13 +15,16 @@ use crate::{
     plan::fault::catalogue::runs,
     resp::RefusalKind,
     step::{Difference, Event, PrecheckWork, Role, ServerFacts, Side, Work},
-    unit::{Db, ReplId},
+    unit::{Db, ReplId, quoted},
 };
+
+/// Characters of what a server calls itself that are noted.
+const SHOWN: usize = 64;
 
 /// What a server is, by what it said.
 pub(super) fn print(info: &Info, eviction: Option<&str>) -> Fingerprint {
     Fingerprint {
-        run_id: info.run_id().map(str::to_owned),
+        run_id: info.run_id().map(|id| quoted(id.as_bytes(), SHOWN)),
         replid: info.replid(),
         former: info.get("master_replid2").and_then(|id| ReplId::parse(id.as_bytes())),
         role: info.role().map(|role| match role {
@@ -29,7 +32,7 @@ pub(super) fn print(info: &Info, eviction: Option<&str>) -> Fingerprint {
             command::Role::Replica => Role::Replica,
         }),
         version: info.server_version(),
-        eviction: eviction.map(str::to_owned),
+        eviction: eviction.map(|policy| quoted(policy.as_bytes(), SHOWN)),
         occupied: None,
     }
 }

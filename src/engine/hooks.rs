@@ -17,12 +17,15 @@ use super::{ending::Ending, run::Run, teller::Teller};
 use crate::{
     journal::Record,
     step::{Event, Hook, Moment, OnError, Outcome},
+    unit::{Clean, masked},
 };
 
 /// How often the end of a program is looked for.
 const LOOK: Duration = Duration::from_millis(10);
 /// The most of a program's output that is kept: its end.
 const KEPT: usize = 4 << 10;
+/// And of what is searched for secrets before: the longest secret more.
+const HELD: usize = KEPT + (64 << 10);
 
 /// A program to run.
 #[derive(Clone, Debug)]
@@ -54,7 +57,7 @@ impl Program {
             ("PLAN_STATE", state_dir.into_os_string()),
         ];
         environment.extend(told.map(|(name, value)| (name.into(), value)));
-        environment.extend(facts.iter().map(|(name, value)| (OsString::from(name), value.clone().into())));
+        environment.extend(facts.iter().map(|(name, value)| (OsString::from(name), fact(value).into())));
         Self { argv: argv.to_vec(), folder: run.request.folder.clone(), environment, timeout }
     }
 
@@ -118,6 +121,11 @@ impl Program {
     }
 }
 
+/// A fact as a program may be told it: it may repeat what a server said, and no variable can hold a NUL.
+fn fact(value: &str) -> String {
+    Clean(&masked(value)).to_string()
+}
+
 /// The end of what comes out of a program.
 fn last_of(mut output: impl Read) -> String {
     let mut kept = vec![];
@@ -127,10 +135,13 @@ fn last_of(mut output: impl Read) -> String {
             break;
         }
         kept.extend_from_slice(piece.get(..count).unwrap_or_default());
-        let before = kept.len().saturating_sub(KEPT);
+        let before = kept.len().saturating_sub(HELD);
         kept.drain(..before);
     }
-    String::from_utf8_lossy(&kept).trim().to_owned()
+    // Masked before it is cut, so that no part of a secret is left at its beginning.
+    let text = masked(String::from_utf8_lossy(&kept).trim()).into_owned();
+    let begin = (text.len().saturating_sub(KEPT)..text.len()).find(|at| text.is_char_boundary(*at));
+    text.get(begin.unwrap_or_default()..).unwrap_or_default().to_owned()
 }
 
 fn ended(status: ExitStatus) -> String {

@@ -42,7 +42,10 @@ impl Setting {
     /// Its value; an error when the server does not show it.
     pub(super) async fn read(self, control: &mut Control) -> Result<String, Unread> {
         let value = control.config_get(self.name()).await?.ok_or(Unread::Missing)?;
-        if self == Self::ReplicaOutput { row_of_replicas(&value).ok_or(Unread::Missing) } else { Ok(value) }
+        let value = if self == Self::ReplicaOutput { row_of_replicas(&value).ok_or(Unread::Missing)? } else { value };
+        // What is noted and put back is numbers, and nothing else that a server may say.
+        let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+        if value.split(' ').all(is_number) { Ok(value) } else { Err(Unread::Missing) }
     }
 
     /// The command that sets it.

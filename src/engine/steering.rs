@@ -15,7 +15,7 @@ use async_std::task::{JoinHandle, spawn};
 use super::orders::refused;
 use crate::{
     net::{LocalListener, LocalStream},
-    step::{Answer, Order, Status},
+    step::{Answer, Order, Status, without_secrets},
     store::own::NotOurs,
 };
 
@@ -98,7 +98,7 @@ async fn serve(mut stream: LocalStream, board: Board, orders: Sender<Asked>, bus
             Ok(order) => carried_out(order, &orders).await,
             Err(error) => refused(format!("This is no order: {error}.")),
         };
-        let Ok(line) = serde_json::to_string(&answer) else { return };
+        let Ok(line) = serde_json::to_string(&without_secrets(answer)) else { return };
         if stream.send(&line).await.is_err() {
             return;
         }

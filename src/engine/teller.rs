@@ -1,11 +1,11 @@
 //! Telling what happens.
 
 use crate::{
-    step::{Event, Stamped},
+    step::{Event, Stamped, without_secrets},
     unit::UnixMillis,
 };
 
-/// Stamps events and hands them on.
+/// Stamps events, masks secrets that a peer said back, and hands them on.
 pub(super) struct Teller<'a> {
     on_event: &'a mut dyn FnMut(&Stamped),
 }
@@ -16,7 +16,7 @@ impl<'a> Teller<'a> {
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        (self.on_event)(&Stamped { at: UnixMillis::now(), event });
+        (self.on_event)(&Stamped { at: UnixMillis::now(), event: without_secrets(event) });
     }
 
     pub(super) fn notice(&mut self, text: impl Into<String>) {

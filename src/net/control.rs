@@ -9,7 +9,7 @@ use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 use super::{ControlError, NetError, NetFault, Stream, Timeouts, TlsFault, dial, dial::speaks_tls};
 use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader};
-use crate::unit::{Address, Secret, TlsFiles};
+use crate::unit::{Address, Secret, TlsFiles, quoted};
 
 /// A connection that asks one thing after another, in RESP2. Opening it sends `AUTH` when there is a password, then
 /// `PING`; nothing else that an old server would not know. It does not reconnect and repeats nothing by itself: after a
@@ -166,11 +166,12 @@ async fn ask(
         match reader.next() {
             Ok(Some(Reply::Simple(_) | Reply::Bulk(Some(_)))) => return Ok(()),
             Ok(Some(Reply::Error(text))) => {
-                let refusal = Refusal::of(&String::from_utf8_lossy(text));
+                let text = String::from_utf8_lossy(text);
+                let refusal = if command == "AUTH" { Refusal::of_auth(&text) } else { Refusal::of(&text) };
                 let address = stream.address().clone();
                 return Err(ControlError::Refused { address, command: command.to_owned(), refusal });
             }
-            Ok(Some(other)) => return Err(unexpected(format!("{other:?}").chars().take(120).collect())),
+            Ok(Some(other)) => return Err(unexpected(other.shown())),
             Ok(None) => {}
             Err(error) => return Err(unexpected(error.to_string())),
         }
@@ -194,7 +195,7 @@ fn name(command: &Cmd) -> String {
 }
 
 fn short(value: &Value) -> String {
-    format!("{value:?}").chars().take(120).collect()
+    quoted(format!("{value:?}").as_bytes(), 120)
 }
 
 #[cfg(test)]

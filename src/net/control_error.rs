@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{NetError, NetFault};
 use crate::resp::{Refusal, RefusalKind};
-use crate::unit::Address;
+use crate::unit::{Address, quoted};
 
 /// A failed question to a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +85,7 @@ impl ControlError {
         if error.kind() == redis::ErrorKind::Parse && text.contains("Unexpected end of input") {
             return net(NetFault::Closed(DOING));
         }
-        let seen = text.chars().take(120).collect();
+        let seen = quoted(text.as_bytes(), 120);
         Self::Unexpected { address: address.clone(), command: command.to_owned(), seen }
     }
 }

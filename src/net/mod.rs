@@ -11,6 +11,7 @@
 mod control;
 mod control_error;
 mod dial;
+pub mod environ;
 mod error;
 mod http;
 mod local;

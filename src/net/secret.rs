@@ -14,7 +14,7 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::{
     store::own::{Access, open_regular},
-    unit::{Secret, SecretRef},
+    unit::{Secret, SecretRef, mask},
 };
 
 /// Longest secret, in bytes.
@@ -73,7 +73,7 @@ pub fn resolve(from: &SecretRef, withheld: &[&str]) -> Result<Secret, SecretErro
         SecretRef::File(path) => file(path),
         SecretRef::Command(argv) => program(argv, withheld, COMMAND_LIMIT),
     };
-    read.and_then(|bytes| text(&bytes)).map_err(|fault| SecretError { from: from.clone(), fault })
+    read.and_then(|bytes| text(&bytes)).inspect(mask).map_err(|fault| SecretError { from: from.clone(), fault })
 }
 
 type Bytes = Zeroizing<Vec<u8>>;

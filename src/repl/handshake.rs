@@ -110,7 +110,8 @@ impl Handshake {
             Some((b'+', _)) => None,
             Some((b'-', text)) => {
                 let text = String::from_utf8_lossy(text);
-                self.judge(step, Refusal::of(&text)).err()
+                let refusal = if step == Step::Auth { Refusal::of_auth(&text) } else { Refusal::of(&text) };
+                self.judge(step, refusal).err()
             }
             _ => Some(HandshakeError::Strange { request: step.name(), seen: shown(line) }),
         };

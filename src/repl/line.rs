@@ -1,5 +1,7 @@
 //! Lines of the replication protocol outside RESP framing.
 
+use crate::unit::quoted;
+
 /// Longest line that a source sends, with room to spare.
 const LONGEST: usize = 16 << 10;
 
@@ -25,10 +27,9 @@ pub fn line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, LineFault> {
     }
 }
 
-/// A line for people: lossy, printable, shortened.
+/// A line for people, shortened.
 pub(super) fn shown(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    quoted(line, 120)
 }
 
 #[cfg(test)]

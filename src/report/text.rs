@@ -1,29 +1,14 @@
 //! Small pieces of text that every renderer needs.
 
-use std::fmt::{Display, Formatter, Result, Write as _};
-
 use crate::step::Outcome;
-use crate::unit::ByteSize;
+pub(super) use crate::unit::Clean;
+use crate::unit::{ByteSize, KeyText};
 
-/// Text from a plan or a server with every control character and every character that changes how a line is shown
-/// escaped: one line in, one line out, no terminal escape passes.
-pub(super) struct Clean<'a>(pub(super) &'a str);
-
-impl Display for Clean<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        for c in self.0.chars() {
-            match c {
-                c if c.is_control() || changes_the_line(c) => write!(f, "{}", c.escape_unicode())?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Bidirectional controls, zero-width marks, line separators.
-const fn changes_the_line(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// A file's name where a line may begin with it. Pipelines obey lines that begin with a mark of theirs, so a name like that
+/// gets the folder that it is in.
+pub(super) fn file_name(name: &str) -> String {
+    let shown = KeyText(name.as_bytes()).to_string();
+    if shown.trim_start().starts_with(['#', ':']) { format!("./{shown}") } else { shown }
 }
 
 /// A count with its digits in groups of three: `1 234 567` (thin spaces would not survive a terminal).
@@ -97,10 +82,5 @@ mod tests {
         assert_eq!(percentage(1, Some(3)).as_deref(), Some("33 %"));
         assert_eq!(percentage(1, Some(0)), None);
         assert_eq!(byte_rate(3 << 20, 2.0).as_deref(), Some("1.5 MiB/s"));
-    }
-
-    #[test]
-    fn nothing_from_a_server_steers_the_terminal() {
-        assert_eq!(Clean("a\x1b[2J\nb\u{202e}\\x00").to_string(), "a\\u{1b}[2J\\u{a}b\\u{202e}\\x00");
     }
 }

@@ -1,11 +1,13 @@
 //! What a server's error reply means.
 
+use crate::unit::quoted;
+
 /// An error reply of a server: its text and what kind of refusal it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The kind.
     pub kind: RefusalKind,
-    /// The reply as it came, without the leading `-` and without arguments of ours that it repeats.
+    /// The reply as it came, without the leading `-`, without arguments of ours that it repeats, and fit to be shown.
     pub text: String,
 }
 
@@ -107,6 +109,20 @@ const TEXTS: [(&str, RefusalKind); 14] = [
     ("select is not allowed in cluster mode", RefusalKind::DbRange),
 ];
 
+/// What a refusal of `AUTH` is called, by its kind.
+const AUTH_TEXTS: [(RefusalKind, &str); 10] = [
+    (RefusalKind::NoAuth, "NOAUTH, it wants a password"),
+    (RefusalKind::WrongPassword, "WRONGPASS, the user or the password is wrong, or the user is disabled"),
+    (RefusalKind::NoPasswordSet, "ERR, no password is set"),
+    (RefusalKind::NoPermission, "NOPERM, the user may not do this"),
+    (RefusalKind::ProtectedMode, "DENIED, it is in protected mode"),
+    (RefusalKind::MaxClients, "ERR, the maximum of clients is reached"),
+    (RefusalKind::Loading, "LOADING, it is loading its dataset"),
+    (RefusalKind::Busy, "BUSY, it runs a script"),
+    (RefusalKind::UnknownCommand, "ERR unknown command `AUTH`"),
+    (RefusalKind::Arity, "ERR wrong number of arguments for `AUTH`"),
+];
+
 /// Characters of a refusal's text that are shown.
 const SHOWN: usize = 160;
 
@@ -120,7 +136,15 @@ impl Refusal {
         let lower = rest.to_ascii_lowercase();
         let by_text = || TEXTS.iter().find(|(start, _)| word == "ERR" && lower.starts_with(start));
         let found = WORDS.iter().find(|(known, _)| *known == word).or_else(by_text);
-        Self { kind: found.map_or(RefusalKind::Other, |(_, kind)| *kind), text: text.to_owned() }
+        Self { kind: found.map_or(RefusalKind::Other, |(_, kind)| *kind), text: quoted(text.as_bytes(), usize::MAX) }
+    }
+
+    /// Judges an error reply to `AUTH`. Only its kind is kept: a server that was given a password may say it back in its own
+    /// words, whole, in part or written in another way.
+    pub fn of_auth(text: &str) -> Self {
+        let kind = Self::of(text).kind;
+        let found = AUTH_TEXTS.iter().find(|(known, _)| *known == kind);
+        Self { kind, text: found.map_or("an error of another kind", |(_, text)| text).to_owned() }
     }
 }
 
@@ -169,6 +193,19 @@ mod tests {
         let shown = Refusal::of(&format!("DENIED {}", "é".repeat(1000))).to_string();
         assert_eq!((shown.chars().count(), shown.ends_with("é…")), (161, true));
         assert_eq!(Refusal::of("NOAUTH Authentication required.").to_string(), "NOAUTH Authentication required");
+    }
+
+    #[test]
+    fn of_a_refused_password_only_the_kind_is_repeated() {
+        for (text, kind) in [
+            ("WRONGPASS invalid username-password pair hunter2", RefusalKind::WrongPassword),
+            ("ERR invalid password hunter2", RefusalKind::WrongPassword),
+            ("ERR unknown command `AUTH`, with args beginning with: `hunter2`, ", RefusalKind::UnknownCommand),
+            ("hunter2", RefusalKind::Other),
+        ] {
+            let refusal = Refusal::of_auth(text);
+            assert!(refusal.kind == kind && !refusal.text.contains("hunter"), "{refusal:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use super::buffer::Buffer;
 use super::element::{Element, element};
 use super::{Limits, RespError, RespFault};
+use crate::unit::quoted;
+
+/// Characters of a reply that are shown.
+const SHOWN: usize = 120;
 
 /// A reply; its text is borrowed from the reader until the reader is used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +32,18 @@ impl Reply<'_> {
     /// The text of an error reply, made readable.
     pub fn error(&self) -> Option<String> {
         match self {
-            Self::Error(text) => Some(String::from_utf8_lossy(text).into_owned()),
+            Self::Error(text) => Some(quoted(text, usize::MAX)),
             _ => None,
+        }
+    }
+
+    /// What it is, for a message: a peer that is no server may have sent anything.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Simple(text) | Self::Error(text) | Self::Bulk(Some(text)) => format!("`{}`", quoted(text, SHOWN)),
+            Self::Int(number) => quoted(number.to_string().as_bytes(), SHOWN),
+            Self::Bulk(None) | Self::Array(None) => "nothing".to_owned(),
+            Self::Array(Some(members)) => format!("a list of {}", members.len()),
         }
     }
 

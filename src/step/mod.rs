@@ -9,6 +9,7 @@ mod expect;
 mod following;
 mod graph;
 mod hook;
+mod mask;
 mod outcome;
 mod pattern;
 mod selection;
@@ -29,6 +30,7 @@ pub use graph::{
     Removal, Step, StepId, Work,
 };
 pub use hook::{Hook, Moment, OnError};
+pub use mask::without_secrets;
 pub use outcome::Outcome;
 pub use pattern::KeyPattern;
 pub use selection::{DbRule, DbSource, Selection};

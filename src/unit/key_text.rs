@@ -1,5 +1,7 @@
 //! Key names as people may safely read them.
 
+use super::steers;
+
 /// Shows bytes that came from a server: printable text as it is, everything else as `\xNN`, cut after
 /// [`KeyText::LIMIT`] bytes. No control byte or terminal escape passes.
 #[derive(Clone, Copy)]
@@ -17,7 +19,7 @@ impl std::fmt::Display for KeyText<'_> {
             for c in chunk.valid().chars() {
                 match c {
                     '\\' => f.write_str("\\\\")?,
-                    c if c.is_control() || is_invisible(c) => write!(f, "{}", c.escape_unicode())?,
+                    c if steers(c) => write!(f, "{}", c.escape_unicode())?,
                     c => write!(f, "{c}")?,
                 }
             }
@@ -30,11 +32,6 @@ impl std::fmt::Display for KeyText<'_> {
         }
         Ok(())
     }
-}
-
-/// Characters that change how the rest of a line is shown: bidirectional controls, zero-width marks, line separators.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

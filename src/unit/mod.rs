@@ -3,8 +3,10 @@
 
 mod address;
 mod byte_size;
+mod clean;
 mod db;
 mod key_text;
+mod mask;
 mod offset;
 mod percent;
 mod period;
@@ -18,8 +20,10 @@ mod unix_millis;
 
 pub use address::Address;
 pub use byte_size::ByteSize;
+pub use clean::{Clean, CleanLines, quoted, steers};
 pub use db::Db;
 pub use key_text::KeyText;
+pub use mask::{mask, masked};
 pub use offset::Offset;
 pub use percent::Percent;
 pub use period::Period;

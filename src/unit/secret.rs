@@ -1,9 +1,31 @@
 //! Secrets, and the references a plan holds instead of them.
 
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-/// A secret in memory: wiped when dropped, never printed.
-pub type Secret = secrecy::SecretString;
+/// A secret in memory: held once however often it is cloned, wiped with its last clone, never printed.
+#[derive(Clone)]
+pub struct Secret(Arc<SecretString>);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(Arc::new(SecretString::from(text)))
+    }
+}
+
+impl ExposeSecret<str> for Secret {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
 
 /// Where a secret is to be read from. A plan, a graph and a journal hold only this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -10,15 +10,16 @@ use std::{
 
 use crate::{
     cmd,
-    faults::{await_told, begin, fill, until},
-    harness::{Authority, Finished, Plan, Running, Server, Tool},
+    faults::{await_told, begin, fill, told, until},
+    harness::{Authority, Finished, Parrot, Plan, Running, Server, Tool},
 };
 
 const SOURCE: &str = "canary-of-the-source";
 const DESTINATION: &str = "canary-of-the-destination";
 
 /// A program that gives a password and tells what it was given itself.
-const GIVES: &str = "#!/bin/sh\nenv > child-environment\ntr '\\0' ' ' < /proc/$PPID/cmdline > parent-argv\nprintf '%s\\n' \
+const GIVES: &str = "#!/bin/sh\nenv > child-environment\ntr '\\0' ' ' < /proc/$PPID/cmdline > parent-argv\n\
+                     cat /proc/$PPID/environ > parent-environment\nprintf '%s\\n' \
                      canary-of-the-destination\n";
 
 /// Words that must not be anywhere: the passwords, and a line out of the middle of the private key.
@@ -27,6 +28,14 @@ fn canaries(key: &Path) -> Vec<String> {
     let line = key.lines().nth(1).unwrap().to_owned();
     assert!(line.len() > 40, "{line}");
     vec![SOURCE.to_owned(), DESTINATION.to_owned(), line]
+}
+
+/// A password in the forms in which it can be told: with what is escaped in JSON and HTML, and as a list of bytes.
+fn forms(password: &str) -> Vec<String> {
+    let json = serde_json::to_string(password).unwrap();
+    let bytes = format!("{:?}", password.as_bytes());
+    let html = password.replace('&', "&amp;").replace('<', "&lt;");
+    vec![password.to_owned(), json.trim_matches('"').to_owned(), bytes.trim_matches(['[', ']']).to_owned(), html]
 }
 
 fn assert_none(canaries: &[String], place: &str, bytes: &[u8]) {
@@ -56,17 +65,23 @@ fn assert_none_left(canaries: &[String], folder: &Path, except: &[&str]) {
 /// Whether the process's memory holds these bytes. It may hold a secret for as long as it needs it, but not the requests
 /// that it was sent in.
 fn in_memory(run: &Running, wanted: &[u8]) -> bool {
+    count_in_memory(run, wanted) > 0
+}
+
+/// How often they are there.
+fn count_in_memory(run: &Running, wanted: &[u8]) -> usize {
     let maps = fs::read_to_string(format!("/proc/{}/maps", run.id())).unwrap();
     let mut memory = fs::File::open(format!("/proc/{}/mem", run.id())).unwrap();
-    let areas = maps.lines().filter(|line| line.contains(" rw") && !line.contains("[stack]")).filter_map(|line| {
+    let areas = maps.lines().filter(|line| line.contains(" rw")).filter_map(|line| {
         let (from, to) = line.split_whitespace().next()?.split_once('-')?;
         Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
     });
-    areas.into_iter().any(|(from, to)| {
+    let counts = areas.into_iter().map(|(from, to)| {
         let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
         let read = memory.seek(SeekFrom::Start(from)).and_then(|_| memory.read_exact(&mut bytes));
-        read.is_ok() && memchr::memmem::find(&bytes, wanted).is_some()
-    })
+        if read.is_ok() { memchr::memmem::find_iter(&bytes, wanted).count() } else { 0 }
+    });
+    counts.sum()
 }
 
 #[test]
@@ -221,4 +236,144 @@ fn names_of_keys_do_not_steer_a_terminal() {
         let steers = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}');
         assert_eq!(told.chars().find(|c| steers(*c)), None, "{told:?}");
     }
+}
+
+/// What a run says and leaves with this plan, by every command that signs in.
+fn assert_told_nowhere(plan: &Plan, password: &str, log_format: &str) {
+    let tool = Tool::new().env("NO_COLOR", "1").env("CANARY", password).env("RUST_LOG", "trace");
+    let tool = tool.env("PATH", "/usr/bin:/bin");
+    tool.write("plan.yaml", &plan.text());
+    for said in [
+        tool.run(["check", "plan.yaml", "--output", "json=check.json", "--output", "github=check.txt"]),
+        tool.run(["apply", "plan.yaml", "--log-format", log_format, "--events", "events", "--progress", "json"]),
+        tool.run(["verify", "plan.yaml", "--log-format", log_format, "--differences", "differences"]),
+        tool.run(["cleanup", "plan.yaml"]),
+        tool.run(["abort", "move", "--plan", "plan.yaml"]),
+        tool.run(["report", "move", "--format", "md"]),
+        tool.run(["report", "move", "--format", "json"]),
+        tool.run(["status", "move", "--format", "json"]),
+    ] {
+        assert_none_said(&forms(password), &said);
+    }
+    assert_none_left(&forms(password), tool.folder(), &[]);
+}
+
+/// As long as a message is shown, so that it would be cut within what comes behind it.
+const LONG: &str = "................................................................................................................\
+                    ........................................";
+
+#[test]
+fn a_password_that_a_peer_says_back_is_told_nowhere() {
+    let good = Server::start("redis-7.2.4");
+    for (index, parrot) in [
+        Parrot::Echo,
+        Parrot::WrongPassword,
+        Parrot::Bare,
+        Parrot::Decimal,
+        Parrot::Bulk,
+        Parrot::Later("what is "),
+        Parrot::Later(LONG),
+        Parrot::Name,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let log_format = ["text", "json"][index % 2];
+        let password = "canary of \"the\" <source> & 100%";
+        let peer = parrot.start();
+        assert_told_nowhere(
+            &Plan::between_ports(peer.port(), good.port()).source("password: { env: CANARY }"),
+            password,
+            log_format,
+        );
+        let asked = peer.heard();
+        assert_told_nowhere(
+            &Plan::between_ports(good.port(), peer.port()).destination("password: { env: CANARY }"),
+            password,
+            log_format,
+        );
+        assert!(asked > 0 && peer.heard() > asked, "{parrot:?} was not given the password: nothing is proved");
+    }
+}
+
+#[test]
+fn a_program_finds_no_password_and_what_it_says_is_masked() {
+    let (source, destination) =
+        (Server::of("redis-7.2.4").password(SOURCE).start(), Server::of("redis-7.2.4").password(DESTINATION).start());
+    let tool =
+        Tool::new().env("NO_COLOR", "1").env("CANARY", SOURCE).env("RUST_LOG", "trace").env("PATH", "/usr/bin:/bin");
+    let plan = Plan::between(&source, &destination)
+        .source("password: { env: CANARY }")
+        .destination("password: { command: [sh, ./gives] }")
+        .line("hooks: [ { at: full.started, run: [./spies] , on_error: fail }, { at: run.failed, run: [./hears] } ]");
+    tool.write("plan.yaml", &plan.text());
+    tool.write("gives", GIVES);
+    // It knows the password from elsewhere, and says it so that the end that is kept begins within it.
+    let padding = "x".repeat((4 << 10) - 10);
+    tool.script(
+        "spies",
+        &format!(
+            "env > its-environment\ncat /proc/$PPID/environ > parents-environment\n\
+                                   echo {SOURCE}{padding}; exit 3"
+        ),
+    );
+    tool.script("hears", "printf '%s' \"$PLAN_REASON\" > reason");
+    let canaries = [SOURCE.to_owned(), DESTINATION.to_owned()];
+    let failed = tool.run(["apply", "plan.yaml", "--events", "events"]).expect(3).says("it ended with 3");
+    assert_none_said(&canaries, &failed);
+    assert!(!failed.to_string().contains("the-source"), "a part is left: {failed}");
+    for left in ["its-environment", "reason"] {
+        assert!(fs::metadata(tool.folder().join(left)).unwrap().len() > 0, "{left} was not written");
+    }
+    assert_none_left(&canaries, tool.folder(), &["gives", "spies"]);
+}
+
+#[test]
+fn the_memory_of_a_run_is_closed_and_holds_a_password_once() {
+    let (source, destination) = (Server::of("redis-7.2.4").password(SOURCE).start(), Server::start("redis-7.2.4"));
+    let tool = Tool::new().env("NO_COLOR", "1").env("CANARY", SOURCE);
+    let plan = Plan::between(&source, &destination)
+        .following("{ any: [command: cutover] }")
+        .source("password: { env: CANARY }");
+    tool.write("plan.yaml", &plan.text());
+    let mut run = begin(&tool);
+    assert!(await_told(&tool, &mut run, "\"event\":\"following\""), "{}", run.wait());
+    assert_eq!(count_in_memory(&run, SOURCE.as_bytes()), 1);
+    tool.run(["cutover", "move"]).expect(0);
+    run.wait().expect(0);
+}
+
+/// The system gives the files of a process whose memory is closed to root; so this one runs as somebody else.
+#[test]
+fn no_other_process_of_its_user_reads_the_memory_of_a_run() {
+    use std::os::unix::{
+        fs::{MetadataExt, chown},
+        process::CommandExt,
+    };
+    const NOBODY: u32 = 65534;
+    let (source, destination) = (Server::of("redis-7.2.4").password(SOURCE).start(), Server::start("redis-7.2.4"));
+    let tool = Tool::new();
+    let plan = Plan::between(&source, &destination)
+        .following("{ any: [command: cutover] }")
+        .source("password: { env: CANARY }");
+    tool.write("plan.yaml", &plan.text());
+    let program = tool.folder().join("plan");
+    fs::copy(env!("CARGO_BIN_EXE_plan"), &program).unwrap();
+    let mut process = Process::new(&program);
+    process.args(["apply", "plan.yaml", "--events", "events", "--progress", "none"]).current_dir(tool.folder());
+    process.env_clear().env("CANARY", SOURCE);
+    if rustix::process::geteuid().is_root() {
+        chown(tool.folder(), Some(NOBODY), Some(NOBODY)).unwrap();
+        process.uid(NOBODY).gid(NOBODY);
+    }
+    let mut process = process.spawn().unwrap();
+    until("it follows", || {
+        assert_eq!(process.try_wait().unwrap(), None);
+        !told(&tool, "\"event\":\"following\"").is_empty()
+    });
+    let files = ["environ", "mem"].map(|name| format!("/proc/{}/{name}", process.id()));
+    let owners = files.map(|file| fs::metadata(file).unwrap().uid());
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(owners, [0, 0], "they belong to its user");
 }

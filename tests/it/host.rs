@@ -18,7 +18,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::{
     faults::{fill, tool},
-    harness::{Comparer, Finished, Plan, Server, Tool},
+    harness::{Comparer, Finished, Parrot, Plan, Server, Tool},
 };
 
 /// A user who is not this one, on every system.
@@ -209,4 +209,101 @@ fn a_secret_of_another_user_gets_a_warning() {
     mode(&path, 0o600);
     chown(&path, Some(NOBODY), None).unwrap();
     tool.run(["check", "plan.yaml"]).expect(0).says(&format!("holds a secret and belongs to user {NOBODY}"));
+}
+
+/// Text that does something wherever it is not taken for data.
+const HOSTILE: &str =
+    "\0\x1b[2J\x07\u{9b}31m\u{202e}\u{200b}![x](https://evil.example/x.png) <img src=//evil.example/y> ::error::z";
+
+fn assert_harmless(text: &str) {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+    };
+    assert_eq!(text.chars().find(|c| steers(*c)), None, "{text:?}");
+    let commands = text.lines().filter(|line| line.trim_start().starts_with("::"));
+    let own = ["::error file=", "::warning file="];
+    let others: Vec<&str> = commands.filter(|line| !own.iter().any(|begin| line.starts_with(begin))).collect();
+    assert!(others.is_empty(), "a pipeline obeys {others:?}");
+}
+
+#[test]
+fn what_a_server_says_silences_no_alarm_and_is_data_everywhere() {
+    let (parrot, server) = (Parrot::Later(HOSTILE).start(), Server::start("redis-7.2.4"));
+    for (source, destination) in [(parrot.port(), server.port()), (server.port(), parrot.port())] {
+        let plan = Plan::between_ports(source, destination)
+            .line("hooks: [ { at: run.failed, run: [./alarm] } ]")
+            .source("password: { env: WORD }")
+            .destination("password: { env: WORD }");
+        let plan =
+            if source == server.port() { plan.text().replacen("password: { env: WORD }", "", 1) } else { plan.text() };
+        let tool =
+            Tool::new().env("NO_COLOR", "1").env("WORD", "word").env("PATH", "/usr/bin:/bin").env("RUST_LOG", "trace");
+        tool.write("plan.yaml", &plan);
+        tool.script("alarm", "printf '%s' \"$PLAN_REASON\" > reason");
+        let applied = tool.run(["apply", "plan.yaml", "--progress", "plain"]);
+        assert!(matches!(applied.code(), Some(1 | 3)), "{applied}");
+        let reason = fs::read_to_string(tool.folder().join("reason")).expect("the alarm was not given");
+        assert_harmless(&reason);
+        for said in [
+            applied,
+            tool.run(["check", "plan.yaml"]),
+            tool.run(["check", "plan.yaml", "--format", "github"]),
+            tool.run(["check", "plan.yaml", "--format", "concise"]),
+            tool.run(["verify", "plan.yaml"]),
+            tool.run(["cleanup", "plan.yaml"]),
+            tool.run(["abort", "move", "--plan", "plan.yaml"]),
+            tool.run(["status", "move"]),
+        ] {
+            assert_harmless(&said.to_string());
+        }
+        let report = tool.run(["report", "move", "--format", "md"]).expect(0).stdout;
+        assert_harmless(&report);
+        for markup in ["](http", "https://evil", "<img"] {
+            assert!(!report.contains(markup), "{markup} in {report}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_the_control_socket_is_data_too() {
+    let tool = tool(&Plan::between_ports(1, 2));
+    let folder = tool.folder().join(".plan/move");
+    fs::create_dir_all(&folder).unwrap();
+    mode(&folder, 0o700);
+    for done in [true, false] {
+        let path = folder.join("control.sock");
+        drop(fs::remove_file(&path));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        mode(&path, 0o600);
+        let answer = serde_json::json!({ "done": done, "text": HOSTILE, "status": null }).to_string() + "\n";
+        thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let mut stream = BufReader::new(stream);
+                let mut order = String::new();
+                if stream.read_line(&mut order).is_ok_and(|count| count > 0) {
+                    drop(stream.get_mut().write_all(answer.as_bytes()));
+                }
+            }
+        });
+        for order in ["cutover", "pause", "resume", "abort"] {
+            let said = tool.run([order, "move"]).expect(i32::from(!done)).says("\\u{1b}[2J");
+            assert_harmless(&said.to_string());
+        }
+    }
+}
+
+#[test]
+fn a_file_name_is_no_command_of_a_pipeline() {
+    let tool = Tool::new().env("NO_COLOR", "1");
+    for name in ["::error::x.yaml", " ::warning::x.yaml", "a\n::error::x.yaml", "##[error]x.yaml"] {
+        tool.write(name, "version: 1\nname: [\n");
+        for format in ["human", "concise", "github"] {
+            let said = tool.run(["validate", name, "--format", format]).expect(1).says("x.yaml");
+            assert_harmless(&said.stdout);
+            let commands = said.stdout.lines().filter(|line| line.trim_start().starts_with("##["));
+            assert_eq!(commands.count(), 0, "{said}");
+        }
+        assert_harmless(&tool.run(["validate", &format!("missing{name}")]).expect(2).stderr);
+        assert_harmless(&tool.run(["check", name]).expect(1).stderr);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::Duration,
 };
@@ -102,4 +102,47 @@ fn a_run_is_read_while_it_works() {
     tool.run(["cutover", "move", "--confirm", "move"]).expect(0);
     run.wait().expect(0).says(&format!("metrics at http://127.0.0.1:{port}/metrics"));
     assert!(get(port, "/metrics").is_none(), "nobody listens any more");
+}
+
+/// Asks under this name; the status line.
+fn asked_as(port: u16, host: &str) -> String {
+    let mut link = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    link.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    link.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    link.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_page_of_another_name_reads_nothing_and_silence_keeps_nobody_out() {
+    let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
+    let tool = tool(&Plan::between(&source, &destination).following("{ any: [command: cutover] }"));
+    let port = free_port();
+    let run = tool.start(["apply", "plan.yaml", "--metrics", &port.to_string()]);
+    until("it is served", || !scrape(port).is_empty());
+    for (host, status) in [
+        ("localhost", "200"),
+        ("localhost:9187", "200"),
+        ("[::1]:9187", "200"),
+        ("evil.example", "421"),
+        ("evil.example:9187", "421"),
+        ("127.0.0.1.evil.example", "421"),
+    ] {
+        assert!(asked_as(port, host).starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {}", asked_as(port, host));
+    }
+    let mut silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    for _ in 0..3 {
+        assert!(
+            get(port, "/metrics").is_some_and(|(head, _)| head.starts_with("HTTP/1.1 200 ")),
+            "a scrape was kept out"
+        );
+    }
+    for link in &mut silent {
+        link.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let ended =
+            link.read(&mut [0; 1]).map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |count| count == 0);
+        assert!(ended, "it was not ended");
+    }
+    drop(run);
 }

@@ -11,6 +11,7 @@ use crate::{
     resp::RefusalKind,
     sink::RecordKeys,
     step::{Fence, PrecheckWork},
+    unit::quoted,
 };
 
 /// Whether the source lets us replicate.
@@ -67,7 +68,7 @@ async fn permission(control: &mut Control, server: &Server) -> Result<Permission
     let dry = cmd("ACL").arg("DRYRUN").arg(user).arg("PSYNC").arg("?").arg("-1").clone();
     match heard(control.command(&dry).await)? {
         Some(Value::BulkString(refusal)) => {
-            return Ok(Permission::Refused(String::from_utf8_lossy(&refusal).into_owned()));
+            return Ok(Permission::Refused(quoted(&refusal, usize::MAX)));
         }
         Some(_) => return Ok(granted()),
         None => {}

@@ -6,6 +6,7 @@
 
 use super::{Source, Span};
 use crate::plan::yaml::{Kind, Tree};
+use crate::unit::steers;
 
 /// The keys under a secret that say where it is, and so are no secret.
 const REFERENCES: [&str; 3] = ["env", "file", "command"];
@@ -59,6 +60,13 @@ fn secrets_of_tree(text: &str, tree: &Tree, masks: &mut Vec<Span>) {
         {
             masks.push(user_info(node.span, text));
         }
+        // An escape hides where it is.
+        if let Kind::Scalar { text: value, .. } = &node.kind
+            && node.span.of(text).contains('\\')
+            && !queries(value).is_empty()
+        {
+            masks.push(node.span);
+        }
     }
 }
 
@@ -94,12 +102,27 @@ fn user_info(scalar: Span, text: &str) -> Span {
     }
 }
 
-/// User and password of urls in a line, up to the last `@` of it.
+/// User and password of urls in a line, up to the last `@` of it, and what their queries say of passwords.
 fn urls(start: usize, line: &str, masks: &mut Vec<Span>) {
     let Some(scheme) = line.find("://") else { return };
     if let Some(at) = line.rfind('@').filter(|at| *at >= scheme + 3) {
         masks.push(Span::new(start + scheme + 3, start + at));
     }
+    masks.extend(queries(line).into_iter().map(|span| Span::new(start + span.start, start + span.end)));
+}
+
+/// What the query of a url in a text says of passwords.
+fn queries(text: &str) -> Vec<Span> {
+    let mark = text.find("://").and_then(|scheme| Some(scheme + text.get(scheme..)?.find('?')?));
+    let Some(mut at) = mark.map(|mark| mark + 1) else { return vec![] };
+    let mut found = vec![];
+    for parameter in text.get(at..).unwrap_or_default().split(['&', ';']) {
+        if let Some((name, _)) = parameter.split_once('=').filter(|(name, _)| is_secret_key(name)) {
+            found.push(Span::new(at + name.len() + 1, at + parameter.len()));
+        }
+        at += parameter.len() + 1;
+    }
+    found
 }
 
 /// The values of keys that look secret, line by line, in a text that may be no YAML.
@@ -179,13 +202,12 @@ fn neutral(text: &str) -> String {
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         let line_end = c == '\n' || (c == '\r' && rest.peek() == Some(&'\n'));
-        let obeyed = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        out.push(match (obeyed && !line_end && c != '\t', c.len_utf8()) {
+        out.push(match (steers(c) && !line_end && c != '\t', c.len_utf8()) {
             (false, _) => c,
             (true, 1) => '?',
             (true, 2) => '¿',
-            (true, _) => '\u{fffd}',
+            (true, 3) => '\u{fffd}',
+            (true, _) => '\u{1f6ab}',
         });
     }
     out
@@ -202,6 +224,19 @@ mod tests {
         let shown = shown(&source, build(text).ok().as_ref());
         assert_eq!(shown.len(), text.len());
         shown
+    }
+
+    #[test]
+    fn what_the_query_of_a_url_says_of_a_password_is_masked() {
+        for (text, expected) in [
+            ("url: redis://h/0?password=hunter2", "url: redis://h/0?password=*******"),
+            ("url: 'redis://h?db=1&Passwd=a b&x=1'", "url: 'redis://h?db=1&Passwd=***&x=1'"),
+            ("# see redis://u:p@h?auth=x", "# see redis://***@h?auth=*"),
+            ("url: redis://h?db=1", "url: redis://h?db=1"),
+            ("url: \"redis://h?p\\x61ssword=x\"", "url: *************************"),
+        ] {
+            assert_eq!(show(text), expected);
+        }
     }
 
     #[test]

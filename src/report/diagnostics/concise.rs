@@ -4,15 +4,14 @@
 use std::fmt::Write as _;
 
 use crate::plan::{Problem, Report};
-use crate::report::text::Clean;
-use crate::unit::KeyText;
+use crate::report::text::{Clean, file_name};
 
 /// The problems of some files, one a line, and a line that counts behind each file.
 #[must_use]
 pub fn concise(reports: &[&Report]) -> String {
     let mut out = String::new();
     for report in reports {
-        let name = KeyText(report.source().name().as_bytes()).to_string();
+        let name = file_name(report.source().name());
         for problem in report.problems() {
             _ = writeln!(out, "{name}{}: {}", place(problem, report), words(problem));
         }

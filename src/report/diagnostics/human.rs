@@ -7,7 +7,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, So
 use super::excerpt::Excerpt;
 use super::verdict;
 use crate::plan::{Label, Problem, Report, Severity};
-use crate::unit::KeyText;
+use crate::report::text::file_name;
 
 /// The most problems that are shown; the rest is counted.
 const MAX_SHOWN: usize = 50;
@@ -26,7 +26,7 @@ pub struct Style {
 pub fn human(report: &Report, style: Style) -> String {
     let theme = if style.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width.max(40)).with_links(false);
-    let name = KeyText(report.source().name().as_bytes()).to_string();
+    let name = file_name(report.source().name());
     let mut out = String::new();
     for problem in report.problems().iter().take(MAX_SHOWN) {
         let shown = Shown::new(problem, report, &name);

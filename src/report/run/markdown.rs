@@ -209,7 +209,47 @@ pub(in crate::report) fn cell(text: &str) -> String {
     prose(text).replace('|', "\\|")
 }
 
-/// Text of a plan or a server that stands in Markdown: no line break, no HTML.
+/// Text of a plan or a server that stands in Markdown: no line break, no HTML, no image that is loaded and no link.
 fn prose(text: &str) -> String {
-    Clean(text).to_string().replace('&', "&amp;").replace('<', "&lt;")
+    let text = Clean(text).to_string();
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '[' => out.push_str("&#91;"),
+            ']' => out.push_str("&#93;"),
+            ':' if is_linked(text.get(..at).unwrap_or_default()) => out.push_str("&#58;"),
+            '.' if ends_with_word(text.get(..at).unwrap_or_default(), "www") => out.push_str("&#46;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether pages make a link of what begins with this and a colon, without any mark around it.
+fn is_linked(before: &str) -> bool {
+    ["http", "https", "ftp", "mailto", "xmpp"].iter().any(|scheme| ends_with_word(before, scheme))
+}
+
+fn ends_with_word(text: &str, word: &str) -> bool {
+    let begin = text.len().checked_sub(word.len());
+    begin.and_then(|begin| text.get(begin..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_server_is_neither_image_nor_link_nor_markup() {
+        let said = "![x](https://evil.example/p.png) <img src=x> [a](b) HTTPS://c.d www.e.f mailto:g@h a\nb|c";
+        let shown = cell(said);
+        assert_eq!(
+            shown,
+            "!&#91;x&#93;(https&#58;//evil.example/p.png) &lt;img src=x> &#91;a&#93;(b) HTTPS&#58;//c.d www&#46;e.f \
+             mailto&#58;g@h a\\u{a}b\\|c"
+        );
+        assert_eq!(prose("redis://10.0.0.5:6379 at 10:00"), "redis://10.0.0.5:6379 at 10:00");
+    }
 }

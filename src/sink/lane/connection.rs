@@ -7,9 +7,9 @@ use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use super::wire::{self, Head, NotAReply, Walk};
 use crate::{
     net::{NetError, Stream, Timeouts, dial},
-    resp,
+    resp::{self, Refusal},
     step::Endpoint,
-    unit::Secret,
+    unit::{KeyText, Secret},
 };
 
 /// How to get into a server.
@@ -122,7 +122,10 @@ impl Connection {
                 None => resp::command(&mut auth, &[b"AUTH", secret.expose_secret().as_bytes()]),
             }
             connection.send(&auth).await?;
-            connection.line().await?;
+            connection.line().await.map_err(|broken| match broken {
+                Broken::Refused(text) => Broken::Refused(Refusal::of_auth(&text).text),
+                broken => broken,
+            })?;
         }
         // A name helps whoever reads CLIENT LIST; a server that refuses it is none the worse.
         let mut naming = vec![];
@@ -328,5 +331,5 @@ impl Connection {
 }
 
 fn text(bytes: &[u8]) -> String {
-    crate::unit::KeyText(bytes).to_string()
+    crate::unit::quoted(bytes, KeyText::LIMIT)
 }

@@ -8,7 +8,7 @@ use crate::{
 
 /// A plan that follows until its source is idle.
 fn following(from: u16, to: u16) -> Plan {
-    Plan::between_ports(from, to).following("{ any: [source_idle: { for: 1s }] }")
+    Plan::between_ports(from, to).following("{ any: [source_idle: { for: 1s }] }").line("on_stream_lost: recopy")
 }
 
 /// Runs up to this step.

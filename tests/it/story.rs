@@ -123,6 +123,7 @@ impl Story {
         let plan = Plan::between(&source, &destination)
             .following("{ any: [command: cutover] }")
             .line("cutover: { mode: manual, timeout: 2s, max_lag: 10s }")
+            .line("on_stream_lost: recopy")
             .line(&format!("hooks: [{}]", hooks.join(", ")));
         let tool = tool(&plan).env("PATH", "/usr/bin:/bin");
         // A hook kills the tool when it is told to, once; the one behind the seal moves the writers.

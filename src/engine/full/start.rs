@@ -171,7 +171,7 @@ fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
         _ if !ours => "The run was begun from another state directory, and its dump is not here",
         None => "This state directory has no dump of this run",
         Some(DumpState { lost: true, .. }) => {
-            "This run's dump cannot be gone on with (it was damaged, or the stream behind it broke)"
+            "This run cannot continue from its dump (it was damaged, or the stream after it broke)"
         }
         Some(DumpState { received: None, .. }) => {
             "This run's dump was not received to its end, and a source never goes on with one"

@@ -402,3 +402,19 @@ fn a_flush_of_the_source_says_how_many_keys_went() {
     tool.run(["cutover", "move"]).expect(0);
     run.wait().expect(0).says("110 keys there are deleted");
 }
+
+/// A key that only the destination has may be anybody's, also while its run is not over.
+#[test]
+fn a_repair_deletes_no_key_that_only_the_destination_has() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    fill(&source, 100, 20);
+    let tool = tool(&Plan::between(&source, &destination).line("verify: { mode: full }"));
+    tool.run(["apply", "plan.yaml", "--until", "full"]).expect(75);
+    settle_in(&destination);
+    destination.client().command(&cmd!["SET", "bulk:7", "changed"]);
+    let repaired = tool.run(["verify", "plan.yaml", "--repair", "--progress", "plain"]).expect(1);
+    repaired.says("The key foreign:3 could not be copied again: it may be somebody else's");
+    assert_eq!((settled(&destination), keys(&destination)), (10, 110));
+    let text = |server: &Server| server.client().command(&cmd!["GET", "bulk:7"]).text().to_owned();
+    assert_eq!(text(&destination), text(&source));
+}

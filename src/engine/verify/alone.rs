@@ -53,8 +53,8 @@ const MOST_REPAIRED: usize = 200_000;
 /// How often a run that follows is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 /// Why a key is left as it is where nobody knows of a run that wrote it.
-const NOT_OURS: &str = "it may be somebody else's: the destination has it, and knows of no run of this plan that goes on. With \
-                        `on_conflict: replace` in the plan it is written or deleted all the same";
+const NOT_OURS: &str = "it may be somebody else's: that this run wrote it could not be verified. With `on_conflict: replace` in the \
+                        plan it is written or deleted all the same";
 /// What to do about a difference.
 const ADVICE: &str = "`--differences FILE` writes each of them down, `--repair` copies them again";
 const NOT_REPAIRED: &str = "They could not be copied again, or were changed at once; why is told above";

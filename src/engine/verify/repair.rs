@@ -34,12 +34,11 @@ pub(super) struct Copier {
 }
 
 impl Copier {
-    /// Whether the key is the run's to write. A destination that knows of no run may hold it for others; one whose run is
-    /// done may have clients by now, whose new keys the source has not.
+    /// Whether the key is the run's to write. A destination that knows of no run may hold it for others; and a key that the
+    /// source has not may be of others everywhere, since databases that were empty when a run began are open to them.
     pub(super) fn may_copy(&self, found: &KeyDifference) -> bool {
         let is_ours = match self.guard {
-            Guard::Held { .. } => true,
-            Guard::Done { .. } => found.source.is_some(),
+            Guard::Held { .. } | Guard::Done { .. } => found.source.is_some(),
             Guard::Free => false,
         };
         found.destination.is_none() || is_ours || self.replaces

@@ -470,7 +470,7 @@ mod invariants {
     use super::*;
 
     #[test]
-    fn each_of_the_twelve_names_tests_that_are_there() {
+    fn each_names_tests_that_are_there() {
         let page = std::fs::read_to_string(root().join("book/src/explanation/invariants.md")).unwrap();
         let named = |line: &str| -> Vec<String> {
             line.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).map(str::to_owned).collect()
@@ -485,7 +485,7 @@ mod invariants {
                 attacks.entry(number).or_default().extend(named(line));
             }
         }
-        assert_eq!(attacks.keys().copied().collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+        assert!((1..=12).chain([15, 16]).all(|number| attacks.contains_key(&number)), "{:?}", attacks.keys());
         for (number, tests) in &attacks {
             assert!(tests.len() > 1, "invariant {number}: {tests:?}");
         }

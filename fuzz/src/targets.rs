@@ -364,7 +364,7 @@ fn journals() -> Vec<Vec<u8>> {
     let id = ReplId::parse(b"8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e");
     let records = [
         Record::Attempt { number: 1, owner: "me".to_owned(), at },
-        Record::StepDone { step: StepId::Precheck },
+        Record::StepDone { step: StepId::Precheck, position: None },
         Record::SettingWas {
             name: "min-slaves-to-write".to_owned(),
             was: "0".to_owned(),

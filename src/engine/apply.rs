@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    ApplyRequest, Passwords, admission,
+    ApplyRequest, Passwords, admission, aftermath,
     buffer::buffer,
     cleanup, drift,
     ending::{Ending, FINISHED},
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     journal::Record,
     plan::fault::catalogue::runs,
-    sink::{Claim, Lease},
+    sink::{Claim, Lease, Position},
     step::{Activity, CutoverResult, Event, Graph, Moment, Order, Outcome, Stamped, Step, StepId, Work},
     unit::UnixMillis,
 };
@@ -136,11 +136,7 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
         // This run has sealed it; what is behind the cutover is left to do.
         Ok(Some(Claim::Sealed)) if ends && state.sealing.is_some() => {
             if let Some(result) = state.sealing.clone().filter(|_| state.sealed.is_none()) {
-                // Nobody saw that it was confirmed before a pause had run out.
-                let result = CutoverResult { proven: false, ..result };
-                run.journal.append(&Record::Sealing { result: result.clone() })?;
-                run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
-                teller.tell(Event::Sealed { result });
+                return sealed_unheard(run, result, teller).await;
             }
             Ok(())
         }
@@ -156,6 +152,17 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
         }
         Err(_) => Ok(()),
     }
+}
+
+/// The destination is sealed and nobody saw it confirmed before a pause had run out: the source says what came since.
+async fn sealed_unheard(run: &mut Run, result: CutoverResult, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    let since = aftermath::since(run).await;
+    let result = since.result(result);
+    run.journal.append(&Record::Sealing { result: result.clone() })?;
+    run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
+    let ending = since.ending(result.offset);
+    teller.tell(Event::Sealed { result });
+    ending.map_or(Ok(()), Err)
 }
 
 async fn steps(run: &mut Run, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
@@ -184,6 +191,15 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
             match one(run, step, held, teller).await {
                 Err(ending) if ending.is_anew() => {
                     again(run, &ending, teller)?;
+                    next = steps.iter().position(|step| step.id == StepId::Full).unwrap_or(next);
+                    continue;
+                }
+                Err(ending) if ending.is_again() => {
+                    run.journal.append(&Record::SetBack)?;
+                    if std::mem::replace(&mut held.set_back, true) {
+                        return Err(ending.twice());
+                    }
+                    teller.notice(format!("{} The run continues from what the destination still has.", ending.summary));
                     next = steps.iter().position(|step| step.id == StepId::Full).unwrap_or(next);
                     continue;
                 }
@@ -271,6 +287,10 @@ struct Held {
     /// The stream, taken in since the copy began.
     intake: Option<Intake>,
     summary: Option<String>,
+    /// What the destination has confirmed, once a step that writes is done.
+    position: Option<Position>,
+    /// The destination was set back behind a step that was done.
+    set_back: bool,
 }
 
 async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -292,7 +312,8 @@ async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_
     }
     // These are done again by every process: what they judge may have changed, and what they set is put back at the end.
     if !matches!(step.id, StepId::Buffer | StepId::Precheck) {
-        run.journal.append(&Record::StepDone { step: step.id })?;
+        let position = held.position.take().map(|position| position.to_string());
+        run.journal.append(&Record::StepDone { step: step.id, position })?;
     }
     Ok(())
 }
@@ -316,11 +337,13 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
             held.lease = Some(copied.lease);
             held.summary = Some(copied.summary);
             held.intake = copied.intake;
+            held.position = Some(copied.position);
         }
         Work::Incremental(work) => {
             let (lease, intake) = (held.lease.take(), held.intake.take());
             let followed = incremental(run, work, (lease, intake), teller).await?;
             held.lease = followed.sealed.is_none().then_some(followed.lease);
+            held.position = Some(followed.position);
             let copied = held.summary.take().map(|copied| format!("{copied}; ")).unwrap_or_default();
             let sealed = followed.sealed.map(|result| {
                 format!("; sealed at offset {}, writers were kept off for {:.3} s", result.offset, result.blocked)

@@ -60,7 +60,12 @@ pub(super) fn heartbeat<S: Send + 'static>(
                 control = servers::connect(&endpoint, secret.as_ref()).await.ok();
             }
             if let Some(open) = &mut control {
-                match lease.renew(open).await {
+                // What the destination has lost is noticed long before the end.
+                let renewed = match lease.renew(open).await {
+                    Ok(()) => lease.look(open).await.map(drop),
+                    Err(fault) => Err(fault),
+                };
+                match renewed {
                     Ok(()) => {}
                     // The lanes find out by themselves whether the destination is there.
                     Err(LeaseFault::Control(_)) => control = None,

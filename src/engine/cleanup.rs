@@ -1,9 +1,11 @@
 //! The last step: what only the run needed is put back or removed.
 
-use super::{accounts, ending::Ending, run::Run, sentinels, servers, settings::Setting, teller::Teller};
+use super::{
+    accounts, ending::Ending, incremental::note_loss, run::Run, sentinels, servers, settings::Setting, teller::Teller,
+};
 use crate::{
     net::Control,
-    sink::{Claim, Lease, LeaseFault, RunRecord},
+    sink::{Claim, Lease, LeaseFault, Position, RunRecord},
     step::{CleanupWork, Moment, Outcome, StepId},
 };
 
@@ -14,39 +16,66 @@ pub(super) async fn cleanup(
     lease: Option<Lease>,
     teller: &mut Teller<'_>,
 ) -> Result<(), Ending> {
+    let closing = Closing::begin(run, lease).await?;
     run.restore_settings(&Setting::ALL, teller).await?;
-    close_record(run, work, lease).await?;
+    closing.close(run, work).await?;
     run.remove_spools(None)?;
     sentinels::remind(run, teller).await;
     accounts::remove(run, work, teller).await?;
     run.hooks(Moment::CleanupDone, &[], teller).await
 }
 
-async fn close_record(run: &mut Run, work: &CleanupWork, lease: Option<Lease>) -> Result<(), Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-    if run.is_sealed() {
-        let sealed = Lease::of_sealed(&run.keys);
-        if let Some(record) = crate::sink::record(&mut control, &run.keys).await? {
-            forget(run, &sealed, &record, &mut control).await?;
+/// The run record, about to be closed.
+struct Closing {
+    control: Control,
+    /// The right to close it; `None` where it is closed already.
+    lease: Option<Lease>,
+    /// What it must hold.
+    position: Option<Position>,
+}
+
+impl Closing {
+    /// Looks before anything is put back: a run whose destination was set back continues with what it has changed.
+    async fn begin(run: &mut Run, lease: Option<Lease>) -> Result<Self, Ending> {
+        let graph = &run.request.graph;
+        let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+        let position = run.journal.state().position.as_ref().and_then(|position| position.parse().ok());
+        if run.is_sealed() {
+            return Ok(Self { control, lease: None, position });
         }
-        return Ok(sealed.keep(&mut control, work.keep_run_record).await?);
+        let lease = match lease {
+            Some(lease) => Some(lease),
+            None => match crate::sink::claim(&mut control, &run.keys, &run.claimant(), &[]).await? {
+                Claim::Taken { lease, .. } => Some(lease),
+                Claim::Done => None,
+                claim => {
+                    return Err(Ending::of_claim(&claim, &run.keys.run)
+                        .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused")));
+                }
+            },
+        };
+        if let (Some(lease), Some(position)) = (&lease, &position)
+            && let Err(fault) = lease.holds(&mut control, position).await
+        {
+            let ending = Ending::of_lost(fault);
+            note_loss(run, (lease, &mut control), &ending).await?;
+            return Err(ending);
+        }
+        Ok(Self { control, lease, position })
     }
-    let lease = match lease {
-        Some(lease) => Some(lease),
-        None => match crate::sink::claim(&mut control, &run.keys, &run.claimant(), &[]).await? {
-            Claim::Taken { lease, .. } => Some(lease),
-            Claim::Done => None,
-            claim => {
-                return Err(Ending::of_claim(&claim, &run.keys.run)
-                    .unwrap_or_else(|| Ending::failed("the lease was neither granted nor refused")));
+
+    async fn close(mut self, run: &Run, work: &CleanupWork) -> Result<(), Ending> {
+        let control = &mut self.control;
+        if run.is_sealed() {
+            let sealed = Lease::of_sealed(&run.keys);
+            if let Some(record) = crate::sink::record(control, &run.keys).await? {
+                forget(run, &sealed, &record, control).await?;
             }
-        },
-    };
-    if let Some(lease) = lease {
-        lease.finish(&mut control, work.keep_run_record).await?;
+            return Ok(sealed.keep(control, work.keep_run_record).await?);
+        }
+        let Some(lease) = &self.lease else { return Ok(()) };
+        lease.finish(control, work.keep_run_record, self.position.as_ref()).await.map_err(Ending::of_lost)
     }
-    Ok(())
 }
 
 /// Notes at the destination which settings of `record` have been put back.

@@ -94,9 +94,38 @@ impl Ending {
         Self { next: Next::Again, cause, ..Self::stopped(reason) }
     }
 
+    /// Of a fault of the lease while the run can continue from what the destination still has.
+    pub(super) fn of_lost(fault: LeaseFault) -> Self {
+        match fault {
+            LeaseFault::Forgot | LeaseFault::Behind { .. } => {
+                Self::again(&runs::DESTINATION_FORGOT, LaneFault::Forgot.to_string())
+            }
+            fault => fault.into(),
+        }
+    }
+
     /// Going on from the checkpoint came to the same.
     pub(super) fn twice(self) -> Self {
         Self::of(self.cause, format!("{} It happened twice at the same place.", self.summary))
+    }
+
+    /// Says how many keys a copy that failed leaves at the destination.
+    pub(super) fn leaving(self, keys: u64) -> Self {
+        let stays = [&runs::DUMP_DAMAGED, &runs::UNSUPPORTED, &runs::FOREIGN_KEY];
+        if keys == 0 || !stays.iter().any(|cause| cause.code == self.cause.code) {
+            return self;
+        }
+        let summary = format!(
+            "{} {keys} keys of this copy are at the destination; the next `plan apply` takes them back \
+             before it copies again.",
+            self.summary
+        );
+        Self { summary, ..self }
+    }
+
+    /// Whether something that the destination had confirmed, or should hold, is not there: only a new copy settles that.
+    pub(super) fn is_loss(&self) -> bool {
+        [&runs::EVICTED, &runs::DIVERGED].iter().any(|cause| cause.code == self.cause.code)
     }
 
     /// Whether a new full copy is needed.
@@ -194,7 +223,15 @@ impl From<LeaseFault> for Ending {
                 Self::of(&runs::TAKEN_OVER, "Another process has taken this run over; this one stopped.")
             }
             LeaseFault::Gone => Self::from(LaneFault::RecordGone),
-            LeaseFault::Forgot => Self::from(LaneFault::Forgot),
+            LeaseFault::Forgot | LeaseFault::Behind { .. } => Self::from(LaneFault::Forgot),
+            LeaseFault::Evicted { .. } => Self::of(
+                &runs::EVICTED,
+                format!(
+                    "{fault}. Give the destination more memory (`maxmemory`) or the policy `noeviction`. Applied again, this run \
+                     begins with a new full copy."
+                ),
+            ),
+            LeaseFault::Left(left) => Self::of(&runs::DIVERGED, left),
             LeaseFault::Unreadable { .. } | LeaseFault::Shared { .. } => Self::failed(fault.to_string()),
             LeaseFault::Control(error) => Self::from(error),
         }
@@ -330,6 +367,8 @@ mod tests {
             LeaseFault::Lost.into(),
             LeaseFault::Gone.into(),
             LeaseFault::Forgot.into(),
+            LeaseFault::Behind { confirmed: "1 dump 9+0".to_owned(), there: "1 dump 4+0".to_owned() }.into(),
+            LeaseFault::Evicted { keys: 12 }.into(),
             LeaseFault::Unreadable { key: "redis-plan:{cart}:run".to_owned() }.into(),
             LeaseFault::Shared { plan: "orders".to_owned() }.into(),
             LaneFault::LostLease.into(),

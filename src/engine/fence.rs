@@ -6,14 +6,17 @@
 
 use std::time::{Duration, Instant};
 
+use async_std::future::timeout;
+use futures_util::future;
 use redis::{Value, cmd, pipe};
 
-use super::{hooks::Program, settings::Setting};
+use super::{hooks::Program, servers, settings::Setting};
 use crate::{
     command::Info,
-    net::{Control, ControlError},
+    net::{Control, ControlError, NetError, Timeouts, dial},
+    sink::Access,
     source::SourceFacts,
-    step::Fence,
+    step::{Endpoint, Fence},
     unit::{Offset, ServerVersion},
 };
 
@@ -24,11 +27,18 @@ pub(super) const SOME_LAG: &str = "10";
 /// How long a pause outlasts the time of the cutover: in it the seal is confirmed.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// How long the source may take to answer while it is fenced.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a source that holds up every question is given to answer one all the same.
+const KNOCK: Duration = Duration::from_millis(100);
+
 /// A source that is fenced.
 #[derive(Debug)]
 pub(super) struct Fenced {
     /// Everything that was written before is up to here.
     pub(super) offset: Offset,
+    /// What the source said of itself then.
+    pub(super) facts: SourceFacts,
     /// Since when writers are kept off.
     pub(super) since: Instant,
     control: Control,
@@ -83,7 +93,7 @@ pub(super) async fn fence(mut control: Control, plan: Plan, timeout: Duration) -
     let facts = crate::source::survey(&mut control).await.map_err(text)?;
     let version = facts.version.unwrap_or(ServerVersion::redis(2, 8, 0));
     let since = Instant::now();
-    let offset = match &plan {
+    let facts = match &plan {
         Plan::Server(fence) => {
             if let Some(reason) = refusal(fence, version) {
                 return Err(reason);
@@ -95,11 +105,12 @@ pub(super) async fn fence(mut control: Control, plan: Plan, timeout: Duration) -
             if let Some(failure) = ran.failure {
                 return Err(format!("`{}` failed: {failure}", programs.0.name()));
             }
-            crate::source::survey(&mut control).await.map_err(text)?.repl_offset
+            Some(crate::source::survey(&mut control).await.map_err(text)?)
         }
     };
-    let offset = offset.ok_or("the source does not say its offset")?;
-    Ok(Fenced { offset, since, control, version, plan, timeout })
+    let said = facts.and_then(|facts| Some((facts.repl_offset?, facts)));
+    let (offset, facts) = said.ok_or("the source does not say its offset")?;
+    Ok(Fenced { offset, facts, since, control, version, plan, timeout })
 }
 
 async fn server_fence(
@@ -107,7 +118,7 @@ async fn server_fence(
     fence: &Fence,
     version: ServerVersion,
     timeout: Duration,
-) -> Result<Option<Offset>, ControlError> {
+) -> Result<Option<SourceFacts>, ControlError> {
     let mut transaction = pipe();
     transaction.atomic();
     match fence {
@@ -125,7 +136,8 @@ async fn server_fence(
         }
         Fence::None | Fence::Hook(_) => {}
     }
-    transaction.add_command(cmd("INFO").arg("replication").clone());
+    // All of it: it says which process this is.
+    transaction.add_command(cmd("INFO"));
     let replies = control.pipeline(&transaction).await?;
     let Some(Value::Array(replies)) = replies.into_iter().next() else { return Ok(None) };
     for reply in &replies {
@@ -137,7 +149,40 @@ async fn server_fence(
         Some(Value::BulkString(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
         _ => return Ok(None),
     };
-    Ok(SourceFacts::of(Info::parse(&info)).repl_offset)
+    Ok(Some(SourceFacts::of(Info::parse(&info))))
+}
+
+/// Whether a source is still what it was when it was fenced.
+fn same(then: &SourceFacts, now: &SourceFacts) -> Result<(), String> {
+    if now.run_id != then.run_id {
+        return Err("another server, or another process, answers at the source's address".to_owned());
+    }
+    if now.role != then.role {
+        return Err("the source has another role than when it was fenced".to_owned());
+    }
+    if now.replid != then.replid {
+        return Err("the source goes by another history than when it was fenced".to_owned());
+    }
+    Ok(())
+}
+
+/// A server that is paused takes a connection and answers nothing: one that answers is another server, or is not paused any
+/// more.
+async fn knock(source: &Access) -> Result<(), String> {
+    let late = |_| "the source does not take a connection any more".to_owned();
+    let Endpoint { address, tls, .. } = &source.endpoint;
+    let dialled = timeout(PATIENCE, dial(address, tls.as_ref(), Timeouts::default())).await.map_err(late)?;
+    let text = |error: NetError| format!("the source could not be asked again before the seal: {error}");
+    let mut stream = dialled.map_err(text)?;
+    stream.write_all(b"PING\r\n").await.map_err(text)?;
+    match timeout(KNOCK, stream.read(&mut [0; 64])).await {
+        Err(_) => Ok(()),
+        Ok(Err(error)) => Err(text(error)),
+        Ok(Ok(0)) => Err("the source closed a connection before the seal".to_owned()),
+        Ok(Ok(_)) => {
+            Err("the source answers although it was paused: it is another server, or not paused any more".to_owned())
+        }
+    }
 }
 
 impl Fenced {
@@ -151,9 +196,40 @@ impl Fenced {
         self.is_proof() && self.since.elapsed() >= self.timeout + MARGIN
     }
 
-    /// The source's offset now; `None` when it does not say.
+    /// Whether the fence holds up whoever asks something, this process too.
+    pub(super) fn is_mute(&self) -> bool {
+        !lets_read(&self.plan, self.version)
+    }
+
+    /// The source's offset now, in the history of the fence; `None` when it does not say.
     pub(super) async fn offset_now(&mut self) -> Option<Offset> {
-        crate::source::survey(&mut self.control).await.ok()?.repl_offset
+        let facts = timeout(PATIENCE, crate::source::survey(&mut self.control)).await.ok()?.ok()?;
+        same(&self.facts, &facts).ok()?;
+        facts.repl_offset
+    }
+
+    /// Proves that the source is still the server that was fenced, in the same role and history, and still fenced. Answers
+    /// where it stands; `None` where the fence holds up every question.
+    pub(super) async fn prove(&mut self, source: &Access) -> Result<Option<Offset>, String> {
+        if self.has_lapsed() {
+            return Err("the pause of the writers has run out".to_owned());
+        }
+        if self.is_mute() {
+            return knock(source).await.map(|()| None);
+        }
+        let text = |error: ControlError| format!("the source could not be asked again before the seal: {error}");
+        // A connection of this moment: the address may lead to another server by now.
+        let anew = async {
+            let mut control = servers::connect(&source.endpoint, source.secret.as_ref()).await?;
+            crate::source::survey(&mut control).await
+        };
+        let asked = future::join(crate::source::survey(&mut self.control), anew);
+        let late = |_| "the source did not answer before the seal".to_owned();
+        let (fenced, now) = timeout(PATIENCE, asked).await.map_err(late)?;
+        let (fenced, now) = (fenced.map_err(text)?, now.map_err(text)?);
+        same(&self.facts, &fenced)?;
+        same(&self.facts, &now)?;
+        fenced.repl_offset.max(now.repl_offset).map(Some).ok_or_else(|| "the source does not say its offset".to_owned())
     }
 
     /// Lets writers go on. Answers when they do: at once, or after this long.
@@ -172,6 +248,28 @@ impl Fenced {
                 ran.failure
                     .map_or(Ok(Duration::ZERO), |failure| Err(format!("`{}` failed: {failure}", programs.1.name())))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(text: &str) -> SourceFacts {
+        SourceFacts::of(Info::parse(text))
+    }
+
+    #[test]
+    fn another_process_role_or_history_is_not_the_source_that_was_fenced() {
+        let id = |digit: &str| digit.repeat(40);
+        let said = |run: &str, role: &str, replid: &str| {
+            facts(&format!("run_id:{}\r\nrole:{role}\r\nmaster_replid:{}\r\n", id(run), id(replid)))
+        };
+        let then = said("a", "master", "b");
+        assert!(same(&then, &said("a", "master", "b")).is_ok());
+        for now in [said("c", "master", "b"), said("a", "slave", "b"), said("a", "master", "c")] {
+            assert!(same(&then, &now).is_err(), "{now:?}");
         }
     }
 }

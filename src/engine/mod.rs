@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admission;
+mod aftermath;
 mod apply;
 mod background;
 mod buffer;

@@ -156,7 +156,7 @@ mod tests {
     fn written(folder: &Path) -> Vec<u8> {
         let mut journal = Journal::create(folder, &first()).unwrap();
         journal.append(&Record::Attempt { number: 1, owner: "me".into(), at: UnixMillis(2) }).unwrap();
-        journal.append(&Record::StepDone { step: StepId::Precheck }).unwrap();
+        journal.append(&Record::StepDone { step: StepId::Precheck, position: None }).unwrap();
         journal.append(&Record::DumpStarted { generation: 1 }).unwrap();
         journal.append(&Record::DumpReceived { generation: 1, bytes: 9 }).unwrap();
         journal.append(&Record::Ended { outcome: Outcome::Stopped, at: UnixMillis(3) }).unwrap();

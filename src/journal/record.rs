@@ -39,7 +39,12 @@ pub enum Record {
     StepDone {
         /// Which.
         step: StepId,
+        /// What the destination had confirmed by then, as the run record writes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<String>,
     },
+    /// The destination lost what it had confirmed: what was copied and followed has to be looked at again.
+    SetBack,
     /// A setting of the source, before it is changed.
     SettingWas {
         /// Which.

@@ -20,6 +20,8 @@ pub struct RunState {
     pub owners: Vec<String>,
     /// Steps that are done.
     pub done: BTreeSet<StepId>,
+    /// What the destination had confirmed when the last step that writes was done.
+    pub position: Option<String>,
     /// The source's settings to put back, by name: what each was and what we set.
     pub settings: BTreeMap<String, (String, String)>,
     /// Hooks that have run and run once.
@@ -77,9 +79,13 @@ impl RunState {
                 self.owners.push(owner.clone());
                 self.ended = None;
             }
-            Record::StepDone { step } => {
+            Record::StepDone { step, position } => {
                 self.done.insert(*step);
+                if position.is_some() {
+                    self.position.clone_from(position);
+                }
             }
+            Record::SetBack => self.copies_again(),
             Record::SettingWas { name, was, set_to } => {
                 // What a process found that an earlier one had set is not what it was.
                 let before = self.settings.get(name).map_or(was, |(was, _)| was).clone();
@@ -134,9 +140,7 @@ impl RunState {
                 if let Some(dump) = self.dump_of(*generation) {
                     dump.lost = true;
                 }
-                // A new copy is needed.
-                self.done.remove(&StepId::Full);
-                self.done.remove(&StepId::Incremental);
+                self.copies_again();
             }
             Record::KeyLeft { generation, key } => {
                 if let Some(dump) = self.dump_of(*generation) {
@@ -153,6 +157,13 @@ impl RunState {
             Record::Print { side, print } => *self.print_mut(*side) = Some((**print).clone()),
             Record::Ended { outcome, .. } => self.ended = Some(*outcome),
         }
+    }
+
+    /// The copy and what follows it are not done any more.
+    fn copies_again(&mut self) {
+        self.done.remove(&StepId::Full);
+        self.done.remove(&StepId::Incremental);
+        self.position = None;
     }
 
     /// What a server was when it was last found as it should be; `None` before a precheck has passed.

@@ -14,6 +14,14 @@ pub struct Checkpoint {
     pub db: Option<Db>,
 }
 
+impl Checkpoint {
+    /// Whether another one is of the same byte of the same history.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        (self.offset, self.replid) == (other.offset, other.replid)
+    }
+}
+
 impl std::fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} ", self.offset, self.replid)?;

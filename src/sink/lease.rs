@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use redis::{Value, cmd};
 
 use super::{
-    Checkpoint, Mark, RecordKeys, RecordState, RunRecord, Settings,
+    Mark, RecordKeys, RecordState, RunRecord, Settings,
     record::{RUNS, setting_field, setting_name},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The token of a sealed run.
-const SEALED: &str = "sealed";
+pub(super) const SEALED: &str = "sealed";
 
 /// Who asks for the lease.
 #[derive(Clone, Debug)]
@@ -100,6 +100,26 @@ pub enum LeaseFault {
     /// The token is one before ours: the destination does not know any more that we took the lease.
     #[error("the destination has lost writes that it had confirmed, this process's lease among them")]
     Forgot,
+    /// The token is ours, and the record is before what was confirmed.
+    #[error("the destination has lost writes that it had confirmed: it held `{confirmed}`, and holds `{there}` now")]
+    Behind {
+        /// What it had confirmed.
+        confirmed: String,
+        /// What it has.
+        there: String,
+    },
+    /// The destination has removed keys to make room.
+    #[error(
+        "the destination evicted {keys} keys since the copy began, to make room: values that were written and confirmed are \
+         not there any more"
+    )]
+    Evicted {
+        /// How many, at least.
+        keys: u64,
+    },
+    /// Something of this copy is not at the destination, as its record says.
+    #[error("{0}")]
+    Left(String),
     /// Another run under way writes to the same databases: whose the keys in them are is not known.
     #[error(
         "the run `{plan}` is under way at the destination too and writes to the same databases, so the keys there may be those \
@@ -117,9 +137,9 @@ pub enum LeaseFault {
 
 /// What is at the destination.
 #[derive(Clone, Debug, Default)]
-struct Seen {
-    record: Option<RunRecord>,
-    token: Option<String>,
+pub(super) struct Seen {
+    pub(super) record: Option<RunRecord>,
+    pub(super) token: Option<String>,
     heartbeat: Option<(String, Duration)>,
 }
 
@@ -163,6 +183,8 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         libraries: Some([].into()),
         marks: vec![],
         stream: None,
+        removed: None,
+        left: None,
         settings: Settings::new(),
     };
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
@@ -280,43 +302,11 @@ impl Lease {
         let mut next = record.clone();
         next.generation += 1;
         next.marks = vec![Mark::default(); lanes];
-        next.stream = None;
+        (next.stream, next.left) = (None, None);
         let clear = cmd("DEL").arg(&self.keys.run).arg(&self.keys.skipped).clone();
         self.guarded(control, &[clear, store(&self.keys, &next)]).await?;
         *record = next;
         Ok(())
-    }
-
-    /// Marks the run as done. The token changes, so nothing can be written through this run again. The record stays
-    /// for `keep`; `None` is for ever.
-    pub async fn finish(&self, control: &mut Control, keep: Option<Period>) -> Result<(), LeaseFault> {
-        let keys = &self.keys;
-        let mut commands = vec![
-            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Done.word()).clone(),
-            cmd("SET").arg(&keys.token).arg("done").clone(),
-            cmd("DEL").arg(&keys.heartbeat).clone(),
-            unlisting(keys),
-        ];
-        commands.extend(keep.into_iter().flat_map(|keep| expiring(keys, keep)));
-        self.guarded(control, &commands).await
-    }
-
-    /// Seals the run: the token changes for good, so nothing can be written through it again.
-    pub async fn seal(&self, control: &mut Control) -> Result<(), LeaseFault> {
-        let keys = &self.keys;
-        let commands = [
-            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Sealed.word()).clone(),
-            cmd("SET").arg(&keys.token).arg(SEALED).clone(),
-            cmd("DEL").arg(&keys.heartbeat).clone(),
-            unlisting(keys),
-        ];
-        self.guarded(control, &commands).await
-    }
-
-    /// Whether the run is sealed.
-    pub async fn is_sealed(&self, control: &mut Control) -> Result<bool, LeaseFault> {
-        let record = see(control, &self.keys).await?.record;
-        Ok(record.is_some_and(|record| record.state == RecordState::Sealed))
     }
 
     /// The run's record after its seal: nothing is written through it but how long it stays.
@@ -334,12 +324,6 @@ impl Lease {
     /// The command that renews the heartbeat.
     pub(super) fn heartbeat(&self) -> redis::Cmd {
         heartbeat(&self.keys, &self.owner)
-    }
-
-    /// Notes how far the source's stream is applied.
-    pub async fn note(&self, control: &mut Control, checkpoint: &Checkpoint) -> Result<(), LeaseFault> {
-        let set = cmd("HSET").arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).clone();
-        self.guarded(control, &[set]).await
     }
 
     /// Notes that a setting of the source, which was and is to be so, has to be put back. To be called before it is changed.
@@ -387,6 +371,15 @@ impl Lease {
         ]
     }
 
+    /// What it means that another token is there.
+    pub(super) fn not_ours(&self, there: Option<String>) -> LeaseFault {
+        match there {
+            None => LeaseFault::Gone,
+            Some(there) if is_before(&there, &self.token) => LeaseFault::Forgot,
+            Some(_) => LeaseFault::Lost,
+        }
+    }
+
     /// Carries commands out if the token is ours, all or none.
     pub async fn guarded(&self, control: &mut Control, commands: &[redis::Cmd]) -> Result<(), LeaseFault> {
         loop {
@@ -394,11 +387,7 @@ impl Lease {
             let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
             if token.as_ref() != Some(&self.token) {
                 control.command(&cmd("UNWATCH")).await?;
-                return Err(match token {
-                    None => LeaseFault::Gone,
-                    Some(there) if is_before(&there, &self.token) => LeaseFault::Forgot,
-                    Some(_) => LeaseFault::Lost,
-                });
+                return Err(self.not_ours(token));
             }
             control.command(&cmd("MULTI")).await?;
             for command in commands {
@@ -412,7 +401,7 @@ impl Lease {
     }
 }
 
-async fn see(control: &mut Control, keys: &RecordKeys) -> Result<Seen, LeaseFault> {
+pub(super) async fn see(control: &mut Control, keys: &RecordKeys) -> Result<Seen, LeaseFault> {
     let fields: BTreeMap<String, String> = control.query(cmd("HGETALL").arg(&keys.run)).await?;
     let record = if fields.is_empty() {
         None
@@ -436,12 +425,12 @@ fn listing(keys: &RecordKeys) -> redis::Cmd {
 }
 
 /// Takes it from that list.
-fn unlisting(keys: &RecordKeys) -> redis::Cmd {
+pub(super) fn unlisting(keys: &RecordKeys) -> redis::Cmd {
     cmd("SREM").arg(RUNS).arg(keys.plan()).clone()
 }
 
 /// What lets a run record go after `keep`.
-fn expiring(keys: &RecordKeys, keep: Period) -> [redis::Cmd; 4] {
+pub(super) fn expiring(keys: &RecordKeys, keep: Period) -> [redis::Cmd; 4] {
     let millis = u64::try_from(keep.0.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 45);
     [&keys.run, &keys.token, &keys.skipped, &keys.scripts].map(|key| cmd("PEXPIRE").arg(key).arg(millis).clone())
 }
@@ -481,6 +470,8 @@ mod tests {
             libraries: None,
             marks: vec![Mark::default()],
             stream: None,
+            removed: None,
+            left: None,
             settings: Settings::new(),
         };
         let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));

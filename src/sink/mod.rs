@@ -9,6 +9,7 @@ mod batch;
 mod batch_size;
 mod building;
 mod checkpoint;
+mod closing;
 mod deal;
 mod destination;
 mod encode;
@@ -18,7 +19,9 @@ mod lease;
 mod libraries;
 pub mod native;
 mod neighbours;
+mod position;
 mod record;
+mod removed;
 mod translate;
 mod window;
 
@@ -32,6 +35,8 @@ pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Part, TooLarge, T
 pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek, record};
 pub use libraries::Libraries;
 pub use neighbours::{Neighbour, neighbours, recorded};
+pub use position::{Position, Upto};
 pub use record::{Mark, RecordKeys, RecordState, RunRecord, Settings};
+pub use removed::Removed;
 pub use translate::{Deadlines, Erase, Outgoing, Taken, Translator, TranslatorSetup};
 pub use window::Window;

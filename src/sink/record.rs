@@ -2,15 +2,17 @@
 //!
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
 //! each lane, `stream`, the [`Checkpoint`], once the source is followed, and one `setting:<name>` for each setting of the
-//! source that has to be put back; since 0.2 also `databases`, those that the run writes to, and `libraries`, the function
-//! libraries that came from the source). `redis-plan:{runs}` is the set of the plans whose runs are under way. `…:token` changes only when a run is taken over or sealed; every batch is conditional on it.
+//! source that has to be put back; since 0.2 also `databases`, those that the run writes to, `libraries`, the function
+//! libraries that came from the source, `removed`, what the server had removed by itself when the copy began, and `left`, why
+//! this copy is not whole). `redis-plan:{runs}` is the set of the plans whose runs are under way. `…:token` changes only when a
+//! run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
 //! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
 //! there, for an hour, after lane `i` lost a connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Checkpoint, Part};
+use super::{Checkpoint, Part, Position, Removed, Upto};
 use crate::unit::Db;
 
 /// The plans whose runs are under way at this server: whoever comes reads it instead of looking through all keys.
@@ -145,6 +147,10 @@ pub struct RunRecord {
     pub marks: Vec<Mark>,
     /// How far the source's stream is applied; `None` before the copy is done.
     pub stream: Option<Checkpoint>,
+    /// What the destination had removed by itself when this copy began; `None` where it hides it.
+    pub removed: Option<Removed>,
+    /// Why this copy is not whole and needs a new one.
+    pub left: Option<String>,
     /// The source's settings to put back, by name. Whoever takes the run over puts them back, wherever it runs.
     pub settings: Settings,
 }
@@ -205,8 +211,17 @@ impl RunRecord {
             libraries,
             marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
             stream,
+            removed: field("removed").and_then(|removed| removed.parse().ok()),
+            left: field("left").map(str::to_owned),
             settings: settings.collect(),
         })
+    }
+
+    /// How far the run is by this record; `None` before its first copy.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let upto = self.stream.map_or_else(|| Upto::Dump(self.marks.clone()), Upto::Stream);
+        (self.generation > 0).then_some(Position { generation: self.generation, upto })
     }
 
     /// The fields of the hash.
@@ -224,6 +239,8 @@ impl RunRecord {
         fields.extend(self.libraries.iter().map(|names| (LIBRARIES.to_owned(), libraries_text(names))));
         fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
         fields.extend(self.stream.map(|stream| ("stream".to_owned(), stream.to_string())));
+        fields.extend(self.removed.as_ref().map(|removed| ("removed".to_owned(), removed.to_string())));
+        fields.extend(self.left.as_ref().map(|left| ("left".to_owned(), left.clone())));
         fields.extend(self.settings.iter().map(|(name, setting)| setting_field(name, setting)));
         fields
     }
@@ -245,6 +262,8 @@ mod tests {
             libraries: Some(["one".to_owned(), "two".to_owned()].into()),
             marks: vec![Mark { at: 9, elements: 0 }, Mark { at: 4, elements: 7 }],
             stream: "5 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 2".parse().ok(),
+            removed: "a 0 7".parse().ok(),
+            left: Some("the list `x`".into()),
             settings: [("client-output-buffer-limit".into(), ("256mb 64mb 60".into(), "0 0 0".into()))].into(),
         };
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();

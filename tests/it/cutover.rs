@@ -23,7 +23,7 @@ pub fn ready(tool: &Tool) -> Running {
     run
 }
 
-fn status(tool: &Tool) -> Value {
+pub fn status(tool: &Tool) -> Value {
     let said = tool.run(["status", "move", "--format", "json"]);
     serde_json::from_str(&said.stdout).unwrap_or(Value::Null)
 }

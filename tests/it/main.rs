@@ -41,6 +41,7 @@ mod operations;
 mod others;
 mod pending;
 mod permissions;
+mod proof;
 mod rdb_goldens;
 mod refusals;
 mod replies;

@@ -100,8 +100,8 @@ fn writes_behind_a_seal_that_no_fence_proves_are_counted() {
         let mut run = begin(&tool);
         assert!(await_told(&tool, &mut run, "\"event\":\"following\""), "{}", run.wait());
         until("nothing stands against a cutover", || can_cut_over(&tool, STATE));
-        // Each answer comes 20 ms later: a seal takes longer than what lies between two writes.
-        to.throttle(10 << 20);
+        // Each answer comes 30 ms later: a seal takes longer than what lies between two writes.
+        to.delay(15);
         let mut client = source.client();
         client.command(&cmd!["SELECT", db]);
         let over = Arc::new(AtomicBool::new(false));

@@ -17,6 +17,7 @@ use crate::{
     engine::{
         background,
         ending::Ending,
+        incremental::note_loss,
         intake::{self, DumpPlace, Intake, Told},
         orders::not_following,
         run::Run,
@@ -26,7 +27,10 @@ use crate::{
     journal::Record,
     plan::fault::catalogue::runs,
     rdb::{Decoder, SafePoint},
-    sink::{BatchSize, Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Turns, Window},
+    sink::{
+        BatchSize, Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Position, Turns,
+        Upto, Window,
+    },
     step::{Activity, Event, FollowProgress, FullWork, OnConflict, OnUnsupported, StepId},
     store::spool::{Level, SpoolReader, remove_all, remove_before},
     unit::ByteSize,
@@ -51,6 +55,8 @@ pub(in crate::engine) struct Copied {
     pub(in crate::engine) summary: String,
     /// The stream that is received meanwhile; `None` when it is not wanted.
     pub(in crate::engine) intake: Option<Intake>,
+    /// What the destination holds of it.
+    pub(in crate::engine) position: Position,
 }
 
 /// Copies the dataset.
@@ -66,32 +72,46 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
     let mut copy = Copy::begin(run, work, started, clock_ahead)?;
     let outcome = copy.follow(run, teller).await;
     let (level, generation) = (copy.level.clone(), copy.generation);
-    let intake = copy.end(run, teller).await;
-    match outcome {
+    let (intake, keys) = copy.end(run, teller).await;
+    let closed = match outcome {
         Ok((summary, marks)) => {
-            let mut control =
-                servers::connect(&run.request.graph.destination, run.request.passwords.destination.as_ref()).await?;
-            let there = lease.record(&mut control).await?.marks;
-            if there.iter().zip(&marks).any(|(there, confirmed)| there < confirmed) {
-                return Err(LaneFault::Forgot.into());
-            }
+            let position = Position { generation, upto: Upto::Dump(marks) };
+            close(run, (&lease, position)).await.map(|position| (summary, position))
+        }
+        Err(ending) => Err(ending.leaving(keys)),
+    };
+    match closed {
+        Ok((summary, position)) => {
             if run.follows() {
-                lease.note(&mut control, &run.stream_begins()?).await?;
-                // Nothing is taken back by it from here on, and its room is the stream's.
-                remove_all(&run.spool(generation))?;
                 level.drain(level.written());
             }
-            Ok(Copied { lease, summary, intake })
+            Ok(Copied { lease, summary, intake, position })
         }
         Err(ending) => {
             if let Some(intake) = intake {
                 intake.end().await;
             }
+            note_loss(run, (&lease, &mut control), &ending).await?;
             // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
             let _ = lease.release(&mut control).await;
             Err(ending)
         }
     }
+}
+
+/// Ends the copy where the destination still has all that it has confirmed; answers how far it is from here on.
+async fn close(run: &Run, (lease, position): (&Lease, Position)) -> Result<Position, Ending> {
+    let graph = &run.request.graph;
+    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    if !run.follows() {
+        lease.holds(&mut control, &position).await?;
+        return Ok(position);
+    }
+    let begins = run.stream_begins()?;
+    lease.begin_stream(&mut control, &begins, &position).await?;
+    // Nothing is taken back by it from here on, and its room is the stream's.
+    remove_all(&run.spool(position.generation))?;
+    Ok(Position { upto: Upto::Stream(begins), ..position })
 }
 
 /// Notes what an earlier process has copied: a state directory that does not know of it begins its journal there.
@@ -103,7 +123,8 @@ fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Check
         run.journal.append(&Record::History { generation, replid, offset })?;
     }
     let summary = format!("An earlier process had copied the keys and applied the stream up to offset {offset}");
-    Ok(Copied { lease, summary, intake: None })
+    let position = Position { generation, upto: Upto::Stream(checkpoint) };
+    Ok(Copied { lease, summary, intake: None, position })
 }
 
 /// A full copy under way.
@@ -453,8 +474,8 @@ impl Copy {
     }
 
     /// Ends everything that runs beside the loop, and hears the lanes out: what they have sent is told by its replies, and
-    /// a key that was left must be noted however the run ends. Taking in goes on.
-    async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) -> Option<Intake> {
+    /// a key that was left must be noted however the run ends. Taking in goes on. Answers the keys that are confirmed, too.
+    async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) -> (Option<Intake>, u64) {
         self.level.end();
         self.window.close();
         self.signals.close();
@@ -470,7 +491,7 @@ impl Copy {
         for task in self.working {
             let _ = async_std::future::timeout(Duration::from_millis(50), task).await;
         }
-        self.intake
+        (self.intake, self.tally.keys())
     }
 }
 

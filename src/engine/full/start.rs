@@ -10,7 +10,7 @@ use crate::{
     plan::fault::catalogue::runs,
     rdb::SafePoint,
     sink::{
-        Checkpoint, Claim, Claimant, Destination, Lease, LeaseFault, Libraries, Mark, RunRecord, UndoFault,
+        Checkpoint, Claim, Claimant, Destination, Lease, LeaseFault, Libraries, Mark, Removed, RunRecord, UndoFault,
         clear_databases, undo,
     },
     step::FullWork,
@@ -67,18 +67,23 @@ pub(super) async fn start(
     }
     let dump = run.journal.state().dump.clone();
     // This state directory may know that the stream of that copy cannot go on.
-    let given_up = dump
-        .as_ref()
-        .is_some_and(|dump| ours && dump.generation == record.generation && (dump.lost || dump.left.is_some()));
+    let given_up = record.left.is_some()
+        || dump
+            .as_ref()
+            .is_some_and(|dump| ours && dump.generation == record.generation && (dump.lost || dump.left.is_some()));
     if let Some(checkpoint) = record.stream.filter(|_| run.follows() && !given_up) {
         return Ok(Started::Copied(Box::new((lease, record.generation, checkpoint))));
     }
     let destination = servers::destination(control, &run.keys.token).await?;
     let lanes = work.limits.connections;
-    let going_on = if ours { whole_dump(run, &record, dump.as_ref(), lanes, teller)? } else { None };
+    let going_on =
+        if ours && record.left.is_none() { whole_dump(run, &record, dump.as_ref(), lanes, teller)? } else { None };
     if going_on.is_none() {
         if record.generation > 0 {
-            let why = why_anew(ours, dump.as_ref());
+            let why = match &record.left {
+                Some(left) => format!("This copy is not whole: {}", left.trim_end_matches('.')),
+                None => why_anew(ours, dump.as_ref()),
+            };
             let taken = take_back(run, work, control, (&lease, &mut record, ours), &destination, (&why, teller)).await;
             if let Err(ending) = taken {
                 // The next process need not wait for the heartbeat to end; if this fails it does end.
@@ -88,6 +93,7 @@ pub(super) async fn start(
             teller.notice(format!("{why}; a new full copy begins."));
         }
         let lanes = work.limits.connections_at(servers::round_trip(control).await?);
+        record.removed = Removed::of(&servers::info(control).await?);
         lease.begin_generation(control, &mut record, lanes as usize).await?;
         run.journal.append(&Record::DumpStarted { generation: record.generation })?;
         run.remove_spools(Some(record.generation))?;

@@ -10,7 +10,7 @@ use super::{
     feed::{Feed, Outlet, OutletParts, feed},
     follow::Signal,
     gauge::Gauge,
-    poll::{poll, stands},
+    poll::{EVERY, poll, stands},
     setup::There,
 };
 use crate::{
@@ -41,8 +41,8 @@ pub(super) struct Beside {
     pub(super) window: Window,
     /// What runs beside the loop tells it through this.
     pub(super) tell: Sender<Signal>,
-    /// Whether the source was asked where it stands.
-    asked_where: bool,
+    /// How often the source was asked where it stands, and whether its answer is still to come.
+    asked_where: (u32, bool),
     /// The lane and who feeds it.
     working: Vec<async_std::task::JoinHandle<()>>,
     /// What sends signals besides.
@@ -126,28 +126,42 @@ impl Beside {
             background::stop(run, signals_in.clone(), || Signal::Stop),
             poll(run, signals_in.clone(), told),
         ];
-        Self { signals, reports, level, window, tell: signals_in, asked_where: false, working, background }
+        Self { signals, reports, level, window, tell: signals_in, asked_where: (0, false), working, background }
     }
 
-    /// Asks the source where it stands, once; the answer comes as a signal.
+    /// Asks the source where it stands, unless that is done already; the answer comes as a signal.
     pub(super) fn ask_where(&mut self, run: &Run) {
-        if !std::mem::replace(&mut self.asked_where, true) {
-            self.background.push(stands(run, self.tell.clone()));
+        let (times, waits) = self.asked_where;
+        if !waits {
+            let pause = if times == 0 { Duration::ZERO } else { EVERY };
+            self.asked_where = (times + 1, true);
+            self.background.push(stands(run, self.tell.clone(), pause));
         }
     }
 
-    /// Ends it, and hears the lane out: what it has sent is told by its replies.
-    pub(super) async fn end(self, mut hear: impl FnMut(LaneReport)) {
+    /// The source has said where it stands.
+    pub(super) fn was_answered(&mut self) {
+        self.asked_where.1 = false;
+    }
+
+    /// Hands nothing more out, and hears the lane out: what it has sent is told by its replies.
+    pub(super) async fn hear_out(&mut self) -> Vec<LaneReport> {
         self.level.end();
         self.window.close();
         self.signals.close();
+        let mut reports = vec![];
         let hearing = async {
             // Ends with the lane.
             while let Ok(report) = self.reports.recv().await {
-                hear(report);
+                reports.push(report);
             }
         };
         let _ = async_std::future::timeout(LANE_ENDS, hearing).await;
+        reports
+    }
+
+    /// Ends it, once the lane is heard out.
+    pub(super) async fn end(self) {
         background::end(self.background).await;
         for task in self.working {
             let _ = async_std::future::timeout(Duration::from_millis(50), task).await;

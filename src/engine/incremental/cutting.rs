@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     follow::{Follow, Phase, Signal},
-    sealing::{Unsealed, lost_behind, seal},
+    sealing::Unsealed,
 };
 use crate::{
     engine::{
@@ -13,7 +13,7 @@ use crate::{
         ending::Ending,
         fence::{self, Fenced, NO_REPLICAS, SOME_LAG},
         hooks::{Program, Ran},
-        orders::{done, refused},
+        orders::refused,
         run::Run,
         servers,
         settings::Setting,
@@ -22,7 +22,7 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
-    sink::{Lease, LeaseFault},
+    sink::Lease,
     step::{CutoverPart, CutoverResult, Event, Fence, Hook, Moment},
     unit::{Offset, UnixMillis},
 };
@@ -43,7 +43,7 @@ pub(super) enum Cut {
     /// What the source says of its offset, now that nothing is under way.
     Stands(u32, Box<Fenced>, Option<Offset>),
     /// The destination is sealed, or is not.
-    Sealed(Result<(), Unsealed>),
+    Sealed(Box<Fenced>, Result<(), Unsealed>),
 }
 
 /// A cutover under way.
@@ -51,16 +51,20 @@ pub(super) enum Cut {
 pub(super) struct Cutting {
     /// Counts the cutovers that this process has tried.
     number: u32,
-    asked: Option<Asked>,
+    pub(super) asked: Option<Asked>,
     pub(super) part: CutoverPart,
-    began: Instant,
+    pub(super) began: Instant,
     pub(super) timeout: Duration,
-    fence: fence::Plan,
-    fenced: Option<Box<Fenced>>,
+    pub(super) fence: fence::Plan,
+    pub(super) fenced: Option<Box<Fenced>>,
     /// Since when writers are kept off.
     pub(super) since: Option<Instant>,
     /// What has to be applied.
     pub(super) offset: Offset,
+    /// Where the fence was put up.
+    pub(super) fenced_at: Offset,
+    /// The connection that brought the stream then.
+    pub(super) connection: Option<u64>,
     /// Hooks that are still to run while it is fenced.
     hooks: Vec<(usize, Hook)>,
     /// A hook runs, or the source is being asked where it stands.
@@ -100,6 +104,8 @@ impl Follow {
             fenced: None,
             since: None,
             offset: Offset::default(),
+            fenced_at: Offset::default(),
+            connection: None,
             hooks: run.hooks_of(Moment::CutoverFenced),
             busy: false,
             stands: false,
@@ -168,7 +174,7 @@ impl Follow {
                 run.hook_ran(&hook, &ran, teller)?;
             }
             Cut::Stands(number, fenced, stands) => self.stands(number, fenced, stands, run, teller).await?,
-            Cut::Sealed(sealed) => return self.sealed(sealed, run, teller).await,
+            Cut::Sealed(fenced, sealed) => return self.sealed(fenced, sealed, run, teller).await,
         }
         Ok(None)
     }
@@ -209,10 +215,18 @@ impl Follow {
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
+        let connection = self.intake.state.connection();
+        let is_followed = fenced.as_ref().is_ok_and(|fenced| self.intake.state.is_of(fenced.facts.replid));
         match (self.cutting(number), fenced) {
             (Some(cutting), Ok(fenced)) => {
                 (cutting.offset, cutting.since) = (fenced.offset, Some(fenced.since));
+                (cutting.fenced_at, cutting.connection) = (fenced.offset, connection);
                 cutting.fenced = Some(fenced);
+                if !is_followed {
+                    return self
+                        .undo("the source goes by another history than the one that is followed", run, teller)
+                        .await;
+                }
                 cutting.part = CutoverPart::Drain;
                 teller.tell(Event::CutoverPart { part: CutoverPart::Drain, offset: Some(cutting.offset) });
             }
@@ -273,13 +287,10 @@ impl Follow {
                 });
                 Ok(())
             }
+            Some(fenced) if cutting.compared => self.seal(fenced, lease, run, teller),
             fenced => {
                 cutting.fenced = fenced;
-                if cutting.compared {
-                    self.seal(self.figures.gauge.applied(), lease, run, teller)
-                } else {
-                    self.compare(run, teller).await
-                }
+                self.compare(run, teller).await
             }
         }
     }
@@ -307,83 +318,6 @@ impl Follow {
             cutting.stands = true;
         }
         Ok(())
-    }
-
-    fn seal(&mut self, applied: Offset, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
-        cutting.part = CutoverPart::Seal;
-        cutting.offset = applied;
-        teller.tell(Event::CutoverPart { part: CutoverPart::Seal, offset: Some(applied) });
-        run.journal.append(&Record::Sealing { result: cutting.result() })?;
-        let (lease, signals) = (lease.clone(), self.beside.tell.clone());
-        let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
-        let left = cutting.timeout.saturating_sub(cutting.since.unwrap_or(cutting.began).elapsed());
-        async_std::task::spawn(async move {
-            let sealed = seal(&lease, left, || servers::connect(&endpoint, secret.as_ref())).await;
-            let _ = signals.send(Signal::Cut(Cut::Sealed(sealed))).await;
-        });
-        Ok(())
-    }
-
-    /// Whether the destination may be sealed already: a token that is not ours is our own seal then.
-    pub(super) fn may_be_sealed(&self) -> bool {
-        matches!(&self.phase, Phase::Cutting(cutting) if cutting.part == CutoverPart::Seal)
-    }
-
-    async fn sealed(
-        &mut self,
-        sealed: Result<(), Unsealed>,
-        run: &mut Run,
-        teller: &mut Teller<'_>,
-    ) -> Result<Option<CutoverResult>, Ending> {
-        match sealed {
-            Ok(()) => {
-                let Phase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
-                let lapsed = cutting.fenced.as_ref().is_some_and(|fenced| fenced.has_lapsed());
-                let mut result = CutoverResult { proven: cutting.fence.is_proof() && !lapsed, ..cutting.result() };
-                let (fenced, asked) = (cutting.fenced.take(), cutting.asked.take());
-                run.journal.append(&Record::Sealing { result: result.clone() })?;
-                run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
-                if let Some(mut fenced) = fenced.filter(|fenced| !fenced.is_proof()) {
-                    let late = self.came_behind(&mut fenced).await;
-                    if late.is_none() {
-                        teller.notice("The source does not say whether something was written behind the seal.");
-                    }
-                    result.late = late.unwrap_or(0);
-                    run.journal.append(&Record::Sealing { result: result.clone() })?;
-                }
-                teller.tell(Event::Sealed { result: result.clone() });
-                if let Some(text) = lost_behind(&result, lapsed) {
-                    if let Some(asked) = asked {
-                        asked.answer(refused(text.clone()));
-                    }
-                    return Err(Ending::failed(text));
-                }
-                if let Some(asked) = asked {
-                    asked.answer(done(format!(
-                        "The destination is sealed at offset {}: everything that the source had written is there, and nothing \
-                         writes to it through this run again. Writers were kept off for {:.3} s.",
-                        result.offset, result.blocked
-                    )));
-                }
-                Ok(Some(result))
-            }
-            Err(Unsealed::Late) => {
-                self.undo("the destination did not answer in time", run, teller).await?;
-                Ok(None)
-            }
-            Err(Unsealed::Fault(LeaseFault::Control(error))) if error.refusal().is_none() => {
-                // Writers stay off for as long as the fence lasts: the destination may be sealed.
-                Err(Ending::failed(format!(
-                    "Whether the destination is sealed is not known: {error}. Once it answers, run the same command again: it \
-                     finds out and goes on from there. Keep the writers where they are until then."
-                )))
-            }
-            Err(Unsealed::Fault(fault)) => {
-                self.undo(&fault.to_string(), run, teller).await?;
-                Ok(None)
-            }
-        }
     }
 
     /// Undoes a cutover: lets writers go on first, then follows on.
@@ -441,7 +375,7 @@ impl Cutting {
         self.part == CutoverPart::Verify && self.since.is_none()
     }
 
-    fn result(&self) -> CutoverResult {
+    pub(super) fn result(&self) -> CutoverResult {
         let blocked = self.since.map_or(0.0, |since| since.elapsed().as_secs_f64());
         let (fence, proven) = (self.fence.to_string(), self.fence.is_proof());
         CutoverResult { offset: self.offset, blocked, fence, proven, late: 0 }

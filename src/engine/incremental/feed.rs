@@ -38,8 +38,8 @@ pub(super) struct Outlet {
     upto: Offset,
     /// The end of what was handed to the lane.
     sent: Offset,
-    /// Receipt of the last command that writes.
-    wrote: Option<UnixMillis>,
+    /// The last command that writes: its end and its receipt.
+    wrote: Option<(Offset, UnixMillis)>,
     /// Commands that the lane was not given yet and that write what the plan takes.
     writing: u64,
     /// How many commands in `out` were left out by the plan's rules when the last one was taken.
@@ -131,7 +131,7 @@ impl Outlet {
         translator: &Translator,
     ) -> Result<(), Fault> {
         if std::mem::take(&mut self.out.data) {
-            self.wrote = Some(received_at);
+            self.wrote = Some((end, received_at));
             self.writing += u64::from(self.out.filtered == self.filtered);
             self.filtered = self.out.filtered;
         }
@@ -214,7 +214,7 @@ impl Outlet {
             return Ok(());
         }
         self.to.gauge.read(self.upto, self.wrote);
-        self.to.gauge.sent(self.upto, more, counts);
+        self.to.gauge.sent(checkpoint, more, counts);
         self.sent = self.upto;
         self.to.jobs.send_blocking(Job::Batch(batch)).map_err(|_| Fault::Gone)
     }

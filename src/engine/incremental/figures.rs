@@ -76,10 +76,12 @@ impl Figures {
         stands
     }
 
-    /// Takes in what the source says of itself.
-    pub(super) fn hear(&mut self, facts: SourceFacts) {
-        if let Some(offset) = facts.repl_offset {
-            self.ahead.say(offset, self.received(), UnixMillis::now());
+    /// Takes in what the source, asked at `asked`, says of itself.
+    pub(super) fn hear(&mut self, facts: SourceFacts, asked: UnixMillis) {
+        if !self.state.is_of(facts.replid) {
+            self.ahead.lose();
+        } else if let Some(offset) = facts.repl_offset {
+            self.ahead.say(offset, self.received(), asked);
         }
         self.facts = Some(facts);
     }
@@ -103,7 +105,9 @@ impl Figures {
     pub(super) fn reading(&mut self, cutover: bool, compared: Compared) -> Reading {
         let wall = UnixMillis::now();
         let lag = self.lag(wall);
-        let idle = self.gauge.idle(self.received(), self.since, wall);
+        let received = self.received();
+        let level = self.ahead.level(received);
+        let idle = level.and_then(|level| self.gauge.idle(received, self.since, level));
         Reading {
             now: self.begun.elapsed(),
             wall,

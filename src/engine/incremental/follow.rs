@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 
 use super::{
+    answers::note_loss,
     beside::Beside,
     comparison::Comparison,
     cutting::{Cut, Cutting},
@@ -26,17 +27,16 @@ use crate::{
         steering::Asked,
         teller::Teller,
     },
-    journal::Record,
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{LaneFault, LaneReport, Lease, LeaseFault},
+    sink::{LaneFault, LaneReport, Lease, LeaseFault, Position, Upto},
     source::SourceFacts,
     step::{
-        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, OnUnsupported,
-        Outcome, StepId, WhenMet,
+        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, StepId,
+        WhenMet,
     },
     store::spool::{remove_all, remove_before},
-    unit::{Offset, UnixMillis},
+    unit::{Offset, ReplId, UnixMillis},
 };
 
 /// How often progress is told.
@@ -49,10 +49,10 @@ const REMOVE_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum Signal {
     /// Something happened while taking in.
     Intake(Told),
-    /// The source said where it stands.
-    Source(Box<SourceFacts>),
-    /// The source said where it stands, asked after the stop condition was met.
-    Stands(Offset),
+    /// The source, asked at this moment, said where it stands.
+    Source(Box<SourceFacts>, UnixMillis),
+    /// The source said where it stands and in which history, asked after the stop condition was met.
+    Stands(Option<ReplId>, Offset),
     /// A command was not sent.
     Left(KeyFailure),
     /// Feeding cannot go on.
@@ -85,7 +85,12 @@ pub(in crate::engine) struct Followed {
     pub(in crate::engine) summary: String,
     /// How the cutover went, in a plan that has one: the destination is sealed.
     pub(in crate::engine) sealed: Option<CutoverResult>,
+    /// What the destination holds.
+    pub(in crate::engine) position: Position,
 }
+
+/// How following ended: what was applied, in a sentence, and how the cutover went.
+type Ended = (String, Option<CutoverResult>);
 
 /// Follows the source until a stop condition is met and what it had written by then is applied.
 pub(in crate::engine) async fn incremental(
@@ -102,10 +107,11 @@ pub(in crate::engine) async fn incremental(
     let mut went_on_at = None;
     loop {
         let ending = match with_lease(run, work, (&lease, intake.take()), &mut control, teller).await {
-            Ok((summary, sealed)) => return Ok(Followed { lease, summary, sealed }),
+            Ok((ended, position)) => return Ok(Followed { lease, summary: ended.0, sealed: ended.1, position }),
             Err(ending) => ending,
         };
         if !ending.is_again() {
+            note_loss(run, (&lease, &mut control), &ending).await?;
             // Whoever comes next need not wait for the heartbeat to end; if this fails it does end.
             let _ = lease.release(&mut control).await;
             return Err(ending);
@@ -123,11 +129,6 @@ pub(in crate::engine) async fn incremental(
     }
 }
 
-/// The destination is behind what it had confirmed: the stream goes on from what it still has.
-fn forgot() -> Ending {
-    Ending::again(&runs::DESTINATION_FORGOT, LaneFault::Forgot.to_string())
-}
-
 async fn destination(run: &Run) -> Result<Control, ControlError> {
     servers::connect(&run.request.graph.destination, run.request.passwords.destination.as_ref()).await
 }
@@ -138,7 +139,7 @@ async fn with_lease(
     (lease, intake): (&Lease, Option<Intake>),
     control: &mut Control,
     teller: &mut Teller<'_>,
-) -> Result<(String, Option<CutoverResult>), Ending> {
+) -> Result<(Ended, Position), Ending> {
     let (there, source_ahead) = match prepare(run, lease, control, teller).await {
         Ok(prepared) => prepared,
         Err(ending) => {
@@ -170,12 +171,19 @@ async fn with_lease(
         let undone = follow.undo(&ending.summary.clone(), run, teller).await;
         outcome = undone.and(outcome);
     }
-    let (spoiled, stream) = (follow.spoiled, follow.stream.clone());
-    follow.end(teller).await;
+    let (spoiled, stream, gauge) = (follow.spoiled, follow.stream.clone(), follow.figures.gauge.clone());
+    let loss = follow.end(run, teller).await;
+    // A process that was stopped in the middle of a refusal ends with the refusal.
+    if let Some(loss) = loss
+        && outcome.as_ref().map_or_else(|ending| ending.outcome == Outcome::Stopped, |(_, sealed)| sealed.is_none())
+    {
+        outcome = Err(loss);
+    }
     if spoiled {
         remove_all(&stream)?;
     }
-    outcome
+    let upto = Upto::Stream(gauge.checkpoint());
+    Ok((outcome?, Position { generation: there.record.generation, upto }))
 }
 
 /// Following under way.
@@ -188,6 +196,8 @@ pub(super) struct Follow {
     pub(super) phase: Phase,
     /// How the writers move over, in a plan that says so.
     pub(super) cutover_work: Option<CutoverWork>,
+    /// Which copy is followed.
+    pub(super) generation: u32,
     /// The destination has caught up before.
     pub(super) caught_up: bool,
     /// Hooks of that moment that still run.
@@ -208,7 +218,7 @@ pub(super) struct Follow {
     stream: std::path::PathBuf,
     first_offset: Offset,
     pub(super) lease: Lease,
-    heard: Heard,
+    pub(super) heard: Heard,
     last_told: Instant,
     last_removed: Instant,
 }
@@ -220,8 +230,8 @@ pub(super) enum Phase {
     Following,
     /// A condition is met; how far the source had come is not known yet.
     Met(String),
-    /// What the source had written up to here is being applied.
-    Draining(Offset),
+    /// What the source had written up to an offset of a history is being applied, since the condition was met.
+    Draining { condition: String, history: Option<ReplId>, offset: Offset },
     /// The writers are being moved over.
     Cutting(Box<Cutting>),
     /// An operator is waited for.
@@ -236,7 +246,7 @@ impl Follow {
         (intake, heard): (Intake, Heard),
         source_ahead: i64,
     ) -> Self {
-        let gauge = Gauge::at(there.checkpoint.offset);
+        let gauge = Gauge::at(there.checkpoint);
         let beside = Beside::start(run, work, (there, lease), (&intake.state, &gauge), source_ahead);
         let began = run.journal.state().follow_began.unwrap_or_else(UnixMillis::now);
         let now = Instant::now();
@@ -252,6 +262,7 @@ impl Follow {
             beside,
             phase: Phase::Following,
             cutover_work: run.cutover_work().cloned(),
+            generation: there.record.generation,
             caught_up: false,
             catching_up: 0,
             paused_until: None,
@@ -267,12 +278,7 @@ impl Follow {
     }
 
     /// Takes signals until what was asked for is applied or following cannot go on.
-    async fn run(
-        &mut self,
-        lease: &Lease,
-        run: &mut Run,
-        teller: &mut Teller<'_>,
-    ) -> Result<(String, Option<CutoverResult>), Ending> {
+    async fn run(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<Ended, Ending> {
         let reports = self.beside.reports.clone().map(Signal::Lane);
         let asked = run.asked.clone().map(Signal::Asked);
         let told = self.intake.told.clone().map(Signal::Intake);
@@ -296,14 +302,23 @@ impl Follow {
             if matches!(self.phase, Phase::Met(_)) {
                 self.beside.ask_where(run);
             }
-            if let Phase::Draining(offset) = self.phase
-                && self.figures.gauge.applied() >= offset
-            {
+            if let Some(offset) = self.drained() {
+                self.prove(run).await?;
                 self.answer_cutover(offset);
                 return Ok((self.summary(teller), None));
             }
         }
         Err(Ending::failed("Following ended without a reason."))
+    }
+
+    /// The offset that was to be applied, once it is. Offsets of another history say nothing: the source is asked again.
+    fn drained(&mut self) -> Option<Offset> {
+        let Phase::Draining { condition, history, offset } = &mut self.phase else { return None };
+        if !self.intake.state.is_of(*history) {
+            self.phase = Phase::Met(std::mem::take(condition));
+            return None;
+        }
+        (self.figures.gauge.applied() >= *offset).then_some(*offset)
     }
 
     fn summary(&mut self, teller: &mut Teller<'_>) -> String {
@@ -317,13 +332,8 @@ impl Follow {
                 self.note_wait(&told);
                 intake::tell(told, StepId::Incremental, run, teller)?;
             }
-            Signal::Source(facts) => self.figures.hear(*facts),
-            Signal::Stands(offset) => {
-                if let Phase::Met(condition) = &self.phase {
-                    teller.tell(Event::StopMet { condition: condition.clone(), offset });
-                    self.phase = Phase::Draining(offset);
-                }
-            }
+            Signal::Source(facts, asked) => self.figures.hear(*facts, asked),
+            Signal::Stands(history, offset) => self.stands_at(history, offset, teller),
             Signal::Left(failure) => {
                 self.figures.failed += 1;
                 teller.tell(Event::KeyFailed { failure });
@@ -334,17 +344,14 @@ impl Follow {
                 return Err(Ending::again(&runs::STREAM_UNREADABLE, reason));
             }
             Signal::Lane(report) => self.take_report(report, run, teller)?,
-            Signal::LaneEnded(Err(LaneFault::Forgot)) => {
-                return Err(forgot());
-            }
+            Signal::LaneEnded(Err(LaneFault::Forgot)) => return Err(Ending::of_lost(LeaseFault::Forgot)),
             Signal::LaneEnded(ended) => {
                 ended?;
                 return Err(Ending::failed("The lane ended without a reason."));
             }
             // Our own seal takes the token away, and a cutover that may be sealed is heard out.
             Signal::Heartbeat(_) | Signal::Stop if self.may_be_sealed() => {}
-            Signal::Heartbeat(LeaseFault::Forgot) => return Err(forgot()),
-            Signal::Heartbeat(fault) => return Err(fault.into()),
+            Signal::Heartbeat(fault) => return Err(Ending::of_lost(fault)),
             Signal::Asked(_) | Signal::Cut(_) => {} // The loop takes them.
             Signal::Compared(told) => self.comparison.take(told, teller),
             Signal::Tick => {
@@ -366,6 +373,19 @@ impl Follow {
         Ok(())
     }
 
+    /// The source stands there since the stop condition was met: what was received by then is applied as well.
+    fn stands_at(&mut self, history: Option<ReplId>, offset: Offset, teller: &mut Teller<'_>) {
+        self.beside.was_answered();
+        if !matches!(self.phase, Phase::Met(_)) || !self.intake.state.is_of(history) {
+            return;
+        }
+        let offset = offset.max(self.figures.received());
+        let Phase::Met(condition) = std::mem::replace(&mut self.phase, Phase::Following) else { return };
+        teller.tell(Event::StopMet { condition: condition.clone(), offset });
+        let history = self.intake.state.received().map(|(replid, _)| replid);
+        self.phase = Phase::Draining { condition, history, offset };
+    }
+
     fn note_wait(&mut self, told: &Told) {
         match told {
             Told::LinkLost(reason) => self.waiting = Some(format!("the connection to the source is lost: {reason}")),
@@ -373,52 +393,6 @@ impl Follow {
             Told::Following { .. } => self.waiting = None,
             _ => {}
         }
-    }
-
-    fn take_report(&mut self, report: LaneReport, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        match report {
-            LaneReport::Confirmed { mark, .. } => {
-                self.figures.gauge.confirmed(Offset(mark.at));
-                self.waiting.take_if(|reason| reason.starts_with(DESTINATION));
-            }
-            LaneReport::Failed(failure) | LaneReport::Conflict(failure) | LaneReport::Lossy(failure) => {
-                self.refused((failure, ""), run, teller)?;
-            }
-            LaneReport::ScriptFailed(failure) => self.refused((failure, SCRIPT), run, teller)?,
-            LaneReport::Unseen { commands } => teller.notice(format!(
-                "The destination carried out {commands} commands and the connection broke before it answered: whether one \
-                 of them was refused is not known."
-            )),
-            LaneReport::Waiting { reason } => {
-                self.waiting = Some(reason.clone());
-                teller.tell(Event::Waiting { step: StepId::Incremental, reason });
-            }
-            LaneReport::Emptied { db, keys } => self.figures.emptied.add(db, keys),
-            LaneReport::GoesOn => teller.notice("The destination takes writes again."),
-        }
-        Ok(())
-    }
-
-    /// The destination refused a command that the source had carried out. Of a script nobody can tell that it had failed there.
-    fn refused(&mut self, why: (KeyFailure, &str), run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let (failure, advice) = why;
-        self.figures.failed += 1;
-        let KeyFailure { key, reason, .. } = failure.clone();
-        teller.tell(Event::KeyFailed { failure });
-        if self.work.on_unsupported == OnUnsupported::Report {
-            return Ok(());
-        }
-        if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
-            run.journal.append(&Record::KeyLeft { generation, key: key.clone() })?;
-        }
-        Err(Ending::of(
-            &runs::DIVERGED,
-            format!(
-                "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides \
-                 differ there.{advice} Find out who else writes at the destination. Applied again, this run begins with a \
-                 new full copy; with `on_unsupported: report` such answers are listed and the run continues."
-            ),
-        ))
     }
 
     fn tick(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -473,27 +447,4 @@ impl Follow {
         }
         Ok(())
     }
-
-    /// Ends everything that runs beside the loop.
-    async fn end(mut self, teller: &mut Teller<'_>) {
-        let mut answered = self.figures.gauge.applied();
-        self.comparison.end().await;
-        self.beside
-            .end(|report| match report {
-                LaneReport::Failed(failure) | LaneReport::ScriptFailed(failure) => {
-                    teller.tell(Event::KeyFailed { failure });
-                }
-                LaneReport::Confirmed { mark, .. } => answered = answered.max(Offset(mark.at)),
-                _ => {}
-            })
-            .await;
-        // What cannot be noted, the next process tells.
-        let _ = self.heard.note(answered);
-        self.intake.end().await;
-    }
 }
-
-/// What else to do about a script.
-const SCRIPT: &str = " A script that failed midway at the source is sent all the same: compare its keys.";
-/// How a lane's reason to wait begins.
-const DESTINATION: &str = "destination: ";

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use crate::unit::{Offset, UnixMillis};
+use crate::{
+    sink::Checkpoint,
+    unit::{Offset, UnixMillis},
+};
 
 /// What the thread that feeds and the loop that hears confirmations know together. Clones share it.
 #[derive(Clone, Debug)]
@@ -20,15 +23,15 @@ pub(super) struct Gauge(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     /// Everything up to here is at the destination.
-    applied: Offset,
+    applied: Checkpoint,
     /// Everything up to here is translated.
     read: Offset,
     /// Receipt of the first byte that is read and not handed to the lane.
     building: Option<UnixMillis>,
     /// What the lane has and has not confirmed: its end, and the receipt of its first byte.
-    under_way: VecDeque<(Offset, UnixMillis)>,
-    /// Receipt of the last command that writes.
-    last_write: Option<UnixMillis>,
+    under_way: VecDeque<(Checkpoint, Option<UnixMillis>)>,
+    /// The last command that writes: its end and its receipt.
+    last_write: Option<(Offset, UnixMillis)>,
     counts: Counts,
     /// Commands that write and came behind the seal; `None` before it.
     left_behind: Option<u64>,
@@ -45,10 +48,10 @@ pub(super) struct Counts {
 
 impl Gauge {
     /// Everything up to `applied` is at the destination, and nothing behind it is read.
-    pub(super) fn at(applied: Offset) -> Self {
+    pub(super) fn at(applied: Checkpoint) -> Self {
         Self(Arc::new(Mutex::new(State {
             applied,
-            read: applied,
+            read: applied.offset,
             building: None,
             under_way: VecDeque::new(),
             last_write: None,
@@ -62,20 +65,18 @@ impl Gauge {
         self.lock().building.get_or_insert(at);
     }
 
-    /// Everything up to `end` is translated; `wrote` is the receipt of the last command in it that writes.
-    pub(super) fn read(&self, end: Offset, wrote: Option<UnixMillis>) {
+    /// Everything up to `end` is translated; `wrote` is the end and the receipt of the last command in it that writes.
+    pub(super) fn read(&self, end: Offset, wrote: Option<(Offset, UnixMillis)>) {
         let mut state = self.lock();
         state.read = state.read.max(end);
         state.last_write = state.last_write.max(wrote);
     }
 
     /// A batch up to `end` goes to the lane. `more` is the receipt of what is read behind it, if there is something.
-    pub(super) fn sent(&self, end: Offset, more: Option<UnixMillis>, counts: Counts) {
+    pub(super) fn sent(&self, end: Checkpoint, more: Option<UnixMillis>, counts: Counts) {
         let mut state = self.lock();
-        if let Some(first) = state.building {
-            state.under_way.push_back((end, first));
-        }
-        state.building = more;
+        let first = std::mem::replace(&mut state.building, more);
+        state.under_way.push_back((end, first));
         state.counts.commands += counts.commands;
         state.counts.filtered += counts.filtered;
     }
@@ -83,8 +84,8 @@ impl Gauge {
     /// The destination confirmed everything up to `end`.
     pub(super) fn confirmed(&self, end: Offset) {
         let mut state = self.lock();
-        state.applied = state.applied.max(end);
-        while state.under_way.front().is_some_and(|(of, _)| *of <= end) {
+        while let Some((of, _)) = state.under_way.front().filter(|(of, _)| of.offset <= end) {
+            state.applied = *of;
             state.under_way.pop_front();
         }
     }
@@ -113,7 +114,17 @@ impl Gauge {
 
     /// Everything up to here is at the destination.
     pub(super) fn applied(&self) -> Offset {
+        self.lock().applied.offset
+    }
+
+    /// The same as the run record has it.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
         self.lock().applied
+    }
+
+    /// Whether a command that writes ends behind `offset`, of those that are translated.
+    pub(super) fn wrote_behind(&self, offset: Offset) -> bool {
+        self.lock().last_write.is_some_and(|(end, _)| end > offset)
     }
 
     /// Whether the lane has nothing that it has not confirmed.
@@ -128,18 +139,19 @@ impl Gauge {
     /// The age of the oldest byte that is received and not applied.
     pub(super) fn behind(&self, received: Offset, now: UnixMillis) -> Duration {
         let state = self.lock();
-        if state.applied >= received {
+        if state.applied.offset >= received {
             return Duration::ZERO;
         }
-        let oldest = state.under_way.front().map(|(_, first)| *first).or(state.building);
+        let oldest = state.under_way.front().and_then(|(_, first)| *first).or(state.building);
         oldest.map_or(Duration::ZERO, |oldest| since(oldest, now))
     }
 
-    /// How long ago the last write was received, or this process `began`, where there was none since; `None` while
-    /// something that is received might be a write that was not read yet.
-    pub(super) fn idle(&self, received: Offset, began: UnixMillis, now: UnixMillis) -> Option<Duration> {
+    /// How long before `level`, when the source had written nothing that was not received, the last write was received, or
+    /// this process `began`, where there was none since; `None` while something that is received might be a write that was
+    /// not read yet.
+    pub(super) fn idle(&self, received: Offset, began: UnixMillis, level: UnixMillis) -> Option<Duration> {
         let state = self.lock();
-        (state.read >= received).then(|| since(state.last_write.unwrap_or(began), now))
+        (state.read >= received).then(|| since(state.last_write.map_or(began, |(_, receipt)| receipt), level))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -151,47 +163,63 @@ fn since(then: UnixMillis, now: UnixMillis) -> Duration {
     Duration::from_millis(u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0))
 }
 
-/// What the source says of its own offset, against what was received of it.
+/// What the source says of its own offset, against what was received of it. An offset counts within one history alone: a
+/// source that goes by another one is not known to be anywhere.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    said: Option<Offset>,
+    /// Where it stood, and when it was asked: what it says holds for that moment, however late it arrives.
+    said: Option<(Offset, UnixMillis)>,
     /// The first time that it said it had written something that is still not received.
     missing: Option<(Offset, UnixMillis)>,
-    heard: Option<UnixMillis>,
+    /// The last moment at which it had written nothing that was not received.
+    level: Option<UnixMillis>,
 }
 
 /// A source that has not answered for so long is not known to be anywhere.
 const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 
 impl Ahead {
-    /// The source said at `now` that it stands at `offset`.
-    pub(super) fn say(&mut self, offset: Offset, received: Offset, now: UnixMillis) {
-        (self.said, self.heard) = (Some(offset), Some(now));
-        self.forget(received);
+    /// The source, asked at `asked`, stood at `offset` of the history that is received.
+    pub(super) fn say(&mut self, offset: Offset, received: Offset, asked: UnixMillis) {
+        self.take_in(received);
+        self.said = Some((offset, asked));
+        self.take_in(received);
         if offset > received {
-            self.missing.get_or_insert((offset, now));
+            self.missing.get_or_insert((offset, asked));
         }
+    }
+
+    /// The source goes by another history than the one that is received.
+    pub(super) fn lose(&mut self) {
+        *self = Self::default();
     }
 
     /// The offset that the source said last.
     pub(super) fn said(&self) -> Option<Offset> {
-        self.said
+        self.said.map(|(offset, _)| offset)
     }
 
     /// Whether its last answer is recent enough to be believed.
     pub(super) fn is_known(&self, now: UnixMillis) -> bool {
-        self.heard.is_some_and(|heard| since(heard, now) <= ANSWER_HOLDS)
+        self.said.is_some_and(|(_, asked)| since(asked, now) <= ANSWER_HOLDS)
     }
 
     /// How long something that the source has written has not been received.
     pub(super) fn unreceived(&mut self, received: Offset, now: UnixMillis) -> Duration {
-        self.forget(received);
+        self.take_in(received);
         self.missing.map_or(Duration::ZERO, |(_, then)| since(then, now))
     }
 
-    fn forget(&mut self, received: Offset) {
-        if self.missing.is_some_and(|(offset, _)| offset <= received) {
-            self.missing = None;
+    /// The last moment at which the source had written nothing that was not received.
+    pub(super) fn level(&mut self, received: Offset) -> Option<UnixMillis> {
+        self.take_in(received);
+        self.level
+    }
+
+    fn take_in(&mut self, received: Offset) {
+        self.missing.take_if(|(offset, _)| *offset <= received);
+        if let Some((_, asked)) = self.said.filter(|(offset, _)| *offset <= received) {
+            self.level = self.level.max(Some(asked));
         }
     }
 }
@@ -201,6 +229,10 @@ mod tests {
     use super::*;
 
     const NONE: Counts = Counts { commands: 0, filtered: 0 };
+
+    fn checkpoint(offset: u64) -> Checkpoint {
+        format!("{offset} 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 0").parse().unwrap()
+    }
 
     fn at(seconds: i64) -> UnixMillis {
         UnixMillis(seconds * 1000)
@@ -212,32 +244,33 @@ mod tests {
 
     #[test]
     fn the_lag_is_the_age_of_the_oldest_unapplied_byte() {
-        let gauge = Gauge::at(Offset(100));
+        let gauge = Gauge::at(checkpoint(100));
         assert_eq!(gauge.behind(Offset(100), at(9000)), seconds(0), "an idle source is not behind");
         gauge.building(at(10));
         gauge.building(at(11));
         assert_eq!(gauge.behind(Offset(160), at(13)), seconds(3));
-        gauge.read(Offset(150), Some(at(10)));
-        gauge.sent(Offset(150), Some(at(11)), NONE);
+        gauge.read(Offset(150), Some((Offset(120), at(10))));
+        gauge.sent(checkpoint(150), Some(at(11)), NONE);
         assert_eq!(gauge.behind(Offset(160), at(13)), seconds(3), "sent is not applied");
         assert!(!gauge.is_quiet());
         gauge.confirmed(Offset(150));
         assert_eq!((gauge.behind(Offset(160), at(13)), gauge.applied()), (seconds(2), Offset(150)));
         gauge.read(Offset(160), None);
-        gauge.sent(Offset(160), None, NONE);
+        gauge.sent(checkpoint(160), None, NONE);
         gauge.confirmed(Offset(160));
         assert_eq!(gauge.behind(Offset(160), at(9000)), seconds(0));
     }
 
     #[test]
     fn a_source_is_idle_since_its_last_write_and_only_when_all_was_read() {
-        let gauge = Gauge::at(Offset(100));
+        let gauge = Gauge::at(checkpoint(100));
         assert_eq!(gauge.idle(Offset(100), at(50), at(60)), Some(seconds(10)));
         assert_eq!(gauge.idle(Offset(114), at(50), at(60)), None, "what came may be a write");
         gauge.read(Offset(114), None);
         assert_eq!(gauge.idle(Offset(114), at(50), at(60)), Some(seconds(10)), "a PING is no write");
-        gauge.read(Offset(150), Some(at(58)));
+        gauge.read(Offset(150), Some((Offset(140), at(58))));
         assert_eq!(gauge.idle(Offset(150), at(50), at(60)), Some(seconds(2)));
+        assert!(gauge.wrote_behind(Offset(139)) && !gauge.wrote_behind(Offset(140)));
     }
 
     #[test]
@@ -251,5 +284,21 @@ mod tests {
         assert_eq!(ahead.unreceived(Offset(250), at(14)), seconds(3), "since it was first said");
         assert_eq!(ahead.unreceived(Offset(300), at(15)), seconds(0));
         assert!(ahead.is_known(at(17)) && !ahead.is_known(at(18)));
+        ahead.lose();
+        assert!(!ahead.is_known(at(13)) && ahead.said().is_none());
+    }
+
+    /// What arrives late says what was so when it was asked.
+    #[test]
+    fn a_source_was_level_when_it_was_asked_and_not_when_its_answer_came() {
+        let mut ahead = Ahead::default();
+        assert_eq!(ahead.level(Offset(200)), None);
+        ahead.say(Offset(200), Offset(200), at(10));
+        assert_eq!(ahead.level(Offset(200)), Some(at(10)));
+        ahead.say(Offset(300), Offset(200), at(11));
+        assert_eq!(ahead.level(Offset(200)), Some(at(10)), "something is on its way");
+        assert_eq!(ahead.level(Offset(300)), Some(at(11)));
+        ahead.lose();
+        assert_eq!(ahead.level(Offset(300)), None);
     }
 }

@@ -5,6 +5,7 @@
 //! after another, decides, and tells. What is applied is what the checkpoint at the destination says, and nothing else:
 //! after a crash the stream goes on exactly behind it.
 
+mod answers;
 mod beside;
 mod comparing;
 mod comparison;
@@ -23,4 +24,5 @@ mod setup;
 mod stop;
 mod taking_up;
 
+pub(super) use answers::note_loss;
 pub(super) use follow::incremental;

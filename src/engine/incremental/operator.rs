@@ -132,7 +132,7 @@ impl Follow {
         let activity = match &self.phase {
             Phase::Cutting(cutting) if cutting.waits() => Activity::Verifying,
             Phase::Following => Activity::Following,
-            Phase::Met(_) | Phase::Draining(_) => Activity::Draining,
+            Phase::Met(_) | Phase::Draining { .. } => Activity::Draining,
             Phase::Cutting(_) => Activity::CuttingOver,
             Phase::Holding => Activity::Holding,
         };

@@ -9,23 +9,23 @@ use super::{deadlines::Told, follow::Signal};
 use crate::{
     engine::{run::Run, servers},
     net::Control,
-    source::SourceFacts,
     unit::UnixMillis,
 };
 
 /// How often.
-const EVERY: Duration = Duration::from_secs(1);
+pub(super) const EVERY: Duration = Duration::from_secs(1);
 
-/// Asks until the source answers.
-pub(super) fn stands(run: &Run, signals: Sender<Signal>) -> JoinHandle<()> {
+/// Asks until the source answers, for the first time after `pause`.
+pub(super) fn stands(run: &Run, signals: Sender<Signal>, pause: Duration) -> JoinHandle<()> {
     let (endpoint, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
     spawn(async move {
+        sleep(pause).await;
         while !signals.is_closed() {
             if let Ok(mut control) = servers::connect(&endpoint, secret.as_ref()).await
                 && let Ok(facts) = crate::source::survey(&mut control).await
                 && let Some(offset) = facts.repl_offset
             {
-                let _ = signals.send(Signal::Stands(offset)).await;
+                let _ = signals.send(Signal::Stands(facts.replid, offset)).await;
                 return;
             }
             sleep(EVERY).await;
@@ -44,13 +44,13 @@ pub(super) fn poll(run: &Run, signals: Sender<Signal>, told: Told) -> JoinHandle
             }
             if let Some(open) = &mut control {
                 let asked = UnixMillis::now();
-                match open.info(Some("replication")).await {
-                    Ok(info) => {
-                        let facts = SourceFacts::of(crate::command::Info::parse(&info));
+                // All of it: before 4.0 a history goes by the id of the process.
+                match crate::source::survey(open).await {
+                    Ok(facts) => {
                         if let Some(offset) = facts.repl_offset {
                             told.note(asked, offset);
                         }
-                        let _ = signals.send(Signal::Source(Box::new(facts))).await;
+                        let _ = signals.send(Signal::Source(Box::new(facts), asked)).await;
                     }
                     Err(_) => control = None,
                 }

@@ -41,6 +41,9 @@ impl There {
                 "the destination holds no checkpoint of the source's stream",
             ));
         };
+        if let Some(left) = &record.left {
+            return Err(Ending::anew(&runs::DIVERGED, format!("this copy is not whole: {left}")));
+        }
         let keys = &lease.keys;
         let left_alone: HashSet<Vec<u8>> = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
         let mut occupied = record.occupied.clone();

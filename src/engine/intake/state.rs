@@ -26,17 +26,36 @@ pub(in crate::engine) enum LinkState {
 struct State {
     history: Option<(ReplId, Offset)>,
     link: LinkState,
+    /// How often it was opened.
+    connections: u64,
     level: Level,
 }
 
 impl StreamState {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(State { history: None, link: LinkState::Down, level: Level::default() })))
+        Self(Arc::new(Mutex::new(State {
+            history: None,
+            link: LinkState::Down,
+            connections: 0,
+            level: Level::default(),
+        })))
     }
 
     /// The history and the last byte received; `None` before the stream begins.
     pub(in crate::engine) fn received(&self) -> Option<(ReplId, Offset)> {
         self.lock().history
+    }
+
+    /// Whether the stream is of this history. A source that hides how it goes by is believed.
+    pub(in crate::engine) fn is_of(&self, history: Option<ReplId>) -> bool {
+        let followed = self.lock().history.map(|(replid, _)| replid);
+        history.is_none_or(|history| followed.is_none_or(|followed| followed == history))
+    }
+
+    /// Counts the connections that have brought the stream; `None` while there is none.
+    pub(in crate::engine) fn connection(&self) -> Option<u64> {
+        let state = self.lock();
+        (state.link != LinkState::Down).then_some(state.connections)
     }
 
     /// The connection.
@@ -79,7 +98,9 @@ impl StreamState {
     }
 
     pub(super) fn set_link(&self, link: LinkState) {
-        self.lock().link = link;
+        let mut state = self.lock();
+        state.connections += u64::from(state.link == LinkState::Down && link != LinkState::Down);
+        state.link = link;
     }
 
     pub(super) fn end(&self) {

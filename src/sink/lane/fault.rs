@@ -11,8 +11,9 @@ pub enum LaneFault {
     LostLease,
     /// The run record is gone.
     #[error(
-        "the run record at the destination is gone: somebody flushed or deleted it while this run was writing, so what the \
-         destination holds is not known; apply again to start a new full copy"
+        "the run record at the destination is gone: somebody flushed or deleted it while this run was writing, or the \
+         destination evicted it (see its `evicted_keys`), so what the destination holds is not known; apply again to start a \
+         new full copy"
     )]
     RecordGone,
     /// The destination lost what it had confirmed.

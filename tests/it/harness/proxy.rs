@@ -23,6 +23,7 @@ enum Act {
     Cut,
     Stall,
     Flip,
+    Hold,
 }
 
 /// What goes wrong, and where in a connection's bytes.
@@ -51,6 +52,11 @@ impl Fault {
         Self { act: Act::Flip, ..Self::cut(direction, at) }
     }
 
+    /// This byte and what comes behind it arrive only when [`Proxy::release`] says so, whatever the client has done by then.
+    pub fn hold(direction: Direction, at: u64) -> Self {
+        Self { act: Act::Hold, ..Self::cut(direction, at) }
+    }
+
     /// Only in a connection whose client sent these bytes, and counted from there: with `PSYNC` offset 0 is the first
     /// byte of its answer.
     pub fn once_sent(self, trigger: &str) -> Self {
@@ -72,6 +78,8 @@ struct Shared {
     delay_ms: AtomicU64,
     stalled: AtomicBool,
     muted: AtomicBool,
+    streams_held: AtomicBool,
+    released: AtomicBool,
     closed: AtomicBool,
     to_server: AtomicU64,
     to_client: AtomicU64,
@@ -134,6 +142,16 @@ impl Proxy {
         self.shared.muted.store(muted, SeqCst);
     }
 
+    /// Holds back what the server sends on connections that asked for its stream, or lets it go on.
+    pub fn hold_streams(&self, held: bool) {
+        self.shared.streams_held.store(held, SeqCst);
+    }
+
+    /// Lets through what [`Fault::hold`] holds.
+    pub fn release(&self) {
+        self.shared.released.store(true, SeqCst);
+    }
+
     /// Leads new connections to another port on loopback, as a moved address does; to port 1, where nobody listens, it
     /// leads nowhere. Connections there are stay.
     pub fn point_at(&self, server: u16) {
@@ -168,6 +186,7 @@ impl Drop for Proxy {
         self.shared.closed.store(true, SeqCst);
         self.stall(false);
         self.mute(false);
+        self.hold_streams(false);
         self.cut();
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
@@ -193,13 +212,14 @@ fn relay(shared: &Arc<Shared>, client: &TcpStream, server: u16) {
     drop(client.set_nodelay(true));
     drop(server.set_nodelay(true));
     shared.links.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
-    let armed = Arc::new(AtomicBool::new(false));
+    let (armed, streams) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let ends = [(client, &server, Direction::ToServer), (&server, client, Direction::ToClient)];
     for (from, to, direction) in ends {
-        let (shared, armed) = (Arc::clone(shared), Arc::clone(&armed));
+        let (shared, armed, streams) = (Arc::clone(shared), Arc::clone(&armed), Arc::clone(&streams));
         let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
         thread::spawn(move || {
-            let mut pump = Pump { shared: &shared, armed: &armed, direction, counted: 0, tail: vec![], done: false };
+            let (shared, armed, streams) = (&shared, &armed, &streams);
+            let mut pump = Pump { shared, armed, streams, direction, counted: 0, tail: vec![], done: false };
             pump.run(&from, &to);
             drop(from.shutdown(Shutdown::Both));
             drop(to.shutdown(Shutdown::Both));
@@ -212,6 +232,8 @@ struct Pump<'a> {
     shared: &'a Shared,
     /// Whether the client of this connection has sent the trigger.
     armed: &'a AtomicBool,
+    /// Whether the client of this connection has asked for the server's stream.
+    streams: &'a AtomicBool,
     direction: Direction,
     /// Bytes that went this way since the trigger.
     counted: u64,
@@ -233,6 +255,9 @@ impl Pump<'_> {
                 return;
             }
             let chunk = &mut buffer[..count];
+            if self.direction == Direction::ToServer && chunk.windows(5).any(|word| word == b"PSYNC") {
+                self.streams.store(true, SeqCst);
+            }
             let passes = self.judge(chunk);
             thread::sleep(Duration::from_millis(self.shared.delay_ms.load(SeqCst)));
             self.wait_while_stalled();
@@ -270,6 +295,12 @@ impl Pump<'_> {
                 chunk.len()
             }
             Act::Cut => place,
+            Act::Hold => {
+                while !self.shared.closed.load(SeqCst) && !self.shared.released.load(SeqCst) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                chunk.len()
+            }
             Act::Stall => {
                 while !self.shared.closed.load(SeqCst) {
                     thread::sleep(Duration::from_millis(5));
@@ -301,8 +332,10 @@ impl Pump<'_> {
     }
 
     fn wait_while_stalled(&self) {
-        let muted = || self.direction == Direction::ToClient && self.shared.muted.load(SeqCst);
-        while (self.shared.stalled.load(SeqCst) || muted()) && !self.shared.closed.load(SeqCst) {
+        let back = self.direction == Direction::ToClient;
+        let muted = || back && self.shared.muted.load(SeqCst);
+        let streams = || back && self.shared.streams_held.load(SeqCst) && self.streams.load(SeqCst);
+        while (self.shared.stalled.load(SeqCst) || muted() || streams()) && !self.shared.closed.load(SeqCst) {
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -111,6 +111,17 @@ rows! {
         "`plan abort --delete` deletes only what this run is known to have written: the keys of a dump that is still in the spool. Once the \
          source's stream is applied on top, or with another state directory, others may have written to the same databases, and nothing is \
          deleted. Abort without `--delete` and delete the keys yourself.";
+    EVICTED = "R313", Ending(Failed), "the destination evicted keys",
+        "The destination reached its `maxmemory` and removed keys by its eviction policy, so values that it had confirmed are not there any more. \
+         The message says how many, by its counter `evicted_keys`. Raise `maxmemory` or set `noeviction`; applied again, the run begins with a new \
+         copy.";
+    WROTE_LATE = "R314", Ending(Failed), "the source was written to after the seal",
+        "The destination is sealed, and the source has carried out writes since that are not there: its fence had ended, or lets writes through. \
+         The message says how many. Compare both sides (`plan verify`), take over what is missing, then run the same command again: it \
+         continues after the seal.";
+    SEAL_UNKNOWN = "R315", Ending(Failed), "it is not known whether the destination is sealed",
+        "The seal was asked for and the answer was lost, so the destination may be sealed. Keep the writers where they are. Once the destination \
+         answers, run the same command again: it finds out, proves that the source has not moved since, and says so if it has.";
     SETTINGS_LEFT = "R319", Ending(Failed), "a setting of the source is not put back",
         "The run has changed a setting of the source, and the source refuses to show it or to take it back, so clients there may still be held \
          by it (`min-slaves-to-write`) or its memory be unbounded (`client-output-buffer-limit`). What it was stays recorded, here and at the \

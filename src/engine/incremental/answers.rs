@@ -1,0 +1,122 @@
+//! What the destination answers while the source is followed, and what it means for the run.
+
+use super::follow::Follow;
+use crate::{
+    engine::{ending::Ending, orders::refused, run::Run, servers, teller::Teller},
+    journal::Record,
+    net::Control,
+    plan::fault::catalogue::runs,
+    sink::{LaneReport, Lease, Position, Upto},
+    step::{Event, KeyFailure, OnUnsupported, StepId},
+    unit::Offset,
+};
+
+impl Follow {
+    pub(super) fn take_report(
+        &mut self,
+        report: LaneReport,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        match report {
+            LaneReport::Confirmed { mark, .. } => {
+                self.figures.gauge.confirmed(Offset(mark.at));
+                self.waiting.take_if(|reason| reason.starts_with(DESTINATION));
+            }
+            LaneReport::Failed(failure) | LaneReport::Conflict(failure) | LaneReport::Lossy(failure) => {
+                self.refused((failure, ""), run, teller)?;
+            }
+            LaneReport::ScriptFailed(failure) => self.refused((failure, SCRIPT), run, teller)?,
+            LaneReport::Unseen { commands } => teller.notice(format!(
+                "The destination carried out {commands} commands and the connection broke before it answered: whether one \
+                 of them was refused is not known."
+            )),
+            LaneReport::Waiting { reason } => {
+                self.waiting = Some(reason.clone());
+                teller.tell(Event::Waiting { step: StepId::Incremental, reason });
+            }
+            LaneReport::Emptied { db, keys } => self.figures.emptied.add(db, keys),
+            LaneReport::GoesOn => teller.notice("The destination takes writes again."),
+        }
+        Ok(())
+    }
+
+    /// The destination refused a command that the source had carried out. Of a script nobody can tell that it had failed there.
+    fn refused(&mut self, why: (KeyFailure, &str), run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        let (failure, advice) = why;
+        self.figures.failed += 1;
+        let KeyFailure { key, reason, .. } = failure.clone();
+        teller.tell(Event::KeyFailed { failure });
+        if self.work.on_unsupported == OnUnsupported::Report {
+            return Ok(());
+        }
+        if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
+            run.journal.append(&Record::KeyLeft { generation, key: key.clone() })?;
+        }
+        Err(Ending::of(
+            &runs::DIVERGED,
+            format!(
+                "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides \
+                 differ there.{advice} Find out who else writes at the destination. Applied again, this run begins with a \
+                 new full copy; with `on_unsupported: report` such answers are listed and the run continues."
+            ),
+        ))
+    }
+
+    /// Whether the destination still has all that it has confirmed. An operator who waits is told when it has not.
+    pub(super) async fn prove(&mut self, run: &Run) -> Result<(), Ending> {
+        let graph = &run.request.graph;
+        let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+        let held = self.lease.holds(&mut control, &self.position()).await;
+        held.map_err(|fault| {
+            for asked in self.cutover.drain(..) {
+                asked.answer(refused(format!("The run does not end: {fault}. It says what it does about that.")));
+            }
+            Ending::of_lost(fault)
+        })
+    }
+
+    /// What the destination has confirmed.
+    pub(super) fn position(&self) -> Position {
+        Position { generation: self.generation, upto: Upto::Stream(self.figures.gauge.checkpoint()) }
+    }
+
+    /// Ends everything that runs beside the loop. What the lane has sent is heard out: a refusal among its answers is as good
+    /// as one that came before, and is the answer.
+    pub(super) async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) -> Option<Ending> {
+        self.comparison.cancel().await;
+        let mut loss = None;
+        for report in self.beside.hear_out().await {
+            match self.take_report(report, run, teller) {
+                Err(ending) if ending.is_loss() => loss = loss.or(Some(ending)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        // What cannot be noted, the next process tells.
+        let _ = self.heard.note(self.figures.gauge.applied());
+        self.comparison.end().await;
+        self.beside.end().await;
+        self.intake.end().await;
+        loss
+    }
+}
+
+/// Notes at the destination that this copy is not whole, if that is why the run ends: whoever continues it, from wherever,
+/// begins a new one.
+pub(in crate::engine) async fn note_loss(
+    run: &mut Run,
+    (lease, control): (&Lease, &mut Control),
+    ending: &Ending,
+) -> Result<(), Ending> {
+    if ending.is_loss() {
+        run.journal.append(&Record::SetBack)?;
+        // Where this fails the journal knows.
+        let _ = lease.note_left(control, &ending.summary).await;
+    }
+    Ok(())
+}
+
+/// What else to do about a script.
+const SCRIPT: &str = " A script that failed midway at the source is sent all the same: compare its keys.";
+/// How a lane's reason to wait begins.
+const DESTINATION: &str = "destination: ";

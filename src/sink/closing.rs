@@ -1,0 +1,187 @@
+//! What ends a part of a run at the destination: the copy, the run, its seal. Each is carried out only where the record, which
+//! is watched, still shows everything that was confirmed.
+
+use std::collections::BTreeMap;
+
+use redis::{Cmd, FromRedisValue, Value, cmd, pipe};
+
+use super::{
+    Checkpoint, Lease, LeaseFault, Position, RecordState, Removed, RunRecord,
+    lease::{SEALED, expiring, see, unlisting},
+};
+use crate::{command::Info, net::Control, unit::Period};
+
+/// The field that is written to make void what is under way.
+const VOID: &str = "void";
+/// The field that says why a copy is not whole.
+const LEFT: &str = "left";
+
+impl Lease {
+    /// Marks the run as done. The token changes, so nothing can be written through this run again. The record stays
+    /// for `keep`; `None` is for ever. `position`: what the run has confirmed, as far as that is known.
+    pub async fn finish(
+        &self,
+        control: &mut Control,
+        keep: Option<Period>,
+        position: Option<&Position>,
+    ) -> Result<(), LeaseFault> {
+        let keys = &self.keys;
+        let mut commands = vec![
+            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Done.word()).clone(),
+            cmd("SET").arg(&keys.token).arg("done").clone(),
+            cmd("DEL").arg(&keys.heartbeat).clone(),
+            unlisting(keys),
+        ];
+        commands.extend(keep.into_iter().flat_map(|keep| expiring(keys, keep)));
+        self.close(control, &commands, position).await
+    }
+
+    /// Seals the run, whatever it has confirmed: the token changes for good, so nothing can be written through it again.
+    pub async fn seal(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        self.close(control, &self.sealing(), None).await
+    }
+
+    /// Queues the seal where the destination holds `position`: it needs [`Self::carry_out`]; a connection
+    /// that is dropped before drops it.
+    pub async fn queue_seal(&self, control: &mut Control, position: &Position) -> Result<(), LeaseFault> {
+        self.queue(control, &self.sealing(), Some(position)).await
+    }
+
+    /// Carries out what is queued; `false` when the token or the record was written meanwhile, and nothing was carried out.
+    pub async fn carry_out(&self, control: &mut Control) -> Result<bool, LeaseFault> {
+        Ok(control.command(&cmd("EXEC")).await? != Value::Nil)
+    }
+
+    fn sealing(&self) -> [Cmd; 4] {
+        let keys = &self.keys;
+        [
+            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Sealed.word()).clone(),
+            cmd("SET").arg(&keys.token).arg(SEALED).clone(),
+            cmd("DEL").arg(&keys.heartbeat).clone(),
+            unlisting(keys),
+        ]
+    }
+
+    /// Makes void what this process has under way that would close the run: it watches the record, which is written here.
+    pub async fn make_void(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        self.guarded(control, &[cmd("HSET").arg(&self.keys.run).arg(VOID).arg(1).clone()]).await
+    }
+
+    /// Whether the run is sealed.
+    pub async fn is_sealed(&self, control: &mut Control) -> Result<bool, LeaseFault> {
+        let record = see(control, &self.keys).await?.record;
+        Ok(record.is_some_and(|record| record.state == RecordState::Sealed))
+    }
+
+    /// Fails where the destination does not hold `position` any more, or has lost something else since the copy began.
+    pub async fn holds(&self, control: &mut Control, position: &Position) -> Result<(), LeaseFault> {
+        let record = self.look(control).await?;
+        if position.is_held(&record) {
+            return Ok(());
+        }
+        let there = record.position().map_or_else(|| "nothing of the run".to_owned(), |there| there.to_string());
+        Err(LeaseFault::Behind { confirmed: position.to_string(), there })
+    }
+
+    /// The record while the token is ours. Fails where the destination has lost something since the copy began.
+    pub async fn look(&self, control: &mut Control) -> Result<RunRecord, LeaseFault> {
+        let mut asking = pipe();
+        asking.add_command(cmd("GET").arg(&self.keys.token).clone());
+        asking.add_command(cmd("HGETALL").arg(&self.keys.run).clone());
+        asking.add_command(cmd("INFO"));
+        let mut replies = control.pipeline(&asking).await?.into_iter();
+        let mut next = || replies.next().unwrap_or(Value::Nil);
+        let (token, fields, info) = (next(), next(), next());
+        for refused in [&token, &fields] {
+            if let Value::ServerError(error) = refused {
+                return Err(control.refused("a look at the run record", error.clone()).into());
+            }
+        }
+        let token: Option<String> = FromRedisValue::from_redis_value(token).unwrap_or_default();
+        if token.as_ref() != Some(&self.token) {
+            return Err(self.not_ours(token));
+        }
+        let fields: BTreeMap<String, String> = FromRedisValue::from_redis_value(fields).unwrap_or_default();
+        if fields.is_empty() {
+            return Err(LeaseFault::Gone);
+        }
+        let unreadable = || LeaseFault::Unreadable { key: self.keys.run.clone() };
+        let record = RunRecord::read(&fields).ok_or_else(unreadable)?;
+        // A service may hide INFO.
+        let info: Vec<u8> = FromRedisValue::from_redis_value(info).unwrap_or_default();
+        let now = Removed::of(&Info::parse(&String::from_utf8_lossy(&info)));
+        whole(&record, now.as_ref())?;
+        Ok(record)
+    }
+
+    /// Notes why this copy is not whole: only a new one settles that.
+    pub async fn note_left(&self, control: &mut Control, why: &str) -> Result<(), LeaseFault> {
+        self.guarded(control, &[cmd("HSET").arg(&self.keys.run).arg(LEFT).arg(why).clone()]).await
+    }
+
+    /// Notes that the copy at `position` is done and where the source's stream goes on behind it.
+    pub async fn begin_stream(
+        &self,
+        control: &mut Control,
+        checkpoint: &Checkpoint,
+        position: &Position,
+    ) -> Result<(), LeaseFault> {
+        let set = cmd("HSET").arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).clone();
+        self.close(control, &[set], Some(position)).await
+    }
+
+    /// Carries commands out if the token is ours and the record holds `position`, all or none.
+    async fn close(
+        &self,
+        control: &mut Control,
+        commands: &[Cmd],
+        position: Option<&Position>,
+    ) -> Result<(), LeaseFault> {
+        loop {
+            self.queue(control, commands, position).await?;
+            if self.carry_out(control).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Queues commands. The token and the record are watched from before they are looked at.
+    async fn queue(
+        &self,
+        control: &mut Control,
+        commands: &[Cmd],
+        position: Option<&Position>,
+    ) -> Result<(), LeaseFault> {
+        control.command(cmd("WATCH").arg(&self.keys.token).arg(&self.keys.run)).await?;
+        if let Some(position) = position {
+            self.holds(control, position).await?;
+        } else {
+            let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
+            if token.as_ref() != Some(&self.token) {
+                return Err(self.not_ours(token));
+            }
+        }
+        let mut queueing = pipe();
+        queueing.add_command(cmd("MULTI"));
+        for command in commands {
+            queueing.add_command(command.clone());
+        }
+        for reply in control.pipeline(&queueing).await? {
+            if let Value::ServerError(error) = reply {
+                return Err(control.refused("a command of a transaction", error).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing of a copy is known to be missing.
+fn whole(record: &RunRecord, now: Option<&Removed>) -> Result<(), LeaseFault> {
+    if let Some(left) = &record.left {
+        return Err(LeaseFault::Left(left.clone()));
+    }
+    match record.removed.as_ref().zip(now).map_or(0, |(then, now)| now.evicted_since(then)) {
+        0 => Ok(()),
+        keys => Err(LeaseFault::Evicted { keys }),
+    }
+}

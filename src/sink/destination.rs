@@ -43,6 +43,8 @@ impl Destination {
                 Form::Unsupported("a module value of a 4.0 release candidate cannot be moved".to_owned())
             }
             Kind::Module2 => self.module_form(module),
+            // From 6.2 on a server refuses one of more pairs than its first byte can count.
+            Kind::HashZipmap => Form::Native,
             _ if self.restores(kind) => Form::Restore { version: kind.since() },
             _ if kind.type_name() == "stream" && !self.version.has_redis((5, 0)) => {
                 Form::Unsupported(format!("{} has no streams", self.version))

@@ -252,6 +252,9 @@ pub struct FullProgress {
     pub keys: u64,
     /// Keys left out by the plan's rules.
     pub filtered: u64,
+    /// Keys of this tool's own (`redis-plan:*`), which are never copied.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub own: u64,
     /// Keys left out because their time had passed.
     pub expired: u64,
     /// Keys left as they were by `on_conflict: skip`.
@@ -262,6 +265,11 @@ pub struct FullProgress {
     pub keys_per_second: f64,
     /// Estimated seconds to the end; `None` before 1 % or while the length is not known.
     pub eta: Option<f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A key that could not be written as it is.

@@ -187,12 +187,14 @@ fn a_byte_that_was_changed_on_the_way_is_found_and_the_next_dump_replaces_it() {
 }
 
 /// Speaks as much of the protocol as a replica needs, and sends this dump.
-fn scripted_source(dump: &'static [u8]) -> u16 {
+pub fn scripted_source(dump: &[u8]) -> u16 {
+    let dump: std::sync::Arc<[u8]> = dump.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for link in listener.incoming().map(Result::unwrap) {
-            thread::spawn(move || drop(play(&link, dump)));
+            let dump = std::sync::Arc::clone(&dump);
+            thread::spawn(move || drop(play(&link, &dump)));
         }
     });
     port

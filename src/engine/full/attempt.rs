@@ -297,7 +297,10 @@ impl Copy {
             Signal::SafePoint(point) => self.safe_points.push(*point),
             Signal::Dealt(counts) => self.tally.dealt(counts),
             Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
-            Signal::Unwritable(failure) => teller.tell(Event::KeyFailed { failure }),
+            Signal::Unwritable(failure) => {
+                self.tally.fail(&failure);
+                teller.tell(Event::KeyFailed { failure });
+            }
             Signal::CutShort(ending) if self.received => {
                 run.journal.append(&Record::DumpLost { generation: self.generation })?;
                 return Err(ending);
@@ -421,7 +424,7 @@ impl Copy {
             }
             LaneReport::Failed(failure) | LaneReport::ScriptFailed(failure) => {
                 let text = format!("The {} `{}` could not be written: {}", failure.kind, failure.key, failure.reason);
-                self.tally.fail();
+                self.tally.fail(&failure);
                 let key = failure.key.clone();
                 teller.tell(Event::KeyFailed { failure });
                 if self.work.on_unsupported == OnUnsupported::Fail {
@@ -433,7 +436,7 @@ impl Copy {
                 }
             }
             LaneReport::Lossy(failure) => {
-                self.tally.fail();
+                self.tally.fail(&failure);
                 teller.tell(Event::KeyFailed { failure });
             }
             LaneReport::Waiting { reason } => {
@@ -504,6 +507,7 @@ fn summary_of(progress: &crate::step::FullProgress, took: Duration) -> String {
     let mut text = format!("{} keys copied in {:.1} s", progress.keys, took.as_secs_f64());
     for (count, what) in [
         (progress.filtered, "left out by the plan's rules"),
+        (progress.own, "of this tool's own left out"),
         (progress.expired, "expired"),
         (progress.skipped, "left as they were"),
         (progress.failed, "reported"),

@@ -56,6 +56,8 @@ pub(super) struct Tally {
     before: u64,
     skipped: u64,
     failed: u64,
+    /// The key that was reported last: it may be for several reasons.
+    last_failed: Option<(Db, String)>,
     samples: VecDeque<(Duration, u64, u64)>,
 }
 
@@ -66,7 +68,7 @@ impl Tally {
     pub(super) fn new(marks: Vec<Mark>, total: Option<u64>, before: u64) -> Self {
         let samples = VecDeque::new();
         let dealt = DealCounts::default();
-        Self { marks, total, dealt, confirmed: 0, before, skipped: 0, failed: 0, samples }
+        Self { marks, total, dealt, confirmed: 0, before, skipped: 0, failed: 0, last_failed: None, samples }
     }
 
     pub(super) fn know_total(&mut self, total: Option<u64>) {
@@ -88,8 +90,13 @@ impl Tally {
         self.skipped += 1;
     }
 
-    pub(super) fn fail(&mut self) {
-        self.failed += 1;
+    /// Counts a key that is reported, once for all the reasons in a row.
+    pub(super) fn fail(&mut self, failure: &KeyFailure) {
+        let key = Some((failure.db, failure.key.clone()));
+        if self.last_failed != key {
+            self.failed += 1;
+            self.last_failed = key;
+        }
     }
 
     /// Everything before this byte of the dump is confirmed.
@@ -124,10 +131,11 @@ impl Tally {
             total: self.total,
             applied,
             keys,
-            filtered: self.dealt.filtered + self.dealt.own,
+            filtered: self.dealt.filtered,
+            own: self.dealt.own,
             expired: self.dealt.expired,
             skipped: self.skipped,
-            failed: self.failed + self.dealt.unsupported,
+            failed: self.failed,
             keys_per_second: rate(keys, keys_then),
             eta: self.total.and_then(|total| eta(applied, total, bytes_per_second)),
         }

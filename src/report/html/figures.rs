@@ -25,6 +25,7 @@ pub(super) fn data(run: &RunSummary) -> Html {
         let counts = [
             ("keys confirmed by the destination", progress.keys),
             ("keys left out by the plan's rules", progress.filtered),
+            ("keys of this tool's own left out", progress.own),
             ("keys whose time had passed", progress.expired),
             ("keys that existed already and stayed", progress.skipped),
             ("keys that failed", progress.failed),

@@ -157,10 +157,11 @@ fn dump_rows(dump: &Dump) -> Vec<(&'static str, String)> {
 }
 
 fn progress_rows(progress: &FullProgress) -> Vec<(&'static str, String)> {
-    let FullProgress { applied, keys, filtered, expired, skipped, failed, .. } = progress;
+    let FullProgress { applied, keys, filtered, own, expired, skipped, failed, .. } = progress;
     let counts = [
         ("keys confirmed by the destination", keys),
         ("keys left out by the plan's rules", filtered),
+        ("keys of this tool's own left out", own),
         ("keys whose time had passed", expired),
         ("keys that existed already and stayed as they were", skipped),
         ("keys that failed", failed),

@@ -38,10 +38,15 @@ pub fn run_result(run: &RunSummary) -> String {
 }
 
 fn keys(progress: &FullProgress) -> String {
-    let FullProgress { keys, filtered, expired, skipped, failed, .. } = progress;
+    let FullProgress { keys, filtered, own, expired, skipped, failed, .. } = progress;
     let mut text = grouped(*keys);
-    let others =
-        [(filtered, "left out by rule"), (expired, "expired"), (skipped, "existed already"), (failed, "failed")];
+    let others = [
+        (filtered, "left out by rule"),
+        (own, "of this tool's own"),
+        (expired, "expired"),
+        (skipped, "existed already"),
+        (failed, "failed"),
+    ];
     for (count, word) in others.into_iter().filter(|(count, _)| **count > 0) {
         _ = write!(text, ", {} {word}", grouped(*count));
     }

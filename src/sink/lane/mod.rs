@@ -12,6 +12,7 @@ mod big;
 mod connection;
 mod emptied;
 mod erase;
+mod fallback;
 mod fault;
 mod part;
 mod probe;

@@ -47,7 +47,7 @@ impl Lane {
             Cow::Owned(rest) => rest.bytes,
         };
         let settled = Batch { bytes, keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
-        self.confirmed(settled, &errors).await;
+        self.confirmed(settled, errors).await;
         Ok(())
     }
 

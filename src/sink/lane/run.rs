@@ -192,7 +192,7 @@ impl Lane {
         if let Some(pending) = self.pending.take() {
             let settled = settle(connection, &pending, &self.setup).await;
             match settled {
-                Ok(errors) => self.carried_out(pending, &errors).await,
+                Ok(errors) => self.carried_out(pending, errors).await,
                 Err(trouble) => {
                     self.pending = Some(pending);
                     return Err(trouble);
@@ -206,7 +206,7 @@ impl Lane {
     }
 
     /// The batch sent last was carried out just now.
-    async fn carried_out(&mut self, batch: Batch, errors: &[(u32, String)]) {
+    async fn carried_out(&mut self, batch: Batch, errors: Vec<(u32, String)>) {
         let size = (batch.bytes.len(), batch.commands);
         self.setup.size.learn(size, self.sent_at.elapsed(), self.round_trip);
         self.confirmed(batch, errors).await;
@@ -217,7 +217,7 @@ impl Lane {
         let (Some(connection), Some(pending)) = (&mut self.connection, self.pending.take()) else { return Ok(()) };
         match settle(connection, &pending, &self.setup).await {
             Ok(errors) => {
-                self.carried_out(pending, &errors).await;
+                self.carried_out(pending, errors).await;
                 Ok(())
             }
             Err(trouble) => {
@@ -228,13 +228,14 @@ impl Lane {
     }
 
     /// Tells what became of a batch and gives its room back.
-    pub(super) async fn confirmed(&mut self, batch: Batch, errors: &[(u32, String)]) {
+    pub(super) async fn confirmed(&mut self, batch: Batch, mut errors: Vec<(u32, String)>) {
         let mut failed = std::collections::BTreeSet::new();
-        if self.setup.part != Part::Stream {
-            self.note_left_alone(&batch, errors).await;
+        if self.setup.part != Part::Stream && !errors.is_empty() {
+            errors = self.fall_back(&batch, errors).await;
+            self.note_left_alone(&batch, &errors).await;
         }
         self.confirmed = self.confirmed.max(batch.mark);
-        for (index, error) in errors {
+        for (index, error) in &errors {
             let report = super::settle::report_of(&batch, *index, error);
             if let LaneReport::Failed(failure) | LaneReport::Conflict(failure) = &report
                 && failure.kind != super::settle::LIBRARY

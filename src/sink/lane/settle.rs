@@ -200,7 +200,7 @@ impl Lane {
                 settle(connection, batch, &self.setup).await?
             };
             if let Some(batch) = unsettled.pop_front() {
-                self.confirmed(batch, &errors).await;
+                self.confirmed(batch, errors).await;
             }
         }
         Ok(())
@@ -285,7 +285,7 @@ pub(super) fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Comman
     }
 }
 
-fn selected(command: &resp::Command<'_>) -> Option<Db> {
+pub(super) fn selected(command: &resp::Command<'_>) -> Option<Db> {
     std::str::from_utf8(command.arg(1)?).ok()?.parse().ok().map(Db)
 }
 
@@ -295,6 +295,7 @@ fn key_of<'a>(command: &resp::Command<'a>) -> Option<&'a [u8]> {
         b"XGROUP" => command.arg(2),
         // The first of the keys that it names.
         name if is_script(name) => command.arg(3).filter(|_| command.arg(2) != Some(b"0")),
+        b"BITOP" => command.arg(2),
         _ => command.arg(1),
     }
 }
@@ -344,8 +345,11 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
                 kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
                 failure.size = body.len().saturating_sub(10) as u64;
-                if kind == Some(Kind::Module2) && Refusal::of(error).kind == RefusalKind::BadPayload {
-                    failure.reason = no_module(body, error);
+                if Refusal::of(error).kind == RefusalKind::BadPayload {
+                    failure.reason = match kind {
+                        Some(Kind::Module2) => no_module(body, error),
+                        _ => format!("{error}; it lies before byte {} of the dump", batch.mark.at),
+                    };
                 }
             } else if let (b"SET" | b"MSET", Some(text)) = (command.name(), command.arg(2)) {
                 Kind::String.type_name().clone_into(&mut failure.kind);

@@ -13,7 +13,7 @@ use super::{
     words::{Change, Words},
 };
 use crate::{
-    command::{self, Class, Cross, Spec, SpecSet},
+    command::{self, Class, Cross, Keys, Spec, SpecSet},
     resp,
     sink::{Destination, Libraries, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
@@ -62,6 +62,14 @@ pub enum Taken {
     Erase(Erase),
     /// This is not what a source sends.
     Damaged(String),
+}
+
+/// Which of a command's keys is not what it is at the source when the command is not carried out: the one it writes to.
+fn written<'a>(spec: &Spec, keys: &'a [usize]) -> Option<&'a usize> {
+    match (spec.class, spec.keys) {
+        (Class::Cross(_), _) | (Class::Store, Keys::Stored { .. }) => keys.last(),
+        _ => keys.first(),
+    }
 }
 
 /// Why keys are not deleted by their slot.
@@ -347,7 +355,7 @@ impl Translator {
         let spec = command::find(words.get(0).unwrap_or_default());
         let key = spec.and_then(|spec| {
             spec.key_indexes(words.len(), &|index| words.get(index), &mut self.indexes);
-            words.get(*self.indexes.first()?)
+            words.get(*written(spec, &self.indexes)?)
         });
         out.left.push(KeyFailure {
             key: key.map_or_else(|| name.clone(), |key| KeyText(key).to_string()),

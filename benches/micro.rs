@@ -148,6 +148,7 @@ fn rdb_walk_to_restore(bencher: Bencher<'_, '_>, of: &str) {
         connections: Some(2),
         spool: ByteSize(1 << 30),
         chunk_above: ByteSize(16 << 20),
+        patience: None,
     };
     let (on_conflict, on_unsupported) = (OnConflict::Fail, OnUnsupported::Fail);
     let work = FullWork {

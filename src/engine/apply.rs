@@ -12,6 +12,7 @@ use super::{
     intake::Intake,
     orders::{done, ordered, refused},
     precheck,
+    quiet::or_told,
     run::Run,
     servers,
     settings::Setting,
@@ -126,10 +127,11 @@ async fn begin(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
 /// the precheck's to report.
 async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let endpoint = &run.request.graph.destination;
-    let Ok(mut control) = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await else {
-        return Ok(());
+    let asking = async {
+        let mut control = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await.ok()?;
+        Some(crate::sink::peek(&mut control, &run.keys, &run.claimant()).await)
     };
-    let claim = crate::sink::peek(&mut control, &run.keys, &run.claimant()).await;
+    let Some(claim) = or_told(asking, || "The destination".to_owned(), teller).await else { return Ok(()) };
     let state = run.journal.state();
     let ends = !state.done.contains(&StepId::Cleanup);
     match claim {

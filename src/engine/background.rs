@@ -45,12 +45,12 @@ pub(super) async fn end(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
     }
 }
 
-/// Keeps the lease; sends a signal when it is lost.
+/// Keeps the lease; sends a signal when it is lost, and one each time it is kept where that is wanted.
 pub(super) fn heartbeat<S: Send + 'static>(
     run: &Run,
     lease: Lease,
     signals: Sender<S>,
-    lost: fn(LeaseFault) -> S,
+    (lost, kept): (fn(LeaseFault) -> S, Option<fn() -> S>),
 ) -> JoinHandle<()> {
     let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
     spawn(async move {
@@ -66,7 +66,11 @@ pub(super) fn heartbeat<S: Send + 'static>(
                     Err(fault) => Err(fault),
                 };
                 match renewed {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        if let Some(kept) = kept {
+                            let _ = signals.send(kept()).await;
+                        }
+                    }
                     // The lanes find out by themselves whether the destination is there.
                     Err(LeaseFault::Control(_)) => control = None,
                     Err(fault) => {

@@ -22,6 +22,7 @@ mod intake;
 mod orders;
 mod pace;
 mod precheck;
+mod quiet;
 mod request;
 mod run;
 mod sentinels;

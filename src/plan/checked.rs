@@ -114,6 +114,7 @@ pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {
         connections: raw.connections.map(|connections| connections.0),
         spool: raw.spool.unwrap_or(DEFAULT_SPOOL),
         chunk_above: raw.chunk_above.unwrap_or(DEFAULT_CHUNK_ABOVE),
+        patience: raw.patience,
     }
 }
 

@@ -127,6 +127,7 @@ mod tests {
                 connections: None,
                 spool: ByteSize(64 << 30),
                 chunk_above: ByteSize::mib(16),
+                patience: None,
             },
             stop: Condition::Cutover,
             deadline: None,
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn each_change_that_matters_changes_the_digest() {
-        let changes: [fn(&mut Plan); 45] = [
+        let changes: [fn(&mut Plan); 46] = [
             |_| {},
             |plan| plan.name = "session".to_owned(),
             |plan| plan.change = Some("CHG1".to_owned()),
@@ -258,6 +259,7 @@ mod tests {
             |plan| plan.limits.bandwidth = Some(ByteRate(1_500_001)),
             |plan| plan.limits.writes = Some(CountRate(1)),
             |plan| plan.limits.spool = ByteSize((64 << 30) + 1),
+            |plan| plan.limits.patience = "15m".parse().ok(),
             |plan| plan.cleanup.keep_run_record = None,
             |plan| plan.migration = Migration::FullIncremental,
             |plan| {

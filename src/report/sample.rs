@@ -28,6 +28,7 @@ pub(super) fn rich() -> Graph {
         connections: Some(4),
         spool: ByteSize(64 << 30),
         chunk_above: ByteSize::mib(16),
+        patience: None,
     };
     let mut graph = graph("cart-prod", selection, limits);
     graph.change = Some("CHG0042317 \"quarter end\"".to_owned());
@@ -58,6 +59,7 @@ pub(super) fn minimal() -> Graph {
         connections: Some(4),
         spool: ByteSize(64 << 30),
         chunk_above: ByteSize::mib(16),
+        patience: None,
     };
     graph("sessions", Selection::all(), limits)
 }

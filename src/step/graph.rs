@@ -140,11 +140,20 @@ pub struct Limits {
     pub spool: ByteSize,
     /// Serialized values above this go to the destination in chunks, read back from the spool.
     pub chunk_above: ByteSize,
+    /// How long a server may not answer while the source is followed; `None` is an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Period>,
 }
 
 impl Limits {
     /// The most connections that are opened where the plan names no number.
     pub const MOST_CONNECTIONS: u32 = 16;
+
+    /// How long a server may not answer while the source is followed.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience.map_or(Duration::from_hours(1), |patience| patience.0)
+    }
 
     /// How many connections write to a destination at this distance. A connection has one batch under way, so far from the
     /// destination only more of them keep it busy; near to it four do. At 20 ms to and back four took 1.4 times as long as
@@ -271,7 +280,8 @@ mod tests {
     #[test]
     fn the_farther_a_destination_is_the_more_connections_it_gets() {
         let (bandwidth, writes, connections) = (None, None, None);
-        let bounds = Limits { bandwidth, writes, connections, spool: ByteSize(1), chunk_above: ByteSize(1) };
+        let (spool, chunk_above) = (ByteSize(1), ByteSize(1));
+        let bounds = Limits { bandwidth, writes, connections, spool, chunk_above, patience: None };
         let at = |limits: &Limits, micros| limits.connections_at(Duration::from_micros(micros));
         assert_eq!([0, 999, 1000, 4999, 5000, 80_000].map(|micros| at(&bounds, micros)), [4, 4, 8, 8, 16, 16]);
         assert_eq!(at(&Limits { connections: Some(2), ..bounds }, 80_000), 2);

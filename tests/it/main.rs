@@ -51,6 +51,7 @@ mod routes;
 mod sealed;
 mod selection;
 mod settings;
+mod silence;
 mod steering;
 mod story;
 mod tls;

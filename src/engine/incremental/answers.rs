@@ -7,7 +7,7 @@ use crate::{
     net::Control,
     plan::fault::catalogue::runs,
     sink::{LaneReport, Lease, Position, Upto},
-    step::{Event, KeyFailure, OnUnsupported, StepId},
+    step::{Event, KeyFailure, OnUnsupported, Side, StepId},
     unit::Offset,
 };
 
@@ -20,6 +20,7 @@ impl Follow {
     ) -> Result<(), Ending> {
         match report {
             LaneReport::Confirmed { mark, .. } => {
+                self.silence.heard(Side::Destination);
                 self.figures.gauge.confirmed(Offset(mark.at));
                 self.waiting.take_if(|reason| reason.starts_with(DESTINATION));
             }

@@ -13,6 +13,7 @@ use super::{
     gauge::Gauge,
     heard::Heard,
     setup::There,
+    silence::Silence,
     stop::{Standing, StopWatch},
     taking_up::{prepare, take_up},
 };
@@ -32,7 +33,7 @@ use crate::{
     sink::{LaneFault, LaneReport, Lease, LeaseFault, Position, Upto},
     source::SourceFacts,
     step::{
-        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, StepId,
+        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, Side, StepId,
         WhenMet,
     },
     store::spool::{remove_all, remove_before},
@@ -65,6 +66,8 @@ pub(super) enum Signal {
     LaneEnded(Result<(), LaneFault>),
     /// The lease is lost.
     Heartbeat(LeaseFault),
+    /// The lease was kept: the destination answers.
+    Kept,
     /// An operator asks for something.
     Asked(Asked),
     /// A part of a cutover tells.
@@ -213,6 +216,7 @@ pub(super) struct Follow {
     pub(super) cutover: Vec<Asked>,
     /// Why nothing moves, when it does not.
     pub(super) waiting: Option<String>,
+    pub(super) silence: Silence,
     /// What is spooled cannot be read on.
     spoiled: bool,
     stream: std::path::PathBuf,
@@ -271,6 +275,7 @@ impl Follow {
             comparison: Comparison::new(work),
             cutover: vec![],
             waiting: None,
+            silence: Silence::new(work.limits.patience()),
             spoiled: false,
             last_told: now,
             last_removed: now,
@@ -332,7 +337,11 @@ impl Follow {
                 self.note_wait(&told);
                 intake::tell(told, StepId::Incremental, run, teller)?;
             }
-            Signal::Source(facts, asked) => self.figures.hear(*facts, asked),
+            Signal::Source(facts, asked) => {
+                self.silence.heard(Side::Source);
+                self.figures.hear(*facts, asked);
+            }
+            Signal::Kept => self.silence.heard(Side::Destination),
             Signal::Stands(history, offset) => self.stands_at(history, offset, teller),
             Signal::Left(failure) => {
                 self.figures.failed += 1;
@@ -356,6 +365,7 @@ impl Follow {
             Signal::Compared(told) => self.comparison.take(told, teller),
             Signal::Tick => {
                 self.tick(teller)?;
+                self.look_for_silence(teller)?;
                 self.catch_up(run);
                 let waits = matches!(self.phase, Phase::Following) && self.watch.waits_for_comparison();
                 self.comparison.look(waits, run, &self.figures.gauge);
@@ -384,15 +394,6 @@ impl Follow {
         teller.tell(Event::StopMet { condition: condition.clone(), offset });
         let history = self.intake.state.received().map(|(replid, _)| replid);
         self.phase = Phase::Draining { condition, history, offset };
-    }
-
-    fn note_wait(&mut self, told: &Told) {
-        match told {
-            Told::LinkLost(reason) => self.waiting = Some(format!("the connection to the source is lost: {reason}")),
-            Told::Waiting(reason) => self.waiting = Some(reason.clone()),
-            Told::Following { .. } => self.waiting = None,
-            _ => {}
-        }
     }
 
     fn tick(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {

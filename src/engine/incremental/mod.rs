@@ -21,6 +21,7 @@ mod operator;
 mod poll;
 mod sealing;
 mod setup;
+mod silence;
 mod stop;
 mod taking_up;
 

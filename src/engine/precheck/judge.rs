@@ -1,6 +1,6 @@
 //! Asking both servers at once, and judging what they said.
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use futures_util::future::{self, Either};
 
@@ -12,7 +12,9 @@ use super::{
     server::{Server, heard},
 };
 use crate::{
-    engine::{Passwords, drift, ending::Ending, run::Run, sentinels, servers, teller::Teller},
+    engine::{
+        Passwords, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller,
+    },
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
     sink::{RecordKeys, neighbours},
@@ -31,7 +33,7 @@ pub(in crate::engine) async fn precheck(
     let place = Where {
         state_dir: run.request.state_dir.clone(),
         source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost || dump.left.is_some()),
-        begun: dump.is_some() || begun_elsewhere(run).await,
+        begun: dump.is_some() || or_told(begun_elsewhere(run), || "The destination".to_owned(), teller).await,
     };
     let graph = run.request.graph.clone();
     let scene = judge(&graph, &run.request.passwords, (work, &place), &Wanted::all(), teller).await?;
@@ -106,18 +108,32 @@ async fn judge<'a>(
     teller: &mut Teller<'_>,
 ) -> Result<Scene<'a>, Ending> {
     let follows = follows(graph);
+    let waited_for = Cell::new([None; 2]);
+    let waiting = &waited_for;
     let asked = |side: Side, needed: bool| async move {
+        let place = usize::from(side == Side::Destination);
         let (endpoint, secret): (_, Option<&Secret>) = match side {
             Side::Source => (&graph.source, passwords.source.as_ref()),
             Side::Destination => (&graph.destination, passwords.destination.as_ref()),
         };
-        if needed { Some(Server::ask(side, endpoint, secret).await) } else { None }
+        if !needed {
+            return None;
+        }
+        note(waiting, place, Some(side));
+        let answer = Server::ask(side, endpoint, secret).await;
+        note(waiting, place, None);
+        Some(answer)
     };
-    let (source, destination) = future::join(
+    let asking = future::join(
         asked(Side::Source, place.source_needed && wanted.needs(Side::Source, graph)),
         asked(Side::Destination, wanted.needs(Side::Destination, graph)),
-    )
-    .await;
+    );
+    let silent = || match waiting.get() {
+        [Some(_), Some(_)] => "Both servers".to_owned(),
+        [Some(side), None] | [None, Some(side)] => format!("The {side}"),
+        [None, None] => "A server".to_owned(),
+    };
+    let (source, destination) = or_told(asking, silent, teller).await;
     let mut checks = vec![];
     let mut scene = Scene {
         graph,
@@ -141,6 +157,14 @@ async fn judge<'a>(
     }
     tell(&scene, wanted, checks, teller)?;
     Ok(scene)
+}
+
+fn note(waiting: &Cell<[Option<Side>; 2]>, place: usize, side: Option<Side>) {
+    let mut sides = waiting.get();
+    if let Some(slot) = sides.get_mut(place) {
+        *slot = side;
+    }
+    waiting.set(sides);
 }
 
 /// Notes whether a side was reached.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::unit::{ByteRate, ByteSize, CountRate};
+use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 
 /// Bounds of the run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -19,6 +19,9 @@ pub struct Limits {
     pub spool: Option<ByteSize>,
     /// Serialized values larger than this go to the destination in chunks; `16 MiB` by default.
     pub chunk_above: Option<ByteSize>,
+    /// How long a server may not answer while the source is followed, before the process ends with a durable checkpoint
+    /// (exit code 75); `1h` by default.
+    pub patience: Option<Period>,
 }
 
 /// A number of connections.

@@ -232,6 +232,7 @@ fn zero_times(checking: &mut Checking<'_>) {
     let raw = checking.raw;
     let mut times = vec![
         ("cutover.timeout".to_owned(), raw.cutover.as_ref().and_then(|cutover| cutover.timeout)),
+        ("limits.patience".to_owned(), raw.limits.as_ref().and_then(|limits| limits.patience)),
         ("stop.deadline.after".to_owned(), raw.stop.as_ref().and_then(|stop| Some(stop.deadline.as_ref()?.after))),
     ];
     for (name, list) in raw.stop.iter().flat_map(|stop| [("stop.any", &stop.any), ("stop.all", &stop.all)]) {

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use async_channel::Sender;
+use async_std::future::timeout;
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
-use super::wire::{self, Head, NotAReply, Walk};
+use super::{
+    run::LaneReport,
+    wire::{self, Head, NotAReply, Walk},
+};
 use crate::{
-    net::{NetError, Stream, Timeouts, dial},
+    net::{NetError, NetFault, Stream, Timeouts, dial},
     resp::{self, Refusal},
     step::Endpoint,
     unit::{KeyText, Secret},
@@ -24,6 +29,9 @@ pub struct Access {
 /// The longest a destination may take for one answer: a transaction of a lane takes milliseconds, a blocked server
 /// (fork, slow script, swap) seconds.
 const ANSWER: Duration = Duration::from_mins(2);
+
+/// After so long without an answer somebody is told that one is waited for.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Why a conversation broke off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,14 +113,21 @@ pub(super) struct Connection {
     end: usize,
     /// Bytes below which the socket does not wake us.
     low_water: usize,
+    /// Who is told that the server does not answer.
+    listener: Option<Sender<LaneReport>>,
 }
 
 impl Connection {
-    pub(super) async fn open(access: &Access, name: &str) -> Result<Self, Broken> {
+    /// Connects and signs in; `listener` is told when the server does not answer for a while.
+    pub(super) async fn open(
+        access: &Access,
+        name: &str,
+        listener: Option<Sender<LaneReport>>,
+    ) -> Result<Self, Broken> {
         let timeouts = Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() };
         let mut stream = dial(&access.endpoint.address, access.endpoint.tls.as_ref(), timeouts).await?;
         stream.hold_thread();
-        let mut connection = Self { stream, input: vec![0; INPUT], at: 0, end: 0, low_water: 1 };
+        let mut connection = Self { stream, input: vec![0; INPUT], at: 0, end: 0, low_water: 1, listener };
         if let Some(secret) = &access.secret {
             let (user, secret_len) = (access.endpoint.username.as_ref(), secret.expose_secret().len());
             // Wiped when it is sent, and with room from the start: a vector that grows leaves copies behind.
@@ -143,7 +158,20 @@ impl Connection {
 
     /// Sends two pieces, together where the connection can.
     pub(super) async fn send_both(&mut self, pieces: [&[u8]; 2]) -> Result<(), Broken> {
-        Ok(self.stream.write_both(pieces).await?)
+        let Some(listener) =
+            self.listener.clone().filter(|_| pieces.iter().map(|piece| piece.len()).sum::<usize>() > INPUT)
+        else {
+            return Ok(self.stream.write_both(pieces).await?);
+        };
+        // What fits into the sockets' buffers is taken whether or not the server reads.
+        let mut writing = std::pin::pin!(self.stream.write_both(pieces));
+        match timeout(QUIET, writing.as_mut()).await {
+            Ok(written) => Ok(written?),
+            Err(_) => {
+                let _ = listener.send(silent("take what is sent to it")).await;
+                Ok(writing.await?)
+            }
+        }
     }
 
     /// Reads one reply that must not be an error.
@@ -321,13 +349,34 @@ impl Connection {
             self.stream.set_low_water(low_water);
             self.low_water = low_water;
         }
-        let count = self.stream.read(self.input.get_mut(self.end..).unwrap_or_default()).await?;
+        let count = self.read().await?;
         if count == 0 {
             return Err(Broken::Link("it closed the connection".to_owned()));
         }
         self.end += count;
         Ok(())
     }
+
+    /// Reads some bytes; tells when none come for a while, and when some come after that.
+    async fn read(&mut self) -> Result<usize, NetError> {
+        let room = self.input.get_mut(self.end..).unwrap_or_default();
+        let Some(listener) = &self.listener else { return self.stream.read(room).await };
+        match self.stream.read_within(room, QUIET).await {
+            Err(NetError { fault: NetFault::Timeout { .. }, .. }) => {
+                let _ = listener.send(silent("answer")).await;
+                let room = self.input.get_mut(self.end..).unwrap_or_default();
+                let count = self.stream.read_within(room, ANSWER.saturating_sub(QUIET)).await?;
+                let _ = listener.send(LaneReport::GoesOn).await;
+                Ok(count)
+            }
+            read => read,
+        }
+    }
+}
+
+/// What is told of a server that is silent.
+fn silent(what: &str) -> LaneReport {
+    LaneReport::Waiting { reason: format!("destination: it does not {what} for {} s", QUIET.as_secs()) }
 }
 
 fn text(bytes: &[u8]) -> String {

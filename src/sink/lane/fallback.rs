@@ -59,7 +59,7 @@ impl Lane {
         if value.commands == 0 {
             return Ok(true);
         }
-        let mut connection = Connection::open(&self.setup.access, "redis-plan-value").await?;
+        let mut connection = Connection::open(&self.setup.access, "redis-plan-value", None).await?;
         if exists(&mut connection, value).await? && self.setup.on_conflict != OnConflict::Replace {
             return Ok(false);
         }

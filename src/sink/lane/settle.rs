@@ -91,7 +91,7 @@ impl Lane {
     pub(super) async fn reconnect(&mut self) -> Result<Mark, Trouble> {
         self.connection = None;
         let name = format!("redis-plan-lane-{}", self.setup.part.name());
-        let mut connection = Connection::open(&self.setup.access, &name).await?;
+        let mut connection = Connection::open(&self.setup.access, &name, Some(self.reports.clone())).await?;
         if self.connected_before {
             self.cut_off_the_last(&mut connection).await?;
         }
@@ -169,7 +169,7 @@ impl Lane {
 
     /// On a connection of its own: on the lane's the next batch may have begun.
     async fn note(&self, members: &[Vec<u8>]) -> Result<(), Trouble> {
-        let mut connection = Connection::open(&self.setup.access, "redis-plan-note").await?;
+        let mut connection = Connection::open(&self.setup.access, "redis-plan-note", None).await?;
         let mut adding = vec![];
         for member in members {
             resp::command(&mut adding, &[b"SADD", self.setup.keys.skipped.as_bytes(), member]);

@@ -131,7 +131,7 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
         let mut control = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await.ok()?;
         Some(crate::sink::peek(&mut control, &run.keys, &run.claimant()).await)
     };
-    let Some(claim) = or_told(asking, || "The destination".to_owned(), teller).await else { return Ok(()) };
+    let Some(claim) = or_told(Box::pin(asking), || "The destination".to_owned(), teller).await else { return Ok(()) };
     let state = run.journal.state();
     let ends = !state.done.contains(&StepId::Cleanup);
     match claim {

@@ -50,7 +50,8 @@ pub(super) fn heartbeat<S: Send + 'static>(
     run: &Run,
     lease: Lease,
     signals: Sender<S>,
-    (lost, kept): (fn(LeaseFault) -> S, Option<fn() -> S>),
+    lost: fn(LeaseFault) -> S,
+    kept: Option<fn() -> S>,
 ) -> JoinHandle<()> {
     let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
     spawn(async move {

@@ -8,9 +8,12 @@ use super::teller::Teller;
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Waits for `work`, and tells who is waited for when that takes a while.
-pub(super) async fn or_told<T>(work: impl Future<Output = T>, who: impl Fn() -> String, teller: &mut Teller<'_>) -> T {
-    let mut work = std::pin::pin!(work);
-    if let Ok(done) = async_std::future::timeout(QUIET, work.as_mut()).await {
+pub(super) async fn or_told<T>(
+    mut work: impl Future<Output = T> + Unpin,
+    who: impl Fn() -> String,
+    teller: &mut Teller<'_>,
+) -> T {
+    if let Ok(done) = async_std::future::timeout(QUIET, &mut work).await {
         return done;
     }
     teller.notice(format!(

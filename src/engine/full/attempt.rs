@@ -232,7 +232,7 @@ impl Copy {
         working.push(async_std::task::spawn_blocking(move || deal(dealing)));
         let background = vec![
             background::ticks(signals_in.clone(), PROGRESS_EVERY / 2, || Signal::Tick),
-            background::heartbeat(run, started.lease, signals_in.clone(), (Signal::Heartbeat, None)),
+            background::heartbeat(run, started.lease, signals_in.clone(), Signal::Heartbeat, None),
             background::stop(run, signals_in, || Signal::Stop),
         ];
 

@@ -122,7 +122,7 @@ impl Beside {
         working.push(async_std::task::spawn_blocking(move || feed(feeding)));
         let background = vec![
             background::ticks(signals_in.clone(), TICK, || Signal::Tick),
-            background::heartbeat(run, lease.clone(), signals_in.clone(), (Signal::Heartbeat, Some(|| Signal::Kept))),
+            background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat, Some(|| Signal::Kept)),
             background::stop(run, signals_in.clone(), || Signal::Stop),
             poll(run, signals_in.clone(), told),
         ];

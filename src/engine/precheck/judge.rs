@@ -33,7 +33,7 @@ pub(in crate::engine) async fn precheck(
     let place = Where {
         state_dir: run.request.state_dir.clone(),
         source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost || dump.left.is_some()),
-        begun: dump.is_some() || or_told(begun_elsewhere(run), || "The destination".to_owned(), teller).await,
+        begun: dump.is_some() || or_told(Box::pin(begun_elsewhere(run)), || "The destination".to_owned(), teller).await,
     };
     let graph = run.request.graph.clone();
     let scene = judge(&graph, &run.request.passwords, (work, &place), &Wanted::all(), teller).await?;
@@ -133,7 +133,7 @@ async fn judge<'a>(
         [Some(side), None] | [None, Some(side)] => format!("The {side}"),
         [None, None] => "A server".to_owned(),
     };
-    let (source, destination) = or_told(asking, silent, teller).await;
+    let (source, destination) = or_told(Box::pin(asking), silent, teller).await;
     let mut checks = vec![];
     let mut scene = Scene {
         graph,

@@ -65,7 +65,7 @@ async fn take(run: &mut Run, lease: &Lease, begun: &Begun, teller: &mut Teller<'
     let (signals_in, own) = bounded(64);
     let tasks = [
         background::ticks(signals_in.clone(), TICK, || Signal::Tick),
-        background::heartbeat(run, lease.clone(), signals_in.clone(), (Signal::Heartbeat, None)),
+        background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat, None),
         background::stop(run, signals_in, || Signal::Stop),
     ];
     let asked = run.asked.clone().map(Signal::Asked);

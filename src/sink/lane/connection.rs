@@ -165,13 +165,11 @@ impl Connection {
         };
         // What fits into the sockets' buffers is taken whether or not the server reads.
         let mut writing = std::pin::pin!(self.stream.write_both(pieces));
-        match timeout(QUIET, writing.as_mut()).await {
-            Ok(written) => Ok(written?),
-            Err(_) => {
-                let _ = listener.send(silent("take what is sent to it")).await;
-                Ok(writing.await?)
-            }
+        if let Ok(written) = timeout(QUIET, writing.as_mut()).await {
+            return Ok(written?);
         }
+        let _ = listener.send(silent("take what is sent to it")).await;
+        Ok(writing.await?)
     }
 
     /// Reads one reply that must not be an error.

@@ -129,9 +129,11 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
     let endpoint = &run.request.graph.destination;
     let asking = async {
         let mut control = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await.ok()?;
-        Some(crate::sink::peek(&mut control, &run.keys, &run.claimant()).await)
+        let claim = crate::sink::peek(&mut control, &run.keys, &run.claimant()).await;
+        Some((control, claim))
     };
-    let Some(claim) = or_told(Box::pin(asking), || "The destination".to_owned(), teller).await else { return Ok(()) };
+    let asked = or_told(Box::pin(asking), || "The destination".to_owned(), teller).await;
+    let Some((mut control, claim)) = asked else { return Ok(()) };
     let state = run.journal.state();
     let ends = !state.done.contains(&StepId::Cleanup);
     match claim {

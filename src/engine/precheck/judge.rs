@@ -12,9 +12,7 @@ use super::{
     server::{Server, heard},
 };
 use crate::{
-    engine::{
-        Passwords, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller,
-    },
+    engine::{Passwords, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller},
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
     sink::{RecordKeys, neighbours},

@@ -33,8 +33,8 @@ use crate::{
     sink::{LaneFault, LaneReport, Lease, LeaseFault, Position, Upto},
     source::SourceFacts,
     step::{
-        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, Side, StepId,
-        WhenMet,
+        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, Side,
+        StepId, WhenMet,
     },
     store::spool::{remove_all, remove_before},
     unit::{Offset, ReplId, UnixMillis},

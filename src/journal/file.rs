@@ -7,9 +7,12 @@ use std::{
 };
 
 use super::{JournalError, Record, RunState};
-use crate::store::{
-    self,
-    own::{self, Access},
+use crate::{
+    step::without_secrets,
+    store::{
+        self,
+        own::{self, Access},
+    },
 };
 
 /// The most a journal may hold: beyond it something else wrote the file.
@@ -90,8 +93,10 @@ fn path_in(folder: &Path) -> PathBuf {
 }
 
 fn line_of(record: &Record) -> String {
+    // A key's name may be anything; what else is noted is ours, a number, or was masked where it came in.
+    let masked = matches!(record, Record::KeyLeft { .. }).then(|| without_secrets(record.clone()));
     // A record is plain data: strings, numbers and maps with text keys always have a JSON form.
-    let json = serde_json::to_string(record).unwrap_or_default();
+    let json = serde_json::to_string(masked.as_ref().unwrap_or(record)).unwrap_or_default();
     format!("{:016x} {json}\n", checksum(json.as_bytes()))
 }
 
@@ -172,6 +177,14 @@ mod tests {
         assert_eq!(journal.state().run, "r1");
         assert_eq!(journal.state().dump.as_ref().unwrap().received, Some(9));
         assert_eq!(journal.state().ended, Some(Outcome::Stopped));
+    }
+
+    #[test]
+    fn a_key_that_is_called_like_a_password_is_masked() {
+        crate::unit::mask(&crate::unit::Secret::from("hunter2"));
+        let line = line_of(&Record::KeyLeft { generation: 1, key: "a hunter2 key".to_owned() });
+        assert!(line.contains("\"a *** key\""), "{line}");
+        assert!(record_of(line.trim_end().as_bytes()).is_ok());
     }
 
     #[test]

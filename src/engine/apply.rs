@@ -240,7 +240,7 @@ async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
         }
         Err(ending) => {
             asked.answer(refused(format!(
-                "The run stopped, but it is not sealed: {} `plan apply` of the same plan goes on.",
+                "The run stopped, and its seal is not confirmed: {} `plan apply` of the same plan finds out and continues.",
                 ending.summary
             )));
             ending

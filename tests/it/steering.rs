@@ -195,7 +195,8 @@ fn orders_are_answered_while_a_source_that_went_is_waited_for() {
     tool.run(["cutover", "move"]).expect(1).says("does not follow the source yet");
     tool.run(["pause", "move"]).expect(0).says("Nothing is written any more");
     tool.run(["resume", "move"]).expect(0);
-    tool.run(["abort", "move"]).expect(0).says("aborted and sealed");
+    // The source that went cannot take its settings back.
+    tool.run(["abort", "move"]).expect(1).says("aborted and sealed").says("`plan cleanup` sees to that");
     run.wait().expect(7);
 }
 

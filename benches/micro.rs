@@ -13,7 +13,7 @@ use redis_plan::{
     resp::{self, CommandReader},
     sink::{BatchSize, Dealer, Dealt, Destination, Job, Mark},
     step::{FullWork, KeyFailure, OnConflict, OnStreamLost, OnUnsupported, Selection},
-    unit::{ByteSize, ServerVersion, UnixMillis},
+    unit::{ByteSize, Expiry, ServerVersion, UnixMillis},
 };
 
 /// Keys of a dump, commands of a stream.
@@ -101,7 +101,7 @@ fn dump(hashes: bool) -> Vec<u8> {
 }
 
 /// Counts what a decoder hands out of a dump.
-fn walk(dump: &[u8], mut take: impl FnMut(&Item<'_>, u64)) -> usize {
+fn walk(dump: &[u8], mut take: impl FnMut(Item<'_>, u64)) -> usize {
     let mut decoder = Decoder::new(Limits::default());
     let mut entries = 0;
     for piece in dump.chunks(PIECE) {
@@ -110,7 +110,7 @@ fn walk(dump: &[u8], mut take: impl FnMut(&Item<'_>, u64)) -> usize {
             let at = decoder.at();
             let Some(item) = decoder.next().unwrap() else { break };
             entries += usize::from(matches!(item, Item::Entry(_)));
-            take(&item, at);
+            take(item, at);
         }
     }
     entries
@@ -140,8 +140,13 @@ impl Dealt for Nobody {
 #[divan::bench(args = ["strings", "hashes"])]
 fn rdb_walk_to_restore(bencher: Bencher<'_, '_>, of: &str) {
     let dump = dump(of == "hashes");
-    let destination =
-        Destination { version: ServerVersion::redis(7, 0, 15), rdb_version: 10, modules: Some(vec![]), databases: 16 };
+    let destination = Destination {
+        version: ServerVersion::redis(7, 0, 15),
+        rdb_version: 10,
+        modules: Some(vec![]),
+        databases: 16,
+        expiry: Expiry::Exact,
+    };
     let limits = redis_plan::step::Limits {
         bandwidth: None,
         writes: None,

@@ -38,6 +38,8 @@ pub struct Keyspace {
     pub keys: u64,
     /// Keys with a time to live.
     pub expires: u64,
+    /// Hashes with fields that have one; `None` where the server does not count them (before 7.4, Valkey before 9.0).
+    pub field_expires: Option<u64>,
 }
 
 impl Info {
@@ -217,7 +219,9 @@ fn keyspace(name: &str, value: &str) -> Option<(Db, Keyspace)> {
     let count = |wanted: &str| {
         value.split(',').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == wanted)?.1.parse().ok()
     };
-    Some((db, Keyspace { keys: count("keys")?, expires: count("expires").unwrap_or(0) }))
+    // Redis calls it the first, Valkey the second.
+    let field_expires = count("subexpiry").or_else(|| count("keys_with_volatile_items"));
+    Some((db, Keyspace { keys: count("keys")?, expires: count("expires").unwrap_or(0), field_expires }))
 }
 
 #[cfg(test)]
@@ -240,7 +244,8 @@ mod tests {
         assert_eq!((info.used_memory(), info.maxmemory()), (Some(ByteSize(502_184)), None));
         assert_eq!(info.last_save_seconds(), None);
         assert_eq!(info.replid(), ReplId::parse(b"1f1a0dd2c1a36dd47cd4d1d6dd7f09a1a1a3f24c"));
-        let expected = [(Db(0), Keyspace { keys: 3, expires: 1 }), (Db(15), Keyspace { keys: 2, expires: 0 })].into();
+        let space = |keys, expires| Keyspace { keys, expires, field_expires: None };
+        let expected = [(Db(0), space(3, 1)), (Db(15), space(2, 0))].into();
         assert_eq!((info.keyspace(), info.keys()), (expected, 5));
     }
 

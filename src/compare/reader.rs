@@ -7,7 +7,10 @@ use super::{
     stream::{Clock, Stream},
     windows::{Broken, Windows, text, unexpected},
 };
-use crate::resp::{Reply, command};
+use crate::{
+    resp::{Reply, command},
+    unit::UnixMillis,
+};
 
 /// How much of a key is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +61,7 @@ enum Guess {
 impl<'a> KeyReader<'a> {
     pub(super) fn new(ask: &Ask<'a>, caps: Caps) -> Self {
         let expected = ask.expects.filter(|_| ask.depth == Depth::Whole);
-        let guessed = expected.and_then(|kind| Some((kind, Windows::of_elements(kind, caps.end_of_field)?)));
+        let guessed = expected.and_then(|kind| Some((kind, Windows::of_elements(kind, caps)?)));
         let (kind, state, guess) = match guessed {
             Some((kind, windows)) => (kind.clone(), State::Value(windows), Guess::Open),
             None => (Kind::default(), State::Head, Guess::None),
@@ -116,9 +119,9 @@ impl<'a> KeyReader<'a> {
             State::Head => self.take_ending(reply, clock),
             State::Value(_) if index < ended => self.take_ending(reply, clock),
             State::Value(windows) if windows.asks_one() => windows.take_only(reply),
-            State::Value(windows) => {
-                windows.take(index - ended, reply).and_then(|()| if last { windows.is_whole() } else { Ok(false) })
-            }
+            State::Value(windows) => windows
+                .take(index - ended, reply, clock.to)
+                .and_then(|()| if last { windows.is_whole() } else { Ok(false) }),
             State::Stream(stream) => stream.take(index, reply, clock).map(|()| last && stream.is_whole()),
             // The rest of the answers of a round in which it turned out to have moved.
             State::Done(_) | State::Refused(_) => return,
@@ -163,8 +166,10 @@ impl<'a> KeyReader<'a> {
     fn take_ending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<bool, Broken> {
         let Reply::Int(number) = reply else { return Err(unexpected(reply)) };
         if *number >= 0 {
-            let exact = Moment { at: *number, give: 0 };
-            self.reading.ends = Some(if self.caps.end_of_key { exact } else { clock.moment(*number) });
+            let known = Moment { at: *number, give: 0 };
+            let moment = if self.caps.end_of_key { known } else { clock.moment(*number) };
+            let at = if self.caps.deferred { UnixMillis(moment.at).exact().0 } else { moment.at };
+            self.reading.ends = Some(Moment { at, ..moment });
         }
         if *number == -2 && self.reading.kind != "none" { Err(Broken::Moved) } else { Ok(false) }
     }
@@ -178,7 +183,7 @@ impl<'a> KeyReader<'a> {
         } else if kind == "stream" {
             self.state = State::Stream(Box::new(Stream::new()));
         } else {
-            self.state = State::Value(Windows::of(kind, self.caps.end_of_field));
+            self.state = State::Value(Windows::of(kind, self.caps));
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Server {
     pub clock_ahead: i64,
     /// Names the process: another one is another keyspace, in which a walk cannot go on.
     pub process: String,
+    /// Deadlines are deferred there, or some of them.
+    pub deferred: bool,
     /// Its databases that hold keys, and how many.
     pub keys: Vec<(Db, u64)>,
 }
@@ -38,7 +40,7 @@ pub(super) struct SideReader {
 impl SideReader {
     pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
         let link = Link::open(server, side).await?;
-        let caps = Caps::of(server.version);
+        let caps = Caps { deferred: server.deferred, ..Caps::of(server.version) };
         Ok(Self { link, caps, clock_ahead: server.clock_ahead, selected: Db(0) })
     }
 

@@ -5,10 +5,14 @@
 //! a single element is larger.
 
 use super::{
+    caps::Caps,
     reading::{Part, Reading},
     sum::Sum,
 };
-use crate::resp::{Refusal, RefusalKind, Reply, array_header, bulk, bulk_u64, command};
+use crate::{
+    resp::{Refusal, RefusalKind, Reply, array_header, bulk, bulk_u64, command},
+    unit::UnixMillis,
+};
 
 /// Bytes of a string in the first window, and in the later ones.
 const BYTES: (u64, u64) = (16 << 10, 1 << 20);
@@ -70,9 +74,11 @@ pub(super) struct Members {
 #[derive(Debug)]
 pub(super) struct Fields {
     scan: Scan,
-    /// Fields of the last window, whose ends are still to be asked for.
-    names: Vec<Vec<u8>>,
+    /// Fields of the last window, whose ends are still to be asked for, with what their values add.
+    names: Vec<(Vec<u8>, Sum)>,
     with_ends: bool,
+    /// A field whose end has passed is not there any more, although the server still shows it.
+    deferred: bool,
     named: Sum,
     values: Sum,
     ends: Sum,
@@ -96,12 +102,12 @@ const fn window((first, later): (u64, u64), at: u64) -> u64 {
 
 impl Windows {
     /// The beginning of a value of this type, which is no stream: streams have their own reader.
-    pub(super) fn of(kind: &str, end_of_field: bool) -> Self {
-        Self::of_elements(kind, end_of_field).unwrap_or_else(|| Self::Serialized(Sum::default()))
+    pub(super) fn of(kind: &str, caps: Caps) -> Self {
+        Self::of_elements(kind, caps).unwrap_or_else(|| Self::Serialized(Sum::default()))
     }
 
     /// The same of a type that is read element by element, with commands that refuse every other type; `None` of others.
-    pub(super) fn of_elements(kind: &str, end_of_field: bool) -> Option<Self> {
+    pub(super) fn of_elements(kind: &str, caps: Caps) -> Option<Self> {
         let (none, width) = (Sum::default(), Width::new(ELEMENTS));
         Some(match kind {
             "string" => Self::Text { at: 0, sum: none },
@@ -111,7 +117,8 @@ impl Windows {
             "hash" => Self::Fields(Box::new(Fields {
                 scan: Scan::new(),
                 names: vec![],
-                with_ends: end_of_field,
+                with_ends: caps.end_of_field,
+                deferred: caps.deferred,
                 named: none,
                 values: none,
                 ends: none,
@@ -145,11 +152,11 @@ impl Windows {
         }
     }
 
-    /// Takes in the answer to question number `index` of this window.
-    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
+    /// Takes in the answer to question number `index` of this window, given at `now` on the server's clock.
+    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), Broken> {
         match self {
             Self::Members(members) => members.take(reply),
-            Self::Fields(fields) => fields.take(index, reply),
+            Self::Fields(fields) => fields.take(index, reply, now),
             _ => Ok(()),
         }
     }
@@ -262,7 +269,7 @@ impl Fields {
                 bulk(out, word);
             }
             bulk_u64(out, self.names.len() as u64);
-            for name in &self.names {
+            for (name, _) in &self.names {
                 bulk(out, name);
             }
             asked = 1;
@@ -270,9 +277,9 @@ impl Fields {
         asked + self.scan.ask(out, [b"HLEN", b"HSCAN"], key)
     }
 
-    fn take(&mut self, index: usize, reply: &Reply<'_>) -> Result<(), Broken> {
+    fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), Broken> {
         match (index, self.names.is_empty()) {
-            (0, false) => self.take_ends(reply),
+            (0, false) => self.take_ends(reply, now),
             // The names are gone once their ends are known: a window's questions are told apart by their answers.
             _ => match reply {
                 Reply::Int(_) => self.scan.take_length(reply),
@@ -281,9 +288,14 @@ impl Fields {
         }
     }
 
-    fn take_ends(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
-        for (name, end) in std::mem::take(&mut self.names).iter().zip(items(reply)?) {
-            if let Reply::Int(end @ 0..) = end {
+    fn take_ends(&mut self, reply: &Reply<'_>, now: i64) -> Result<(), Broken> {
+        for ((name, value), end) in std::mem::take(&mut self.names).iter().zip(items(reply)?) {
+            let Reply::Int(end @ 0..) = end else { continue };
+            let end = if self.deferred { UnixMillis(*end).exact().0 } else { *end };
+            if self.deferred && end <= now {
+                self.named.subtract(Sum::of(name));
+                self.values.subtract(*value);
+            } else {
                 self.ends.add(Sum::of_all(&[name, &end.to_be_bytes()]));
             }
         }
@@ -295,9 +307,10 @@ impl Fields {
             let [name, value] = pair else { continue };
             let (name, value) = (text(name)?, text(value)?);
             self.named.add(Sum::of(name));
-            self.values.add(Sum::of_all(&[name, value]));
+            let value = Sum::of_all(&[name, value]);
+            self.values.add(value);
             if self.with_ends {
-                self.names.push(name.to_vec());
+                self.names.push((name.to_vec(), value));
             }
         }
         Ok(())

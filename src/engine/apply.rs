@@ -8,7 +8,7 @@ use super::{
     cleanup, drift,
     ending::{Ending, FINISHED},
     full,
-    incremental::incremental,
+    incremental::{incremental, settle_at_once},
     intake::Intake,
     orders::{done, ordered, refused},
     precheck,
@@ -269,6 +269,11 @@ pub(super) async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -
     cleanup::forget(run, &lease, &record, &mut control).await?;
     if delete {
         full::take_back_all(run, &mut control, (&lease, &record, ours), teller).await?;
+    } else {
+        let settled = settle_at_once(run, &lease, &record, &mut control).await?;
+        if settled > 0 {
+            teller.notice(format!("{settled} deadlines at the destination, which were deferred, are exact."));
+        }
     }
     lease.seal(&mut control).await?;
     run.remove_spools(None)

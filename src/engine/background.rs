@@ -15,8 +15,8 @@ use crate::{
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs `work`, which may hold its thread, on one where nothing else runs.
-pub(super) fn own_thread(work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-    spawn_blocking(move || block_on(work))
+pub(super) fn own_thread<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'static) -> JoinHandle<()> {
+    spawn_blocking(move || block_on(work()))
 }
 
 /// Sends a signal every so often.

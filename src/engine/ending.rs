@@ -264,6 +264,9 @@ impl From<LaneFault> for Ending {
                 &runs::SPOOL_DAMAGED,
                 format!("The spool cannot be used: {fault}. Run the same command again: a new full copy begins."),
             ),
+            LaneFault::Disk(_) => {
+                Self::of(&runs::STATE_UNUSABLE, format!("{fault}. Make room, then run the same command again."))
+            }
             LaneFault::RecordGone => Self::of(&runs::RECORD_GONE, fault.to_string()),
             LaneFault::Forgot => Self::of(&runs::DESTINATION_FORGOT, fault.to_string()),
             LaneFault::Refused { .. } | LaneFault::TooLarge(_) => {

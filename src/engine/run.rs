@@ -13,12 +13,12 @@ use super::{
 use crate::{
     journal::{Journal, Record},
     plan::fault::catalogue::runs,
-    sink::{self, Checkpoint, Claimant, RecordKeys},
+    sink::{self, Checkpoint, Claimant, DeadlinePass, RecordKeys},
     step::{
         Activity, CutoverWork, Event, FullWork, Graph, Limits, OnConflict, Selection, Status, StepId, VerifyWork, Work,
     },
     store::{
-        FolderLock,
+        FolderLock, KeyLog,
         own::{NotOurs, OwnFolder},
     },
     unit::{ByteSize, Db, UnixMillis},
@@ -257,8 +257,21 @@ impl Run {
         begins.ok_or_else(|| Ending::failed("The journal does not say where the source's stream begins."))
     }
 
+    /// Removes the lists that making deadlines exact needed.
+    pub(super) fn remove_deadline_lists(&self) -> Result<(), Ending> {
+        let folder = &self.request.state_dir;
+        for list in [DeadlinePass::ledger(folder), DeadlinePass::remembered(folder)] {
+            KeyLog::remove(&list)
+                .map_err(|error| Ending::failed(format!("{} cannot be removed: {error}.", list.display())))?;
+        }
+        Ok(())
+    }
+
     /// Removes the spools of all dumps but one; `None` removes all.
     pub(super) fn remove_spools(&self, except: Option<u32>) -> Result<(), Ending> {
+        if except.is_none() {
+            self.remove_deadline_lists()?;
+        }
         let newest = self.journal.state().dump.as_ref().map_or(0, |dump| dump.generation);
         for generation in 1..=newest {
             if Some(generation) != except {

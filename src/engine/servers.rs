@@ -1,6 +1,9 @@
 //! Conversations with both servers, and what is learnt in them.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use redis::{Value, cmd};
 
@@ -9,9 +12,9 @@ use crate::{
     command::Info,
     net::{Control, ControlError, Timeouts},
     rdb,
-    sink::{Access, Destination},
+    sink::{Access, DeadlineMode, Destination, RecordKeys},
     step::{Endpoint, Graph},
-    unit::{Db, Secret, ServerVersion, UnixMillis},
+    unit::{Db, Expiry, Secret, ServerVersion, UnixMillis},
 };
 
 /// Opens a control connection.
@@ -41,7 +44,18 @@ pub(super) async fn destination(control: &mut Control, key: &str) -> Result<Dest
     let version = version_of(&info(control).await?);
     let dump: Option<Vec<u8>> = control.query(cmd("DUMP").arg(key)).await?;
     let rdb_version = dump.as_deref().and_then(rdb::verify).map_or(6, |payload| payload.version);
-    Ok(Destination { version, rdb_version, modules: modules(control).await?, databases: databases(control).await? })
+    let (modules, databases) = (modules(control).await?, databases(control).await?);
+    Ok(Destination { version, rdb_version, modules, databases, expiry: Expiry::Exact })
+}
+
+/// The keys that the full copy left as they were: `<database at the destination>:<key>`.
+pub(super) async fn left_alone(control: &mut Control, keys: &RecordKeys) -> Result<HashSet<Vec<u8>>, ControlError> {
+    control.query(cmd("SMEMBERS").arg(&keys.skipped)).await
+}
+
+/// How deadlines are written where they stand so.
+pub(super) fn expiry(mode: DeadlineMode) -> Expiry {
+    if mode.defers() { Expiry::Deferred } else { Expiry::Exact }
 }
 
 /// The names of function libraries; none where there are no functions, or where they are not shown.

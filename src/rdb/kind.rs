@@ -155,6 +155,13 @@ impl Kind {
         self.row().2.max(6)
     }
 
+    /// Whether fields of such a hash have deadlines of their own.
+    #[must_use]
+    pub fn has_field_deadlines(self) -> bool {
+        use Kind::{HashListpackEx, HashListpackExPreGa, HashMetadata, HashMetadataPreGa, ValkeyHash2};
+        matches!(self, HashMetadata | HashListpackEx | HashMetadataPreGa | HashListpackExPreGa | ValkeyHash2)
+    }
+
     /// The name `TYPE` answers for such a value.
     #[must_use]
     pub fn type_name(self) -> &'static str {

@@ -93,6 +93,7 @@ const fn activity(activity: Activity) -> &'static str {
         Activity::Draining => "applying the last of the stream",
         Activity::CuttingOver => "cutting over: writers are kept off the source",
         Activity::Holding => "following on and waiting for an operator",
+        Activity::Settling => "making deadlines at the destination exact",
         Activity::Verifying => "comparing both sides",
         Activity::CleaningUp => "cleaning up",
     }

@@ -1,6 +1,6 @@
 //! What a lane is given to write.
 
-use super::{Checkpoint, Erase, Mark};
+use super::{Checkpoint, DeadlineJob, Erase, Mark};
 use crate::{
     rdb::{Kind, ModuleId},
     unit::{Db, UnixMillis},
@@ -51,6 +51,8 @@ pub enum Job {
     Batch(Batch),
     /// Erase keys at the destination.
     Erase(Box<Erase>),
+    /// Make deadlines exact, or defer them.
+    Deadlines(Box<DeadlineJob>),
     /// Write a value that is too large to be held, reading it back from the spool.
     Big(Box<BigEntry>),
 }

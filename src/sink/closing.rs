@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use redis::{Cmd, FromRedisValue, Value, cmd, pipe};
 
 use super::{
-    Checkpoint, Lease, LeaseFault, Position, RecordState, Removed, RunRecord,
+    Checkpoint, DeadlineMode, Lease, LeaseFault, Position, RecordState, Removed, RunRecord,
     lease::{SEALED, expiring, see, unlisting},
+    record::DEADLINES,
 };
 use crate::{command::Info, net::Control, unit::Period};
 
@@ -27,7 +28,7 @@ impl Lease {
     ) -> Result<(), LeaseFault> {
         let keys = &self.keys;
         let mut commands = vec![
-            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Done.word()).clone(),
+            self.closed_as(RecordState::Done),
             cmd("SET").arg(&keys.token).arg("done").clone(),
             cmd("DEL").arg(&keys.heartbeat).clone(),
             unlisting(keys),
@@ -52,10 +53,16 @@ impl Lease {
         Ok(control.command(&cmd("EXEC")).await? != Value::Nil)
     }
 
+    /// Notes what the run has come to: success is said only of exact deadlines.
+    fn closed_as(&self, state: RecordState) -> Cmd {
+        let deadlines = DeadlineMode::Exact.to_string();
+        cmd("HMSET").arg(&self.keys.run).arg(DEADLINES).arg(deadlines).arg("state").arg(state.word()).clone()
+    }
+
     fn sealing(&self) -> [Cmd; 4] {
         let keys = &self.keys;
         [
-            cmd("HSET").arg(&keys.run).arg("state").arg(RecordState::Sealed.word()).clone(),
+            self.closed_as(RecordState::Sealed),
             cmd("SET").arg(&keys.token).arg(SEALED).clone(),
             cmd("DEL").arg(&keys.heartbeat).clone(),
             unlisting(keys),

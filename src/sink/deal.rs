@@ -129,19 +129,21 @@ impl Dealer {
     }
 
     /// Deals one item, which begins at byte `at` of the dump. `now` is the destination's clock.
-    pub fn take(&mut self, item: &Item<'_>, at: u64, now: UnixMillis, dealt: &mut impl Dealt) -> Result<(), DealFault> {
+    pub fn take(&mut self, item: Item<'_>, at: u64, now: UnixMillis, dealt: &mut impl Dealt) -> Result<(), DealFault> {
         match item {
-            Item::Entry(entry) => self.entry(entry, now, dealt),
-            Item::Function { code } => self.library(code, at, dealt),
+            Item::Entry(mut entry) => {
+                let over = entry.expires_at.is_some_and(|at| at <= now);
+                entry.expires_at = entry.expires_at.map(|at| self.destination.expiry.written(at));
+                self.entry(&entry, (over, now), dealt)
+            }
+            Item::Function { code } => self.library(&code, at, dealt),
             Item::Aux { key, value } if key.as_ref() == b"lua" => {
-                self.script(value, at, dealt);
+                self.script(&value, at, dealt);
                 Ok(())
             }
             // Everything that is data and has no way to the destination is named, or the plan would say more than is true.
-            Item::FunctionPreGa { name, code, .. } => self.unsupported_as(early_library(name, code), dealt),
-            Item::ModuleAux { module, size, empty: false } => {
-                self.unsupported_as(outside_of_keys(*module, *size), dealt)
-            }
+            Item::FunctionPreGa { name, code, .. } => self.unsupported_as(early_library(&name, &code), dealt),
+            Item::ModuleAux { module, size, empty: false } => self.unsupported_as(outside_of_keys(module, size), dealt),
             Item::SlotImport => self.unsupported_as(slot_import(), dealt),
             // Remarks and hints.
             Item::ModuleAux { empty: true, .. }
@@ -163,7 +165,13 @@ impl Dealer {
         }
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, now: UnixMillis, dealt: &mut impl Dealt) -> Result<(), DealFault> {
+    /// Deals an entry, whose deadline is as it is to be written; `over` says that it has passed.
+    fn entry(
+        &mut self,
+        entry: &Entry<'_>,
+        (over, now): (bool, UnixMillis),
+        dealt: &mut impl Dealt,
+    ) -> Result<(), DealFault> {
         let Some(to) = self.selection.target(entry.db, &entry.key) else {
             self.counts.filtered += 1;
             return Ok(());
@@ -178,7 +186,8 @@ impl Dealer {
             self.counts.already += 1;
             return Ok(());
         }
-        if entry.expires_at.is_some_and(|at| at <= now) {
+        // While the source is followed it alone ends keys: the stream may prolong this one.
+        if over && !self.destination.expiry.defers() {
             self.counts.expired += 1;
             return Ok(());
         }
@@ -264,7 +273,7 @@ impl Dealer {
         dealt: &mut impl Dealt,
     ) -> Result<(), DealFault> {
         let mut writer = match NativeWriter::new(&entry.key, entry.value.kind, &self.caps, CHUNK_BYTES) {
-            Ok(writer) => writer.leaving_out_expired(now),
+            Ok(writer) => writer.with_deadlines(self.destination.expiry, now),
             Err(unsupported) => return self.unsupported(entry, unsupported.to_string(), dealt),
         };
         let mut elements = ElementReader::new(entry.value.kind, entry.value.at);

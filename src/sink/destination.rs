@@ -2,7 +2,7 @@
 
 use crate::{
     rdb::{Kind, ModuleId},
-    unit::{Dialect, ServerVersion},
+    unit::{Dialect, Expiry, ServerVersion},
 };
 
 /// What is known of the destination before anything is written to it.
@@ -16,6 +16,8 @@ pub struct Destination {
     pub modules: Option<Vec<String>>,
     /// How many databases it has.
     pub databases: u32,
+    /// How deadlines are written there.
+    pub expiry: Expiry,
 }
 
 /// How a value can be sent.
@@ -54,6 +56,10 @@ impl Destination {
     }
 
     fn restores(&self, kind: Kind) -> bool {
+        // A payload holds its fields' deadlines as they are.
+        if self.expiry.defers() && kind.has_field_deadlines() {
+            return false;
+        }
         let vendor = kind.only().is_none_or(|only| only == self.version.dialect);
         // Release candidates' types were given up before 7.4: no released server is trusted with them.
         let released = !matches!(kind, Kind::HashMetadataPreGa | Kind::HashListpackExPreGa);
@@ -95,6 +101,12 @@ impl Destination {
         self.version.has_redis((6, 2))
     }
 
+    /// Whether fields of hashes have deadlines there (7.4, Valkey 9.0).
+    #[must_use]
+    pub fn knows_field_deadlines(&self) -> bool {
+        self.version.has((7, 4), (9, 0))
+    }
+
     /// Whether it has function libraries.
     #[must_use]
     pub fn knows_functions(&self) -> bool {
@@ -133,7 +145,7 @@ mod tests {
     use super::*;
 
     fn destination(version: ServerVersion, rdb_version: u16) -> Destination {
-        Destination { version, rdb_version, modules: Some(vec![]), databases: 16 }
+        Destination { version, rdb_version, modules: Some(vec![]), databases: 16, expiry: Expiry::Exact }
     }
 
     #[test]

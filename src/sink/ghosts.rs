@@ -66,7 +66,7 @@ pub async fn undo(
         decoder.feed(bytes);
         loop {
             match decoder.next() {
-                Ok(Some(Item::Entry(entry))) if could_be_written(&entry, destination, now) => {
+                Ok(Some(Item::Entry(entry))) if could_be_written(&entry, record, destination, now) => {
                     doomed.extend(written(&entry, record, selection).map(|db| (db, entry.key.to_vec())));
                 }
                 Ok(Some(_)) => {}
@@ -88,9 +88,10 @@ pub async fn undo(
 }
 
 /// Whether an entry of an earlier dump could have been written at all, and could still be there: a key of this name at the
-/// destination is somebody else's if not. What had expired when it was dealt has expired now.
-fn could_be_written(entry: &Entry<'_>, destination: &Destination, now: UnixMillis) -> bool {
-    let alive = entry.expires_at.is_none_or(|at| at > now);
+/// destination is somebody else's if not. What had expired when it was dealt has expired now,
+/// but for a copy with deferred deadlines, which leaves nothing out.
+fn could_be_written(entry: &Entry<'_>, record: &RunRecord, destination: &Destination, now: UnixMillis) -> bool {
+    let alive = record.deadlines.defers() || entry.expires_at.is_none_or(|at| at > now);
     alive && !matches!(destination.form(entry.value.kind, entry.value.module), Form::Unsupported(_))
 }
 

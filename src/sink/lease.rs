@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use redis::{Value, cmd};
 
 use super::{
-    Mark, RecordKeys, RecordState, RunRecord, Settings,
-    record::{RUNS, setting_field, setting_name},
+    DeadlineMode, Mark, RecordKeys, RecordState, RunRecord, Settings,
+    record::{DEADLINES, RUNS, setting_field, setting_name},
 };
 use crate::{
     net::{Control, ControlError},
@@ -185,6 +185,7 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         stream: None,
         removed: None,
         left: None,
+        deadlines: DeadlineMode::Exact,
         settings: Settings::new(),
     };
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
@@ -292,17 +293,18 @@ impl Lease {
         self.guarded(control, &[gone, unlisting(&self.keys)]).await
     }
 
-    /// Begins dump number `generation` with so many lanes, all at its start.
+    /// Begins dump number `generation` with so many lanes, all at its start, and deadlines written in this way.
     pub async fn begin_generation(
         &self,
         control: &mut Control,
         record: &mut RunRecord,
-        lanes: usize,
+        (lanes, deadlines): (usize, DeadlineMode),
     ) -> Result<(), LeaseFault> {
         let mut next = record.clone();
         next.generation += 1;
         next.marks = vec![Mark::default(); lanes];
         (next.stream, next.left) = (None, None);
+        next.deadlines = deadlines;
         let clear = cmd("DEL").arg(&self.keys.run).arg(&self.keys.skipped).clone();
         self.guarded(control, &[clear, store(&self.keys, &next)]).await?;
         *record = next;
@@ -324,6 +326,12 @@ impl Lease {
     /// The command that renews the heartbeat.
     pub(super) fn heartbeat(&self) -> redis::Cmd {
         heartbeat(&self.keys, &self.owner)
+    }
+
+    /// Notes how the deadlines stand that the run has written.
+    pub async fn note_deadlines(&self, control: &mut Control, mode: DeadlineMode) -> Result<(), LeaseFault> {
+        let note = cmd("HSET").arg(&self.keys.run).arg(DEADLINES).arg(mode.to_string()).clone();
+        self.guarded(control, &[note]).await
     }
 
     /// Notes that a setting of the source, which was and is to be so, has to be put back. To be called before it is changed.
@@ -472,6 +480,7 @@ mod tests {
             stream: None,
             removed: None,
             left: None,
+            deadlines: DeadlineMode::Exact,
             settings: Settings::new(),
         };
         let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));

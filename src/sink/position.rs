@@ -86,6 +86,7 @@ mod tests {
             stream: stream.map(|stream| stream.parse().unwrap()),
             removed: None,
             left: None,
+            deadlines: crate::sink::DeadlineMode::Exact,
             settings: crate::sink::Settings::new(),
         }
     }

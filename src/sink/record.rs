@@ -1,8 +1,8 @@
 //! The run record: what the destination knows about a run.
 //!
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
-//! each lane, `stream`, the [`Checkpoint`], once the source is followed, and one `setting:<name>` for each setting of the
-//! source that has to be put back; since 0.2 also `databases`, those that the run writes to, `libraries`, the function
+//! each lane, `stream`, the [`Checkpoint`], once the source is followed, one `setting:<name>` for each setting of the
+//! source that has to be put back; since 0.2 also `deadlines`, the [`DeadlineMode`], `databases`, those that the run writes to, `libraries`, the function
 //! libraries that came from the source, `removed`, what the server had removed by itself when the copy began, and `left`, why
 //! this copy is not whole). `redis-plan:{runs}` is the set of the plans whose runs are under way. `…:token` changes only when a
 //! run is taken over or sealed; every batch is conditional on it.
@@ -10,10 +10,13 @@
 //! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
 //! there, for an hour, after lane `i` lost a connection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Checkpoint, Part, Position, Removed, Upto};
-use crate::unit::Db;
+use crate::unit::{Db, UnixMillis};
 
 /// The plans whose runs are under way at this server: whoever comes reads it instead of looking through all keys.
 pub(super) const RUNS: &str = "redis-plan:{runs}";
@@ -99,6 +102,74 @@ impl std::str::FromStr for Mark {
     }
 }
 
+/// How the deadlines stand that the run has written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeadlineMode {
+    /// They are as at the source. Also in a record that does not say so: version 0.1 knew nothing else.
+    #[default]
+    Exact,
+    /// They are deferred, so that only the source's deletions end keys.
+    Deferred,
+    /// The same, but some may have ended a key too early: both sides have to be compared before success is said.
+    Doubtful,
+    /// They are being made exact since this moment on the destination's clock. Until [`Self::SETTLED_FOR`] has passed none
+    /// of those can have ended.
+    Settling(UnixMillis),
+}
+
+impl DeadlineMode {
+    /// How far ahead a deadline lies at least that is made exact before the fence.
+    pub const SETTLED_FOR: Duration = Duration::from_mins(10);
+
+    /// The destination's clock at the beginning where all deadlines are made exact, the near ones too.
+    pub const AT_ONCE: UnixMillis = UnixMillis(0);
+
+    /// Whether some deadlines may be deferred.
+    #[must_use]
+    pub fn defers(self) -> bool {
+        self != Self::Exact
+    }
+
+    /// How it stands once everything is deferred again, at `now` on the destination's clock.
+    #[must_use]
+    pub fn deferred_again(self, now: UnixMillis) -> Self {
+        let allowed = i64::try_from(Self::SETTLED_FOR.as_millis()).unwrap_or(i64::MAX);
+        match self {
+            Self::Settling(since) if now.0.saturating_sub(since.0) >= allowed => Self::Doubtful,
+            Self::Settling(_) => Self::Deferred,
+            mode => mode,
+        }
+    }
+}
+
+impl std::fmt::Display for DeadlineMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exact"),
+            Self::Deferred => f.write_str("deferred"),
+            Self::Doubtful => f.write_str("doubtful"),
+            Self::Settling(since) => write!(f, "settling {}", since.0),
+        }
+    }
+}
+
+impl std::str::FromStr for DeadlineMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match (text, text.strip_prefix("settling ")) {
+            ("exact", _) => Ok(Self::Exact),
+            ("deferred", _) => Ok(Self::Deferred),
+            ("doubtful", _) => Ok(Self::Doubtful),
+            (_, Some(since)) => since.parse().map(UnixMillis).map(Self::Settling).map_err(drop),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The field of [`RunRecord::deadlines`].
+pub(super) const DEADLINES: &str = "deadlines";
+
 /// What a run has come to, as the destination knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordState {
@@ -151,6 +222,8 @@ pub struct RunRecord {
     pub removed: Option<Removed>,
     /// Why this copy is not whole and needs a new one.
     pub left: Option<String>,
+    /// How the deadlines stand that the run has written.
+    pub deadlines: DeadlineMode,
     /// The source's settings to put back, by name. Whoever takes the run over puts them back, wherever it runs.
     pub settings: Settings,
 }
@@ -213,6 +286,7 @@ impl RunRecord {
             stream,
             removed: field("removed").and_then(|removed| removed.parse().ok()),
             left: field("left").map(str::to_owned),
+            deadlines: field(DEADLINES).map_or(Ok(DeadlineMode::Exact), str::parse).ok()?,
             settings: settings.collect(),
         })
     }
@@ -241,6 +315,7 @@ impl RunRecord {
         fields.extend(self.stream.map(|stream| ("stream".to_owned(), stream.to_string())));
         fields.extend(self.removed.as_ref().map(|removed| ("removed".to_owned(), removed.to_string())));
         fields.extend(self.left.as_ref().map(|left| ("left".to_owned(), left.clone())));
+        fields.push((DEADLINES.to_owned(), self.deadlines.to_string()));
         fields.extend(self.settings.iter().map(|(name, setting)| setting_field(name, setting)));
         fields
     }
@@ -264,6 +339,7 @@ mod tests {
             stream: "5 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 2".parse().ok(),
             removed: "a 0 7".parse().ok(),
             left: Some("the list `x`".into()),
+            deadlines: DeadlineMode::Settling(UnixMillis(7)),
             settings: [("client-output-buffer-limit".into(), ("256mb 64mb 60".into(), "0 0 0".into()))].into(),
         };
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
@@ -277,5 +353,35 @@ mod tests {
         let fields = fields.map(|(field, value)| (field.to_owned(), value.to_owned())).into();
         let record = RunRecord::read(&fields).unwrap();
         assert_eq!((record.databases, record.libraries), (None, None));
+    }
+
+    #[test]
+    fn a_record_of_version_0_1_has_exact_deadlines() {
+        let id = "8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e";
+        let stream = format!("5 {id} 2");
+        let fields = [
+            ("run", "r"),
+            ("digest", "d"),
+            ("state", "running"),
+            ("generation", "1"),
+            ("occupied", ""),
+            ("lane:0", "9+0"),
+            ("stream", stream.as_str()),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(RunRecord::read(&fields).unwrap().deadlines, DeadlineMode::Exact);
+    }
+
+    #[test]
+    fn what_was_made_exact_for_too_long_is_doubtful() {
+        let since = DeadlineMode::Settling(UnixMillis(1000));
+        assert_eq!(since.deferred_again(UnixMillis(600_999)), DeadlineMode::Deferred);
+        assert_eq!(since.deferred_again(UnixMillis(601_000)), DeadlineMode::Doubtful);
+        let at_once = DeadlineMode::Settling(DeadlineMode::AT_ONCE);
+        assert_eq!(at_once.deferred_again(UnixMillis(1_764_500_000_000)), DeadlineMode::Doubtful);
+        assert_eq!(DeadlineMode::Doubtful.deferred_again(UnixMillis(0)), DeadlineMode::Doubtful);
+        for mode in [since, DeadlineMode::Exact, DeadlineMode::Deferred, DeadlineMode::Doubtful] {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
     }
 }

@@ -69,6 +69,8 @@ impl std::fmt::Display for Fence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CutoverPart {
+    /// Deadlines at the destination are being made exact.
+    Settle,
     /// The source is being fenced.
     Fence,
     /// What it had written by then is being applied.
@@ -84,6 +86,7 @@ impl CutoverPart {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Settle => "settle",
             Self::Fence => "fence",
             Self::Drain => "drain",
             Self::Verify => "verify",

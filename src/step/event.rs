@@ -139,6 +139,17 @@ pub enum Event {
         /// Seconds for which writers were kept off.
         blocked: f64,
     },
+    /// Deadlines at the destination, which were deferred while the source was followed, are exact.
+    DeadlinesSettled {
+        /// How many were made exact.
+        deadlines: u64,
+        /// Keys that were remembered, because their deadlines were near or written meanwhile.
+        remembered: u64,
+        /// Seconds since that began.
+        seconds: f64,
+        /// Whether writers were blocked at its end: the remembered ones are exact too.
+        fenced: bool,
+    },
     /// The run is sealed.
     Sealed {
         /// How the cutover went.

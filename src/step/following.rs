@@ -199,6 +199,8 @@ pub enum Activity {
     Holding,
     /// Comparing both sides.
     Verifying,
+    /// Making deadlines at the destination exact.
+    Settling,
     /// Putting back and removing.
     CleaningUp,
 }

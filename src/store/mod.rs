@@ -1,9 +1,11 @@
 //! Files that outlive the process: small ones replaced whole, the lock of a state directory, and the spool.
 
 mod durable;
+mod key_log;
 mod lock;
 pub mod own;
 pub mod spool;
 
 pub use durable::{read_bounded, sync_folder, write_whole};
+pub use key_log::{KeyLog, KeyLogReader, LoggedKey};
 pub use lock::{FolderLock, LockError};

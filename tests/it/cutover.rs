@@ -296,7 +296,7 @@ fn a_fence_that_a_dead_tool_left_is_lifted_from_elsewhere() {
 
 /// The destination stands still from before the seal until the pause of the writers has run out.
 #[test]
-fn a_seal_that_comes_too_late_is_not_made() {
+fn a_destination_that_does_not_answer_under_the_fence_undoes_the_cutover_in_time() {
     let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
     let plan = plan(&source, &destination, "{ mode: manual, timeout: 2s }")
         .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
@@ -308,11 +308,12 @@ fn a_seal_that_comes_too_late_is_not_made() {
     wait_for_file(&tool.folder().join("waiting"));
     destination.pause();
     fs::remove_file(tool.folder().join("stay")).unwrap();
-    until("it seals", || !told(&tool, "\"part\":\"seal\"").is_empty());
+    until("it makes the near deadlines exact", || told(&tool, "\"part\":\"settle\"").len() == 2);
+    until("it is undone", || !told(&tool, "cutover_undone").is_empty());
     // Answered once the pause has run out.
     source.client().command(&cmd!["SET", "behind the fence", 1]);
     destination.resume();
-    cutting.wait().expect(1).says("undone").says("seal");
+    cutting.wait().expect(1).says("undone").says("settle");
     until("it is followed on", || destination.client().command(&cmd!["EXISTS", "behind the fence"]).int() == 1);
     until("nothing stands against a cutover", || status(&tool)["can_cutover"] == true);
     tool.run(CUT).expect(0);

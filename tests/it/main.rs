@@ -18,6 +18,7 @@ mod conflicts;
 mod connections;
 mod cutover;
 mod endings;
+mod expiry;
 mod faults;
 mod fingerprint;
 mod follow;

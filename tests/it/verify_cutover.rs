@@ -69,8 +69,8 @@ fn a_cutover_compares_in_the_fence_and_is_undone_when_both_sides_differ() {
     nothing_stands_against_it(&tool);
     tool.run(CUT).expect(0).says("sealed at offset");
     run.wait().expect(0).says("sealed at offset");
-    let once = ["fence", "drain", "verify"];
-    assert_eq!(parts(&tool), [&once[..], &once[..], &["seal"]].concat());
+    let once = ["settle", "fence", "drain", "verify"];
+    assert_eq!(parts(&tool), [&once[..], &once[..], &["settle", "seal"]].concat());
     tool.run(["report", "move", "--format", "md"]).expect(0).says("**both sides are equal**");
     Comparer::of(&source, &destination).run().assert_equal();
 }
@@ -89,7 +89,7 @@ fn a_cutover_whose_fence_lets_nobody_read_compares_before_it() {
     nothing_stands_against_it(&tool);
     tool.run(CUT).expect(0).says("sealed at offset");
     run.wait().expect(0);
-    assert_eq!(parts(&tool), ["verify", "verify", "fence", "drain", "seal"]);
+    assert_eq!(parts(&tool), ["verify", "verify", "settle", "fence", "drain", "settle", "seal"]);
     Comparer::of(&source, &destination).run().assert_equal();
 }
 
@@ -110,7 +110,7 @@ fn writers_are_not_kept_off_behind_a_comparison_while_the_run_is_paused() {
     tool.run(["resume", "move"]).expect(0);
     cutting.wait().expect(0).says("sealed at offset");
     run.wait().expect(0);
-    assert_eq!(parts(&tool), ["verify", "fence", "drain", "seal"]);
+    assert_eq!(parts(&tool), ["verify", "settle", "fence", "drain", "settle", "seal"]);
 }
 
 /// The order of a cutover's effects, as the events have it: whoever moves one of them changes what is proved.
@@ -133,15 +133,15 @@ fn in_order(source: &str, fence: &str) -> Vec<String> {
         _ => None,
     };
     let events = told(&tool, "\"event\"");
-    events.iter().filter_map(name).skip_while(|name| !["fence", "verify"].contains(&name.as_str())).collect()
+    events.iter().filter_map(name).skip_while(|name| !["settle", "fence", "verify"].contains(&name.as_str())).collect()
 }
 
-const BEHIND_THE_SEAL: [&str; 7] =
-    ["seal", "sealed", "verify.passed", "cutover.sealed", "cleanup", "cleanup.done", "run_finished"];
+const BEHIND_THE_SEAL: [&str; 8] =
+    ["settle", "seal", "sealed", "verify.passed", "cutover.sealed", "cleanup", "cleanup.done", "run_finished"];
 
 #[test]
 fn the_parts_of_a_cutover_keep_their_order() {
-    let before = ["fence", "drain", "cutover.fenced", "verify", "verified"];
+    let before = ["settle", "fence", "drain", "cutover.fenced", "verify", "verified"];
     let expected = [&before[..], &BEHIND_THE_SEAL].concat();
     assert_eq!(in_order("redis-7.2.4", "client_pause"), expected);
     assert_eq!(in_order("redis-5.0.10", "min_replicas"), expected);
@@ -149,7 +149,7 @@ fn the_parts_of_a_cutover_keep_their_order() {
 
 #[test]
 fn the_parts_of_a_cutover_keep_their_order_where_a_fence_lets_nobody_read() {
-    let before = ["verify", "verified", "fence", "drain", "cutover.fenced"];
+    let before = ["verify", "verified", "settle", "fence", "drain", "cutover.fenced"];
     assert_eq!(in_order("redis-5.0.10", "client_pause"), [&before[..], &BEHIND_THE_SEAL].concat());
 }
 

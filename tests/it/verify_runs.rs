@@ -393,6 +393,7 @@ fn a_key_that_is_named_twice_is_told_and_counted_once() {
     fill(&source, KEYS, 10);
     fill(&destination, KEYS, 11);
     let side = |server: &Server, version| compare::Server {
+        deferred: false,
         endpoint: Endpoint {
             address: Address::Tcp { host: "127.0.0.1".to_owned(), port: server.port() },
             tls: None,

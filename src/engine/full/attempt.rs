@@ -192,7 +192,7 @@ impl Copy {
             };
             let lane = Lane::new(setup, jobs, reports_in.clone(), window.clone());
             let told = signals_in.clone();
-            working.push(background::own_thread(async move {
+            working.push(background::own_thread(move || async move {
                 let ended = lane.run().await;
                 let _ = told.send(Signal::LaneEnded(ended)).await;
             }));

@@ -45,7 +45,7 @@ impl Dealt for Hands {
                 self.gone |= !self.pace.wait(u64::from(batch.commands), || self.window.is_closed());
                 batch.charged
             }
-            Job::Big(_) | Job::Erase(_) => Job::UNIT,
+            Job::Big(_) | Job::Erase(_) | Job::Deadlines(_) => Job::UNIT,
         };
         self.gone |= !self.gate.take(&self.window, charged);
         self.gone |= self.lanes.get(lane).is_none_or(|lane| lane.send_blocking(job).is_err());
@@ -137,7 +137,7 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
             {
                 let _ = hands.signals.send_blocking(Signal::StreamDb(Db(db)));
             }
-            dealer.take(&item, at, now, hands)?;
+            dealer.take(item, at, now, hands)?;
             if hands.gone {
                 return Ok(());
             }

@@ -10,8 +10,8 @@ use crate::{
     plan::fault::catalogue::runs,
     rdb::SafePoint,
     sink::{
-        Checkpoint, Claim, Claimant, Destination, Lease, LeaseFault, Libraries, Mark, Removed, RunRecord, UndoFault,
-        clear_databases, undo,
+        Checkpoint, Claim, Claimant, DeadlineMode, Destination, Lease, LeaseFault, Libraries, Mark, Removed, RunRecord,
+        UndoFault, clear_databases, undo,
     },
     step::FullWork,
     store::spool::stored,
@@ -74,7 +74,7 @@ pub(super) async fn start(
     if let Some(checkpoint) = record.stream.filter(|_| run.follows() && !given_up) {
         return Ok(Started::Copied(Box::new((lease, record.generation, checkpoint))));
     }
-    let destination = servers::destination(control, &run.keys.token).await?;
+    let mut destination = servers::destination(control, &run.keys.token).await?;
     let lanes = work.limits.connections;
     let going_on =
         if ours && record.left.is_none() { whole_dump(run, &record, dump.as_ref(), lanes, teller)? } else { None };
@@ -94,10 +94,13 @@ pub(super) async fn start(
         }
         let lanes = work.limits.connections_at(servers::round_trip(control).await?);
         record.removed = Removed::of(&servers::info(control).await?);
-        lease.begin_generation(control, &mut record, lanes as usize).await?;
+        // A copy that is not followed has exact deadlines: nothing that comes later prolongs a key.
+        let deadlines = if run.follows() { DeadlineMode::Deferred } else { DeadlineMode::Exact };
+        lease.begin_generation(control, &mut record, (lanes as usize, deadlines)).await?;
         run.journal.append(&Record::DumpStarted { generation: record.generation })?;
         run.remove_spools(Some(record.generation))?;
     }
+    destination.expiry = servers::expiry(record.deadlines);
     let libraries = Libraries::new(&record, servers::libraries(control).await?, work.on_conflict);
     let replaces_libraries = record.generation > 1 && record.libraries.is_none();
     let (generation, marks, occupied) = (record.generation, record.marks, record.occupied);

@@ -68,13 +68,15 @@ impl Follow {
     pub(super) async fn prove(&mut self, run: &Run) -> Result<(), Ending> {
         let graph = &run.request.graph;
         let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-        let held = self.lease.holds(&mut control, &self.position()).await;
-        held.map_err(|fault| {
-            for asked in self.cutover.drain(..) {
-                asked.answer(refused(format!("The run does not end: {fault}. It says what it does about that.")));
-            }
-            Ending::of_lost(fault)
-        })
+        self.lease.holds(&mut control, &self.position()).await.map_err(Ending::of_lost)
+    }
+
+    /// Answers who ordered the run to end, when it does not.
+    pub(super) fn answer_in_vain(&mut self, ending: &Ending) {
+        for asked in self.cutover.drain(..) {
+            let reason = ending.summary.trim_end_matches('.');
+            asked.answer(refused(format!("The run does not end: {reason}. It says what it does about that.")));
+        }
     }
 
     /// What the destination has confirmed.

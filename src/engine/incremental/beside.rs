@@ -11,6 +11,7 @@ use super::{
     follow::Signal,
     gauge::Gauge,
     poll::{EVERY, poll, stands},
+    settler::Settler,
     setup::There,
 };
 use crate::{
@@ -43,6 +44,8 @@ pub(super) struct Beside {
     pub(super) tell: Sender<Signal>,
     /// How often the source was asked where it stands, and whether its answer is still to come.
     asked_where: (u32, bool),
+    /// Makes deadlines exact.
+    pub(super) settler: Settler,
     /// The lane and who feeds it.
     working: Vec<async_std::task::JoinHandle<()>>,
     /// What sends signals besides.
@@ -65,6 +68,10 @@ impl Beside {
         let (level, window) = (state.spool(), Window::new(WINDOW.min(run.spool_bound().0 / 2)));
         let (at, size) = (there.checkpoint, BatchSize::new(1));
         let mut working = vec![];
+        let stood = (run.request.state_dir.clone(), there.record.deadlines);
+        // Before anything of the stream is applied.
+        let first = there.defers_first.then(|| Self::first(&jobs_in, &window, stood)).flatten();
+        let settler = Settler::start((jobs_in.clone(), signals_in.clone()), (window.clone(), run.gate.clone()), first);
 
         let setup = LaneSetup {
             part: Part::Stream,
@@ -74,7 +81,7 @@ impl Beside {
             token: lease.token.clone(),
             from: Mark { at: at.offset.0, elements: 0 },
             on_conflict: OnConflict::Replace,
-            clock_ahead: 0,
+            clock_ahead: there.clock_ahead,
             spool: place.folder.clone(),
             spool_tag: place.tag,
             level: level.clone(),
@@ -84,7 +91,7 @@ impl Beside {
         };
         let lane = Lane::new(setup, jobs, reports_in, window.clone());
         let told = signals_in.clone();
-        working.push(background::own_thread(async move {
+        working.push(background::own_thread(move || async move {
             let ended = lane.run().await;
             let _ = told.send(Signal::LaneEnded(ended)).await;
         }));
@@ -118,6 +125,8 @@ impl Beside {
             }),
             outlet: Outlet::new(at, there.restore(lease), to),
             source_ahead,
+            destination_ahead: there.clock_ahead,
+            ahead: settler.ahead(),
         };
         working.push(async_std::task::spawn_blocking(move || feed(feeding)));
         let background = vec![
@@ -126,7 +135,8 @@ impl Beside {
             background::stop(run, signals_in.clone(), || Signal::Stop),
             poll(run, signals_in.clone(), told),
         ];
-        Self { signals, reports, level, window, tell: signals_in, asked_where: (0, false), working, background }
+        let asked_where = (0, false);
+        Self { signals, reports, level, window, tell: signals_in, asked_where, settler, working, background }
     }
 
     /// Asks the source where it stands, unless that is done already; the answer comes as a signal.
@@ -150,6 +160,7 @@ impl Beside {
         self.window.close();
         self.signals.close();
         let mut reports = vec![];
+        self.settler.end();
         let hearing = async {
             // Ends with the lane.
             while let Ok(report) = self.reports.recv().await {

@@ -2,6 +2,7 @@
 
 use super::{
     follow::{Follow, Phase},
+    settling::doubtful_work,
     stop::Compared,
 };
 use crate::{
@@ -9,15 +10,14 @@ use crate::{
     step::{CutoverPart, Event},
 };
 
-/// What it means that nothing is proved of some keys.
+/// Why keys could not be verified.
 const OPEN: &str = "which changed whenever they were looked at, or for which the destination was too far behind";
 
 impl Follow {
     /// Begins to compare both sides.
     pub(super) async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let (Phase::Cutting(cutting), Some(work)) = (&mut self.phase, run.verify_work().cloned()) else {
-            return Ok(());
-        };
+        let work = run.verify_work().cloned().unwrap_or_else(|| doubtful_work(&self.work.selection));
+        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         cutting.part = CutoverPart::Verify;
         let offset = cutting.since.map(|_| self.figures.gauge.applied());
         teller.tell(Event::CutoverPart { part: CutoverPart::Verify, offset });
@@ -54,17 +54,27 @@ impl Follow {
                 self.raise_fence(&work.fence, run, teller).await?;
                 return Ok(false);
             }
-            Compared::Never => {
-                let fault = self.comparison.fault.take().unwrap_or_else(|| "it ended without a word".to_owned());
-                format!("both sides could not be compared: {fault}")
-            }
-            Compared::Not { different, unsettled: 0 } => format!("both sides differ: {different} keys"),
-            Compared::Not { different: 0, unsettled } => format!("nothing is proved of {unsettled} keys, {OPEN}"),
-            Compared::Not { different, unsettled } => {
-                format!("both sides differ: {different} keys; nothing is proved of {unsettled} others, {OPEN}")
-            }
+            _ => self.unequal().unwrap_or_else(|| "the comparison ended without a result".to_owned()),
         };
         self.undo(&reason, run, teller).await?;
         Ok(false)
+    }
+
+    /// Why the last comparison does not say that both sides are equal; `None` when there was none.
+    pub(super) fn unequal(&mut self) -> Option<String> {
+        match self.comparison.compared {
+            Compared::Equal => None,
+            Compared::Never => {
+                let fault = self.comparison.fault.take()?;
+                Some(format!("both sides could not be compared: {fault}"))
+            }
+            Compared::Not { different, unsettled: 0 } => Some(format!("both sides differ: {different} keys")),
+            Compared::Not { different: 0, unsettled } => {
+                Some(format!("{unsettled} keys could not be verified, {OPEN}"))
+            }
+            Compared::Not { different, unsettled } => {
+                Some(format!("both sides differ: {different} keys; {unsettled} others could not be verified, {OPEN}"))
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{
     follow::{Follow, Phase, Signal},
     sealing::Unsealed,
+    settling::Progress,
 };
 use crate::{
     engine::{
@@ -22,7 +23,7 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
-    sink::Lease,
+    sink::{DeadlineMode, Lease},
     step::{CutoverPart, CutoverResult, Event, Fence, Hook, Moment},
     unit::{Offset, UnixMillis},
 };
@@ -50,7 +51,7 @@ pub(super) enum Cut {
 #[derive(Debug)]
 pub(super) struct Cutting {
     /// Counts the cutovers that this process has tried.
-    number: u32,
+    pub(super) number: u32,
     pub(super) asked: Option<Asked>,
     pub(super) part: CutoverPart,
     pub(super) began: Instant,
@@ -73,6 +74,8 @@ pub(super) struct Cutting {
     pub(super) stands: bool,
     /// Both sides were compared and are equal, or nothing is to be compared.
     pub(super) compared: bool,
+    /// How far deadlines are made exact.
+    pub(super) deadlines: Progress,
 }
 
 impl Follow {
@@ -109,7 +112,8 @@ impl Follow {
             hooks: run.hooks_of(Moment::CutoverFenced),
             busy: false,
             stands: false,
-            compared: run.verify_work().is_none(),
+            compared: run.verify_work().is_none() && self.deadlines != DeadlineMode::Doubtful,
+            deadlines: Progress::of(self.deadlines),
         }));
         self.raise_fence(&work.fence, run, teller).await
     }
@@ -135,6 +139,13 @@ impl Follow {
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         if !cutting.compared && !fence::lets_read(&cutting.fence, servers::version_of(&info)) {
             return self.compare(run, teller).await;
+        }
+        if cutting.deadlines == Progress::Deferred {
+            self.settle_far(run, teller).await;
+            return Ok(());
+        }
+        if let Some(reason) = cutting.deadlines.is_late(cutting.timeout) {
+            return self.undo(&reason, run, teller).await;
         }
         cutting.part = CutoverPart::Fence;
         cutting.began = Instant::now();
@@ -201,7 +212,7 @@ impl Follow {
     }
 
     /// The cutover of this number, if it is the one under way.
-    fn cutting(&mut self, number: u32) -> Option<&mut Cutting> {
+    pub(super) fn cutting(&mut self, number: u32) -> Option<&mut Cutting> {
         match &mut self.phase {
             Phase::Cutting(cutting) if cutting.number == number => Some(cutting),
             _ => None,
@@ -287,10 +298,16 @@ impl Follow {
                 });
                 Ok(())
             }
-            Some(fenced) if cutting.compared => self.seal(fenced, lease, run, teller),
+            Some(fenced) if cutting.compared && cutting.deadlines == Progress::Exact => {
+                self.seal(fenced, lease, run, teller)
+            }
             fenced => {
                 cutting.fenced = fenced;
-                self.compare(run, teller).await
+                if !cutting.compared {
+                    return self.compare(run, teller).await;
+                }
+                self.settle_near(teller).await;
+                Ok(())
             }
         }
     }
@@ -305,6 +322,7 @@ impl Follow {
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
         let applied = self.figures.gauge.applied();
+        let mode = self.deadlines;
         let Some(cutting) = self.cutting(number) else { return self.lift(*fenced, run, teller).await.map(drop) };
         cutting.fenced = Some(fenced);
         cutting.busy = false;
@@ -313,6 +331,7 @@ impl Follow {
         };
         if stands > applied {
             cutting.offset = stands;
+            cutting.deadlines.reopen(mode);
             run.gate.set_open(true);
         } else {
             cutting.stands = true;
@@ -323,7 +342,7 @@ impl Follow {
     /// Undoes a cutover: lets writers go on first, then follows on.
     pub(super) async fn undo(&mut self, reason: &str, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let Phase::Cutting(cutting) = std::mem::replace(&mut self.phase, Phase::Holding) else { return Ok(()) };
-        let Cutting { asked, part, fenced, since, .. } = *cutting;
+        let Cutting { asked, part, fenced, since, deadlines, .. } = *cutting;
         let mut blocked = since.map_or(Duration::ZERO, |since| since.elapsed());
         if let Some(fenced) = fenced {
             blocked += self.lift(*fenced, run, teller).await?;
@@ -338,6 +357,9 @@ impl Follow {
             }
         }
         run.gate.set_open(true);
+        if deadlines.has_begun(self.deadlines) {
+            self.defer_again(run).await;
+        }
         if part == CutoverPart::Verify {
             self.comparison.cancel().await;
         }
@@ -370,9 +392,9 @@ impl Follow {
 }
 
 impl Cutting {
-    /// Whether both sides are compared before the fence: no writers are kept off, and no time runs.
+    /// Whether both sides are compared, or deadlines made exact, before the fence: no writer is blocked, and no time runs.
     pub(super) fn waits(&self) -> bool {
-        self.part == CutoverPart::Verify && self.since.is_none()
+        matches!(self.part, CutoverPart::Verify | CutoverPart::Settle) && self.since.is_none()
     }
 
     pub(super) fn result(&self) -> CutoverResult {

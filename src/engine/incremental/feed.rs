@@ -1,11 +1,14 @@
 //! Reading the stream from its spool, translating it, and handing batches to the lane: a thread of its own, since it
 //! computes and blocks.
 
+use std::sync::{Arc, atomic::AtomicI64};
+
 use async_channel::Sender;
 
 use super::{
     follow::Signal,
     gauge::{Counts, Gauge},
+    settler::written,
 };
 use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
@@ -25,6 +28,10 @@ pub(super) struct Feed {
     pub(super) outlet: Outlet,
     /// The source's clock minus ours, in milliseconds.
     pub(super) source_ahead: i64,
+    /// The destination's.
+    pub(super) destination_ahead: i64,
+    /// How far ahead deadlines lie that are written exact, in milliseconds; 0 defers all.
+    pub(super) ahead: Arc<AtomicI64>,
 }
 
 /// Where batches go.
@@ -93,7 +100,7 @@ pub(super) fn feed(mut feeding: Feed) {
 
 impl Feed {
     fn run(&mut self) -> Result<(), Fault> {
-        let Self { reader, commands, translator, outlet, source_ahead } = self;
+        let Self { reader, commands, translator, outlet, source_ahead, destination_ahead, ahead } = self;
         loop {
             if reader.is_level() && !translator.in_transaction() {
                 let more = (commands.pending() > 0).then(|| reader.received_at());
@@ -108,6 +115,8 @@ impl Feed {
             };
             outlet.to.gauge.building(received_at);
             let at = UnixMillis(received_at.0.saturating_add(*source_ahead));
+            let now = UnixMillis(UnixMillis::now().0.saturating_add(*destination_ahead));
+            translator.write_deadlines(written(translator.expiry(), ahead, now));
             while let Some(command) = commands.next()? {
                 let end = Offset(command.end());
                 let taken = translator.take(&command, at, &mut outlet.out);

@@ -1,6 +1,10 @@
 //! The loop of following.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream};
 
@@ -12,6 +16,7 @@ use super::{
     figures::Figures,
     gauge::Gauge,
     heard::Heard,
+    settler::Came,
     setup::There,
     silence::Silence,
     stop::{Standing, StopWatch},
@@ -30,7 +35,7 @@ use crate::{
     },
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{LaneFault, LaneReport, Lease, LeaseFault, Position, Upto},
+    sink::{DeadlineMode, Destination, LaneFault, LaneReport, Lease, LeaseFault, Position, Upto},
     source::SourceFacts,
     step::{
         CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, Side,
@@ -72,6 +77,8 @@ pub(super) enum Signal {
     Asked(Asked),
     /// A part of a cutover tells.
     Cut(Cut),
+    /// Making deadlines exact tells.
+    Settled(Came),
     /// A comparison of both sides tells.
     Compared(compare::Told),
     /// Time passed.
@@ -166,6 +173,9 @@ async fn with_lease(
     };
     let mut follow = Follow::begin(run, work, (lease, &there), (intake, heard), source_ahead);
     let mut outcome = follow.run(lease, run, teller).await;
+    if let Err(ending) = &outcome {
+        follow.answer_in_vain(ending);
+    }
     // Whoever has taken the run over lets the writers go on, and may be moving them over right now.
     if let Err(ending) = &outcome
         && ending.outcome != Outcome::Locked
@@ -182,6 +192,7 @@ async fn with_lease(
     {
         outcome = Err(loss);
     }
+    run.gate.set_open(true);
     if spoiled {
         remove_all(&stream)?;
     }
@@ -222,6 +233,16 @@ pub(super) struct Follow {
     stream: std::path::PathBuf,
     first_offset: Offset,
     pub(super) lease: Lease,
+    /// What the destination can take.
+    pub(super) destination: Destination,
+    /// Keys that the full copy left as they were.
+    pub(super) left_alone: Arc<HashSet<Vec<u8>>>,
+    /// How deadlines stand at the destination.
+    pub(super) deadlines: DeadlineMode,
+    /// Deadlines are being deferred again.
+    pub(super) deferring: bool,
+    /// Since when they are being made exact.
+    pub(super) settling_since: Option<Instant>,
     pub(super) heard: Heard,
     last_told: Instant,
     last_removed: Instant,
@@ -236,6 +257,8 @@ pub(super) enum Phase {
     Met(String),
     /// What the source had written up to an offset of a history is being applied, since the condition was met.
     Draining { condition: String, history: Option<ReplId>, offset: Offset },
+    /// It is applied, and deadlines are being made exact; the pass has begun or waits until nothing is under way.
+    Settling(Offset, bool),
     /// The writers are being moved over.
     Cutting(Box<Cutting>),
     /// An operator is waited for.
@@ -261,6 +284,11 @@ impl Follow {
             stream: run.stream(there.record.generation).folder,
             first_offset: there.checkpoint.offset,
             lease: lease.clone(),
+            destination: there.destination.clone(),
+            left_alone: there.left_alone.clone(),
+            deadlines: there.record.deadlines,
+            deferring: there.defers_first,
+            settling_since: None,
             heard,
             intake,
             beside,
@@ -298,6 +326,11 @@ impl Follow {
                         return Ok((self.summary(teller), Some(result)));
                     }
                 }
+                Signal::Settled(came) => {
+                    if let Some(summary) = self.settled(came, run, teller).await? {
+                        return Ok((summary, None));
+                    }
+                }
                 signal => self.take(signal, run, teller)?,
             }
             if self.wants_cutover && matches!(self.phase, Phase::Following) && self.blockers(run).is_empty() {
@@ -308,10 +341,12 @@ impl Follow {
                 self.beside.ask_where(run);
             }
             if let Some(offset) = self.drained() {
-                self.prove(run).await?;
-                self.answer_cutover(offset);
-                return Ok((self.summary(teller), None));
+                if !self.deadlines.defers() {
+                    return self.end_at(offset, run, teller).await.map(|summary| (summary, None));
+                }
+                self.end_deferral(offset, run, teller).await?;
             }
+            self.settle_the_end(run).await;
         }
         Err(Ending::failed("Following ended without a reason."))
     }
@@ -326,7 +361,7 @@ impl Follow {
         (self.figures.gauge.applied() >= *offset).then_some(*offset)
     }
 
-    fn summary(&mut self, teller: &mut Teller<'_>) -> String {
+    pub(super) fn summary(&mut self, teller: &mut Teller<'_>) -> String {
         let (applied, commands) = self.figures.tell(teller);
         format!("followed from offset {} to {applied}: {commands} commands applied", self.first_offset)
     }
@@ -361,7 +396,7 @@ impl Follow {
             // Our own seal takes the token away, and a cutover that may be sealed is heard out.
             Signal::Heartbeat(_) | Signal::Stop if self.may_be_sealed() => {}
             Signal::Heartbeat(fault) => return Err(Ending::of_lost(fault)),
-            Signal::Asked(_) | Signal::Cut(_) => {} // The loop takes them.
+            Signal::Asked(_) | Signal::Cut(_) | Signal::Settled(_) => {} // The loop takes them.
             Signal::Compared(told) => self.comparison.take(told, teller),
             Signal::Tick => {
                 self.tick(teller)?;

@@ -20,6 +20,9 @@ mod heard;
 mod operator;
 mod poll;
 mod sealing;
+mod settle_at_once;
+mod settler;
+mod settling;
 mod setup;
 mod silence;
 mod stop;
@@ -27,3 +30,4 @@ mod taking_up;
 
 pub(super) use answers::note_loss;
 pub(super) use follow::incremental;
+pub(super) use settle_at_once::settle_at_once;

@@ -13,7 +13,7 @@ use crate::{
         teller::Teller,
         windows::closed,
     },
-    step::{Activity, Order, Standing, StepId},
+    step::{Activity, CutoverPart, Order, Standing, StepId},
     unit::{Offset, Period, UnixMillis},
 };
 
@@ -107,6 +107,9 @@ impl Follow {
             }
             _ => {}
         }
+        if self.deferring {
+            blockers.push("deadlines at the destination are being deferred again".to_owned());
+        }
         let left = self.paused_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
         if left > Duration::ZERO {
             blockers.push(format!(
@@ -127,12 +130,14 @@ impl Follow {
 
     /// Posts how following stands, and tells those who wait for a pause.
     pub(super) fn post(&mut self, run: &mut Run) {
-        let quiet = self.beside.window.is_whole() && self.figures.gauge.is_quiet();
+        let quiet = self.is_quiet();
         run.answer_pause(quiet, Some(self.figures.gauge.applied()));
         let activity = match &self.phase {
+            Phase::Cutting(cutting) if cutting.part == CutoverPart::Settle && cutting.waits() => Activity::Settling,
             Phase::Cutting(cutting) if cutting.waits() => Activity::Verifying,
             Phase::Following => Activity::Following,
             Phase::Met(_) | Phase::Draining { .. } => Activity::Draining,
+            Phase::Settling(..) => Activity::Settling,
             Phase::Cutting(_) => Activity::CuttingOver,
             Phase::Holding => Activity::Holding,
         };

@@ -1,6 +1,9 @@
 //! What following needs to know of both servers before it begins.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use redis::{Value, cmd};
 
@@ -17,11 +20,15 @@ use crate::{
 /// What the destination says.
 pub(super) struct There {
     pub(super) destination: Destination,
+    /// Its clock minus ours, in milliseconds.
+    pub(super) clock_ahead: i64,
     pub(super) record: RunRecord,
     /// Where the stream goes on.
     pub(super) checkpoint: Checkpoint,
+    /// An earlier process has made deadlines exact, which are to be deferred again before anything is applied.
+    pub(super) defers_first: bool,
     /// Keys that the full copy left as they were.
-    left_alone: HashSet<Vec<u8>>,
+    pub(super) left_alone: Arc<HashSet<Vec<u8>>>,
     known_commands: Option<HashSet<String>>,
     scripts: HashMap<[u8; 20], Vec<u8>>,
     occupied: Vec<Db>,
@@ -45,18 +52,22 @@ impl There {
             return Err(Ending::anew(&runs::DIVERGED, format!("this copy is not whole: {left}")));
         }
         let keys = &lease.keys;
-        let left_alone: HashSet<Vec<u8>> = control.query(cmd("SMEMBERS").arg(&keys.skipped)).await?;
+        let left_alone = Arc::new(servers::left_alone(control, keys).await?);
         let mut occupied = record.occupied.clone();
         if !crate::sink::recorded(control, keys).await?.is_empty() {
             occupied.push(Db(0));
         }
+        let mut destination = servers::destination(control, &keys.token).await?;
+        destination.expiry = servers::expiry(record.deadlines);
         Ok(Self {
-            destination: servers::destination(control, &keys.token).await?,
+            destination,
+            clock_ahead: servers::clock_ahead(control).await?,
             known_commands: known_commands(control).await?,
             scripts: scripts(control, keys).await?,
             libraries: servers::libraries(control).await?,
             record,
             checkpoint,
+            defers_first: false,
             left_alone,
             occupied,
             source: None,
@@ -75,7 +86,7 @@ impl There {
             destination: self.destination.clone(),
             keys: keys.clone(),
             occupied: self.occupied.clone(),
-            left_alone: self.left_alone.clone(),
+            left_alone: HashSet::clone(&self.left_alone),
             libraries: Libraries::new(&self.record, self.libraries.clone(), on_conflict),
             known_commands: self.known_commands.clone(),
             scripts: self.scripts.clone(),

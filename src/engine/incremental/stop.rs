@@ -45,6 +45,11 @@ pub(super) enum Compared {
 }
 
 impl Compared {
+    /// Whether both sides were seen to be equal.
+    pub(super) fn is_equal(self) -> bool {
+        self == Self::Equal
+    }
+
     fn stands(self) -> (bool, String) {
         match self {
             Self::Never => (false, "not compared yet".to_owned()),

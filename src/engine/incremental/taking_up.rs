@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_std::{future::timeout, task::sleep};
 
-use super::setup::There;
+use super::{settling::DOUBT, setup::There};
 use crate::{
     engine::{
         ending::Ending,
@@ -15,7 +15,7 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
-    sink::{Checkpoint, Lease},
+    sink::{Checkpoint, DeadlineMode, DeadlinePass, Lease},
     step::{Endpoint, Event, StepId},
     store::spool::{Level, remove_all},
     unit::{Secret, ServerVersion, UnixMillis},
@@ -35,6 +35,7 @@ pub(super) async fn prepare(
     teller: &mut Teller<'_>,
 ) -> Result<(There, i64), Ending> {
     let mut there = There::ask(control, lease).await?;
+    recover_deadlines(run, &mut there, lease, control, teller).await?;
     if run.journal.state().follow_began.is_none() {
         run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
     }
@@ -67,6 +68,34 @@ pub(super) async fn prepare(
             renewed = Instant::now();
         }
     }
+}
+
+/// What an earlier process has left of deadlines: those that it made exact are deferred again, from its ledger. Without that
+/// nobody can tell them from another application's.
+async fn recover_deadlines(
+    run: &Run,
+    there: &mut There,
+    lease: &Lease,
+    control: &mut Control,
+    teller: &mut Teller<'_>,
+) -> Result<(), Ending> {
+    match there.record.deadlines {
+        DeadlineMode::Exact => teller.notice(
+            "This run was begun by version 0.1: deadlines at the destination are exact while the source is followed, so a key \
+             can expire there before the source prolongs it, until a new full copy begins.",
+        ),
+        DeadlineMode::Settling(_) if DeadlinePass::ledger(&run.request.state_dir).exists() => there.defers_first = true,
+        DeadlineMode::Settling(_) => {
+            lease.note_deadlines(control, DeadlineMode::Doubtful).await?;
+            there.record.deadlines = DeadlineMode::Doubtful;
+            teller.notice(format!(
+                "An earlier process made deadlines at the destination exact, and the list of them is not in this state \
+                 directory.{DOUBT}"
+            ));
+        }
+        DeadlineMode::Deferred | DeadlineMode::Doubtful => {}
+    }
+    Ok(())
 }
 
 /// Asks the source for its clock and its version, some time from now.

@@ -101,7 +101,8 @@ async fn destination(
     let keys = RecordKeys::of(&graph.name);
     let record = record(&mut control, &keys).await?;
     let skipped = skipped(&mut control, &keys).await?;
-    let destination = server(&mut control, &graph.destination, passwords.destination.as_ref()).await?;
+    let mut destination = server(&mut control, &graph.destination, passwords.destination.as_ref()).await?;
+    destination.deferred = record.as_ref().is_some_and(|record| record.deadlines.defers());
     Ok((record, skipped, destination))
 }
 
@@ -137,6 +138,7 @@ async fn server(control: &mut Control, endpoint: &Endpoint, secret: Option<&Secr
         version: servers::version_of(&info),
         clock_ahead: servers::clock_ahead(control).await?,
         process: info.run_id().unwrap_or_default().to_owned(),
+        deferred: false,
         keys,
     })
 }

@@ -90,6 +90,14 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
             Clean(reason.trim_end_matches('.')),
             spoken(*blocked)
         ),
+        Event::DeadlinesSettled { deadlines, remembered, seconds, fenced } => {
+            let still = if *fenced {
+                String::new()
+            } else {
+                format!(", {} keys with near deadlines are remembered", grouped(*remembered))
+            };
+            format!("deadlines: {} are exact at the destination after {}{still}", grouped(*deadlines), spoken(*seconds))
+        }
         Event::Sealed { result } => {
             let proven = match (result.late, result.proven) {
                 (0, true) => String::new(),

@@ -239,6 +239,7 @@ impl RunSummary {
             | Event::StopMet { .. }
             | Event::CutoverPart { .. }
             | Event::CutoverUndone { .. }
+            | Event::DeadlinesSettled { .. }
             | Event::Sealed { .. }
             | Event::HookRan { .. }
             | Event::AccountRemoved { .. }

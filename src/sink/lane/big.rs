@@ -102,7 +102,7 @@ impl Chunks {
         Ok(Self {
             reader: SpoolReader::new(&setup.spool, setup.spool_tag, entry.value_at, setup.level.clone()),
             elements: ElementReader::new(entry.kind, entry.value_at),
-            writer: writer.leaving_out_expired(now),
+            writer: writer.with_deadlines(setup.destination.expiry, now),
             left: entry.size,
             skip: entry.done,
             on_conflict: setup.on_conflict,

@@ -14,7 +14,7 @@ use crate::{
     net::{NetError, NetFault, Stream, Timeouts, dial},
     resp::{self, Refusal},
     step::Endpoint,
-    unit::{KeyText, Secret},
+    unit::{KeyText, Secret, UnixMillis},
 };
 
 /// How to get into a server.
@@ -218,10 +218,45 @@ impl Connection {
         self.bulk().await
     }
 
+    /// Reads the reply to TIME, in milliseconds.
+    pub(super) async fn time(&mut self) -> Result<UnixMillis, Broken> {
+        let Head::Array(Some(2)) = self.head().await? else { return Err(Broken::Protocol) };
+        let mut parts = [0i64; 2];
+        for part in &mut parts {
+            let digits = self.bulk().await?.ok_or(Broken::Protocol)?;
+            *part = text(&digits).parse().map_err(|_| Broken::Protocol)?;
+        }
+        let [seconds, micros] = parts;
+        Ok(UnixMillis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
+    }
+
+    /// Reads a reply that is an array of numbers; a null array is empty.
+    pub(super) async fn numbers(&mut self) -> Result<Vec<i64>, Broken> {
+        let count = match self.head().await? {
+            Head::Array(count) => count.unwrap_or(0),
+            Head::Error(error) => return Err(Broken::Refused(text(error))),
+            _ => return Err(Broken::Protocol),
+        };
+        let mut numbers = vec![];
+        for _ in 0..count {
+            numbers.push(self.number().await?);
+        }
+        Ok(numbers)
+    }
+
     /// Reads the reply to SCAN: the next cursor and the keys.
     pub(super) async fn scanned(&mut self) -> Result<(Vec<u8>, Vec<Vec<u8>>), Broken> {
+        match self.scanned_if_there().await? {
+            Some(scanned) => Ok(scanned),
+            None => Err(Broken::Protocol),
+        }
+    }
+
+    /// The same for HSCAN; `None` when the key is of another type.
+    pub(super) async fn scanned_if_there(&mut self) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Broken> {
         match self.head().await? {
             Head::Array(Some(2)) => {}
+            Head::Error(error) if error.starts_with(b"WRONGTYPE") => return Ok(None),
             Head::Error(error) => return Err(Broken::Refused(text(error))),
             _ => return Err(Broken::Protocol),
         }
@@ -231,7 +266,7 @@ impl Connection {
         for _ in 0..count {
             keys.push(self.bulk().await?.ok_or(Broken::Protocol)?);
         }
-        Ok((cursor, keys))
+        Ok(Some((cursor, keys)))
     }
 
     /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An empty answer to one of the `claims` is an error of its.

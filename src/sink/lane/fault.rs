@@ -43,6 +43,9 @@ pub enum LaneFault {
     /// What was read back from the spool cannot be used.
     #[error("{0}")]
     Spool(String),
+    /// A file of the state directory cannot be written.
+    #[error("{0}")]
+    Disk(String),
     /// The destination sent something that is no reply.
     #[error(
         "the destination sent something that is not a reply: look at what stands between it and this host; what is confirmed \

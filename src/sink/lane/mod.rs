@@ -10,6 +10,8 @@
 
 mod big;
 mod connection;
+mod deadline_reads;
+mod deadlines;
 mod emptied;
 mod erase;
 mod fallback;

@@ -10,6 +10,7 @@ use async_channel::{Receiver, Sender, TryRecvError};
 use super::{
     Access, LaneFault, Part, TooLarge, Turns,
     connection::{Broken, Connection, Executed, Nil},
+    deadlines::Settling,
 };
 use crate::{
     resp,
@@ -113,6 +114,8 @@ pub struct Lane {
     pub(super) connected_before: bool,
     /// How far the destination has confirmed.
     pub(super) confirmed: Mark,
+    /// Deadlines are being made exact.
+    pub(super) settling: Option<Box<Settling>>,
 }
 
 impl Lane {
@@ -132,6 +135,7 @@ impl Lane {
             conflicts: 0,
             connected_before: false,
             confirmed,
+            settling: None,
         }
     }
 
@@ -148,6 +152,10 @@ impl Lane {
                 }
                 Job::Erase(erase) => {
                     self.erase(&erase).await?;
+                    self.window.give(Job::UNIT);
+                }
+                Job::Deadlines(job) => {
+                    self.deadlines(*job).await?;
                     self.window.give(Job::UNIT);
                 }
             }
@@ -171,6 +179,7 @@ impl Lane {
 
     /// Writes a batch; it may still be pending when this returns.
     pub(super) async fn write(&mut self, batch: Batch) -> Result<(), LaneFault> {
+        self.observe(&batch)?;
         if !batch.probes.is_empty() {
             self.settle_pending().await?;
             return self.write_probed(batch).await;
@@ -272,6 +281,8 @@ pub(super) enum Trouble {
     Forgot,
     /// The destination cannot take the batch, however often it is sent.
     TooLarge(TooLarge),
+    /// A file of the state directory cannot be written.
+    Disk(String),
 }
 
 impl From<Broken> for Trouble {

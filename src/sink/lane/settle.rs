@@ -71,6 +71,7 @@ impl Lane {
             Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
             Trouble::Forgot => return Err(LaneFault::Forgot),
             Trouble::TooLarge(large) => return Err(LaneFault::TooLarge(large.clone())),
+            Trouble::Disk(reason) => return Err(LaneFault::Disk(reason.clone())),
             Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
             Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
             Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match verdict(error) {

@@ -10,6 +10,7 @@ use super::stream::add_entry;
 use crate::rdb::Element;
 use crate::rdb::Kind;
 use crate::resp;
+use crate::unit::Expiry;
 use crate::unit::UnixMillis;
 
 /// Elements that go into one command at most: it holds up the destination for less than a millisecond.
@@ -34,7 +35,9 @@ pub struct NativeWriter {
     seen: u64,
     /// Fields that expire and cannot at the destination.
     immortal: u64,
+    /// Fields that expired before are left out.
     now: Option<UnixMillis>,
+    expiry: Expiry,
 }
 
 /// What the gathered elements are.
@@ -67,14 +70,16 @@ impl NativeWriter {
             seen: 0,
             immortal: 0,
             now: None,
+            expiry: Expiry::Exact,
         })
     }
 
-    /// Leaves out hash fields that expired before `now`. Without it they are written and expire at once where fields
-    /// can; where they cannot, they would come to life again.
+    /// Writes deadlines of hash fields as `expiry` says. Exact ones that have passed at `now` are left out with their
+    /// fields: where fields cannot expire, these would come to life again.
     #[must_use]
-    pub const fn leaving_out_expired(mut self, now: UnixMillis) -> Self {
-        self.now = Some(now);
+    pub fn with_deadlines(mut self, expiry: Expiry, now: UnixMillis) -> Self {
+        self.now = (!expiry.defers()).then_some(now);
+        self.expiry = expiry;
         self
     }
 
@@ -138,7 +143,7 @@ impl NativeWriter {
         }
     }
 
-    /// Appends what is gathered and the value's expiry, if it has one; answers how many commands that were.
+    /// Appends what is gathered and the value's expiry, as it is to be written, if it has one; answers how many commands that were.
     pub fn finish(&mut self, expires_at: Option<UnixMillis>, out: &mut Vec<u8>) -> u32 {
         let mut commands = self.flush(out);
         if let Some(at) = expires_at.filter(|_| self.seen > 0) {
@@ -206,7 +211,7 @@ impl NativeWriter {
 
     fn add_field(&mut self, field: &[u8], value: &[u8], expires_at: Option<UnixMillis>) -> u32 {
         let over = expires_at.is_some_and(|at| self.is_over(at));
-        let expires_at = expires_at.filter(|_| self.caps.field_expiry());
+        let expires_at = expires_at.filter(|_| self.caps.field_expiry()).map(|at| self.expiry.written(at));
         self.add(Gathering::Fields, |gather| {
             if over {
                 return;
@@ -318,7 +323,8 @@ mod tests {
 
     #[test]
     fn expired_fields_do_not_come_to_life_again() {
-        let (mut writer, mut out) = (writer(Kind::HashMetadata, FIVE).leaving_out_expired(UnixMillis(500)), vec![]);
+        let (mut writer, mut out) =
+            (writer(Kind::HashMetadata, FIVE).with_deadlines(Expiry::Exact, UnixMillis(500)), vec![]);
         writer.push(&field("c", "3", Some(500)), &mut out);
         assert_eq!((writer.flush(&mut out), writer.written()), (0, 1));
         for one in [field("a", "1", Some(501)), field("c", "3", Some(500))] {

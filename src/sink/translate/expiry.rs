@@ -1,14 +1,18 @@
 //! Expiries that count from now become absolute. Sources up to 6.2 send them as they were said, so lag, or a run that is
-//! continued later, would lengthen every life.
+//! continued later, would lengthen every life. What is written for a deadline is then the destination's [`Expiry`] to say.
 
 use std::borrow::Cow;
 
 use super::words::{Change, SAME, Words, becomes, fixed, number};
 use crate::{
     command::Spec,
-    rdb::{self, ModuleId},
-    sink::{Destination, Form},
-    unit::{Offset, UnixMillis},
+    rdb::{self, ElementReader, Kind, ModuleId},
+    resp::{self, CommandReader, Limits},
+    sink::{
+        Destination, Form,
+        native::{Caps, Loss, NativeWriter},
+    },
+    unit::{Expiry, Offset, UnixMillis},
 };
 
 /// When a command was received, and what is known better.
@@ -21,10 +25,16 @@ pub(super) struct Receipt {
     /// When its key ends at the source, if that is known: the command's own end is no later than counted from its receipt,
     /// and may be this.
     pub(super) ends: Option<UnixMillis>,
+    /// How deadlines are written.
+    pub(super) expiry: Expiry,
 }
 
-/// The moment from which absolute expiries count.
-const EPOCH: Receipt = Receipt { end: Offset(0), at: UnixMillis(0), ends: None };
+impl Receipt {
+    /// The same for deadlines that are absolute: they count from the epoch.
+    fn absolute(self) -> Self {
+        Self { at: UnixMillis(0), ends: None, ..self }
+    }
+}
 
 /// Whether a command brings an expiry of its key that counts from when the source carried it out.
 pub(super) fn counts_from_now(spec: &Spec, words: &Words<'_>) -> bool {
@@ -48,9 +58,17 @@ pub(super) fn absolute<'a>(
 ) -> Change<'a> {
     let seconds = |index| later(words, index, received_at, 1000);
     let millis = |index| later(words, index, received_at, 1);
+    let at = |index, unit| later(words, index, received_at.absolute(), unit);
+    let defers = received_at.expiry.defers();
+    // A source sends them only when they took effect; at the destination NX, XX, GT and LT would compare with other moments.
+    let conditions = if defers { words.len() } else { 3 };
     match spec.name {
-        "EXPIRE" => becomes(key_expires(words, seconds(2)?, 3)),
-        "PEXPIRE" => becomes(key_expires(words, millis(2)?, 3)),
+        "EXPIRE" => becomes(key_expires(words, seconds(2)?, conditions)),
+        "PEXPIRE" => becomes(key_expires(words, millis(2)?, conditions)),
+        "EXPIREAT" if defers => becomes(key_expires(words, at(2, 1000)?, conditions)),
+        "PEXPIREAT" if defers => becomes(key_expires(words, at(2, 1)?, conditions)),
+        "HEXPIREAT" if defers => becomes(fields_expire(words, at(2, 1000)?)),
+        "HPEXPIREAT" if defers => becomes(fields_expire(words, at(2, 1)?)),
         "SETEX" => Ok(Some(set(words, words.word(3), seconds(2)?, destination))),
         "PSETEX" => Ok(Some(set(words, words.word(3), millis(2)?, destination))),
         "SET" => set_with_words(words, received_at, destination),
@@ -64,13 +82,14 @@ pub(super) fn absolute<'a>(
     }
 }
 
-/// The moment so many units after `from`.
+/// What is written for the moment so many units after `from`.
 fn later(words: &Words<'_>, index: usize, from: Receipt, unit: i64) -> Result<i64, String> {
     let count = words.number(index).ok_or("its expiry is no number")?;
     count
         .checked_mul(unit)
         .and_then(|millis| millis.checked_add(from.at.0))
-        .map(|at| from.ends.map_or(at, |ends| at.min(ends.0)))
+        .map(|at| UnixMillis(from.ends.map_or(at, |ends| at.min(ends.0))))
+        .map(|at| from.expiry.written(at).0)
         .ok_or_else(|| "its expiry overflows".to_owned())
 }
 
@@ -97,8 +116,8 @@ fn expiry(words: &Words<'_>, index: usize, received_at: Receipt) -> Result<Optio
     let (unit, from) = match () {
         () if words.is(index, "EX") => (1000, received_at),
         () if words.is(index, "PX") => (1, received_at),
-        () if words.is(index, "EXAT") => (1000, EPOCH),
-        () if words.is(index, "PXAT") => (1, EPOCH),
+        () if words.is(index, "EXAT") => (1000, received_at.absolute()),
+        () if words.is(index, "PXAT") => (1, received_at.absolute()),
         () => return Ok(None),
     };
     later(words, index.saturating_add(1), from, unit).map(Some)
@@ -151,12 +170,15 @@ fn getex<'a>(words: &Words<'a>, received_at: Receipt) -> Change<'a> {
 }
 
 fn restore<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
-    let (key, payload) = (words.word(1), stamped(&words.word(3), destination)?);
-    let absolute = words.position(4, "ABSTTL").is_some();
+    let key = words.word(1);
+    let from = if words.position(4, "ABSTTL").is_some() { received_at.absolute() } else { received_at };
     let at = match words.number(2).ok_or("its expiry is no number")? {
         0 => None,
-        at if absolute => Some(at),
-        _ => Some(later(words, 2, received_at, 1)?),
+        _ => Some(later(words, 2, from, 1)?),
+    };
+    let payload = match stamped(&words.word(3), destination)? {
+        Restored::Payload(payload) => payload,
+        Restored::Value(kind, body) => return native(&key, (kind, &body), at, destination).map(Some),
     };
     let replace = words.position(4, "REPLACE").is_some();
     let mut commands = vec![];
@@ -180,8 +202,16 @@ fn restore<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destinatio
     Ok(Some(commands))
 }
 
-/// The payload with a version that the destination accepts.
-fn stamped(payload: &[u8], destination: &Destination) -> Result<Vec<u8>, String> {
+/// What a payload becomes.
+enum Restored {
+    /// The same with a version that the destination accepts.
+    Payload(Vec<u8>),
+    /// A value that goes as commands.
+    Value(Kind, Vec<u8>),
+}
+
+/// The payload as the destination can take it.
+fn stamped(payload: &[u8], destination: &Destination) -> Result<Restored, String> {
     let found = rdb::verify(payload).ok_or("its payload is damaged")?;
     let kind = found.kind.ok_or("its payload is of a type that this version does not know")?;
     let body = payload.get(1..payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1))).unwrap_or_default();
@@ -189,13 +219,46 @@ fn stamped(payload: &[u8], destination: &Destination) -> Result<Vec<u8>, String>
     let module = rdb::Length::plain(&mut rdb::Cursor::new(body, 1), "a module's name").ok().flatten().map(ModuleId);
     let version = match destination.form(kind, module) {
         Form::Restore { version } => version,
-        Form::Native | Form::Unsupported(_) => {
+        Form::Native => return Ok(Restored::Value(kind, body.to_vec())),
+        Form::Unsupported(_) => {
             return Err(format!("{} cannot restore its payload, a {}", destination.version, kind.type_name()));
         }
     };
     let mut out = Vec::with_capacity(payload.len());
     rdb::append_payload(&mut out, kind, body, version);
-    Ok(out)
+    Ok(Restored::Payload(out))
+}
+
+/// A value as commands. The source carried the RESTORE out, so the key was not there or was replaced.
+fn native<'a>(
+    key: &[u8],
+    (kind, body): (Kind, &[u8]),
+    at: Option<i64>,
+    destination: &Destination,
+) -> Result<Vec<Words<'a>>, String> {
+    const CHUNK: usize = 128 << 10;
+    let caps = Caps::of(destination.version);
+    let mut writer = NativeWriter::new(key, kind, &caps, CHUNK)
+        .map_err(|error| error.to_string())?
+        .with_deadlines(destination.expiry, UnixMillis(0));
+    let mut elements = ElementReader::new(kind, 0);
+    elements.feed(body);
+    let mut out = vec![];
+    resp::command(&mut out, &[b"DEL", key]);
+    while let Some(element) = elements.next().map_err(|error| format!("its payload is damaged: {error}"))? {
+        writer.push(&element, &mut out);
+    }
+    writer.finish(at.map(UnixMillis), &mut out);
+    if let Some(loss) = writer.losses().into_iter().find(Loss::touches_data) {
+        return Err(loss.to_string());
+    }
+    let mut reader = CommandReader::starting_at(0, Limits::default());
+    reader.feed(&out);
+    let mut commands = vec![];
+    while let Some(command) = reader.next().map_err(|error| error.to_string())? {
+        commands.push(Words(command.args().map(|word| Cow::Owned(word.to_vec())).collect()));
+    }
+    Ok(commands)
 }
 
 /// `MSETEX n k v … [NX|XX] [EX|PX|EXAT|PXAT|KEEPTTL]`: before it came (8.4, Valkey 9.1), MSET and an expiry for each key.

@@ -5,14 +5,14 @@ use crate::{
     resp::{self, CommandReader, Limits},
     sink::{Destination, Libraries, RecordKeys, RunRecord},
     step::{DbRule, DbSource, KeyPattern, OnConflict, Selection},
-    unit::{Db, Offset, ServerVersion, UnixMillis},
+    unit::{Db, Expiry, Offset, ServerVersion, UnixMillis},
 };
 
 /// When everything is received.
 pub(super) const NOW: UnixMillis = UnixMillis(1_000_000);
 
 fn destination(version: ServerVersion) -> Destination {
-    Destination { version, rdb_version: 11, modules: Some(vec![]), databases: 4 }
+    Destination { version, rdb_version: 11, modules: Some(vec![]), databases: 4, expiry: Expiry::Exact }
 }
 
 /// What is known of the libraries of a destination.

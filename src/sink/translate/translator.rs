@@ -17,7 +17,7 @@ use crate::{
     resp,
     sink::{Destination, Libraries, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
-    unit::{Db, KeyText, Offset, ServerVersion, UnixMillis},
+    unit::{Db, Expiry, KeyText, Offset, ServerVersion, UnixMillis},
 };
 
 /// What translating needs to know.
@@ -131,6 +131,17 @@ impl Translator {
         self.setup.source.is_some_and(before) && !before(self.setup.destination.version)
     }
 
+    /// Says how deadlines are written from now on.
+    pub fn write_deadlines(&mut self, expiry: Expiry) {
+        self.setup.destination.expiry = expiry;
+    }
+
+    /// How deadlines are written.
+    #[must_use]
+    pub fn expiry(&self) -> Expiry {
+        self.setup.destination.expiry
+    }
+
     /// The source's selected database.
     #[must_use]
     pub fn db(&self) -> Option<Db> {
@@ -160,7 +171,8 @@ impl Translator {
                 }
                 Some(db) => {
                     out.data = true;
-                    let receipt = Receipt { end: Offset(command.end()), at: received_at, ends: None };
+                    let expiry = self.setup.destination.expiry;
+                    let receipt = Receipt { end: Offset(command.end()), at: received_at, ends: None, expiry };
                     return self.data(command, spec, (db, receipt), out);
                 }
             },

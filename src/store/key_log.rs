@@ -1,0 +1,178 @@
+//! A list of keys on disk: appended to, then read from its beginning. It may be longer than memory, and name a key twice.
+//!
+//! Each record is the database (4 bytes), whether fields of the key are meant too (1 byte), the key's length (4 bytes), all
+//! little-endian, and the key. It is not synced: a record that a power loss cut off ends the list.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use super::own::{Access, open};
+use crate::unit::Db;
+
+/// Keys that are remembered so as not to be written twice.
+const RECENT: usize = 1 << 16;
+/// The longest key (Redis `proto-max-bulk-len`).
+const LONGEST: u32 = 512 << 20;
+/// Bytes of a record before its key.
+const HEAD: usize = 9;
+
+/// A key of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LoggedKey {
+    /// Its database.
+    pub db: Db,
+    /// Whether fields of it are meant too.
+    pub fields: bool,
+    /// The key.
+    pub key: Vec<u8>,
+}
+
+/// The list.
+#[derive(Debug)]
+pub struct KeyLog {
+    path: PathBuf,
+    file: BufWriter<File>,
+    recent: HashSet<LoggedKey>,
+    count: u64,
+}
+
+impl KeyLog {
+    /// An empty list in the file at `path`, in place of what is there.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = BufWriter::with_capacity(64 << 10, open(path, Access::Replace)?);
+        Ok(Self { path: path.to_owned(), file, recent: HashSet::new(), count: 0 })
+    }
+
+    /// Adds a key, unless it was added a short while ago.
+    pub fn add(&mut self, key: LoggedKey) -> io::Result<()> {
+        if self.recent.contains(&key) {
+            return Ok(());
+        }
+        let length = u32::try_from(key.key.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        self.file.write_all(&key.db.0.to_le_bytes())?;
+        self.file.write_all(&[u8::from(key.fields)])?;
+        self.file.write_all(&length.to_le_bytes())?;
+        self.file.write_all(&key.key)?;
+        self.count += 1;
+        if self.recent.len() >= RECENT {
+            self.recent.clear();
+        }
+        self.recent.insert(key);
+        Ok(())
+    }
+
+    /// How many keys were added.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Removes the list at `path`, if there is one.
+    pub fn remove(path: &Path) -> io::Result<()> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands what was added over to the system, where it outlives this process.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    /// The keys added so far.
+    pub fn read(&mut self) -> io::Result<KeyLogReader> {
+        self.flush()?;
+        KeyLogReader::open(&self.path)
+    }
+}
+
+/// Reads a list from its beginning.
+#[derive(Debug)]
+pub struct KeyLogReader(BufReader<File>);
+
+impl KeyLogReader {
+    /// The list in the file at `path`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self(BufReader::with_capacity(64 << 10, open(path, Access::Read)?)))
+    }
+
+    /// The next keys, `most` at most; none at the end, or where a record is cut off.
+    pub fn next(&mut self, most: usize) -> io::Result<Vec<LoggedKey>> {
+        let mut keys = vec![];
+        while keys.len() < most
+            && let Some(key) = self.one()?
+        {
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    fn one(&mut self) -> io::Result<Option<LoggedKey>> {
+        let mut head = [0; HEAD];
+        if !whole(self.0.read_exact(&mut head))? {
+            return Ok(None);
+        }
+        let [a, b, c, d, fields, e, f, g, h] = head;
+        let length = u32::from_le_bytes([e, f, g, h]);
+        if length > LONGEST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a key longer than any server holds"));
+        }
+        let mut key = vec![];
+        (&mut self.0).take(u64::from(length)).read_to_end(&mut key)?;
+        let is_whole = key.len() as u64 == u64::from(length);
+        Ok(is_whole.then(|| LoggedKey { db: Db(u32::from_le_bytes([a, b, c, d])), fields: fields != 0, key }))
+    }
+}
+
+/// Whether everything was there.
+fn whole(read: io::Result<()>) -> io::Result<bool> {
+    match read {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(db: u32, fields: bool, key: &[u8]) -> LoggedKey {
+        LoggedKey { db: Db(db), fields, key: key.to_vec() }
+    }
+
+    #[test]
+    fn keys_read_back_in_their_order_and_a_cut_record_ends_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let mut log = KeyLog::create(&path).unwrap();
+        let keys = [key(0, false, b"a"), key(7, true, b"\0\r\n"), key(7, false, b"")];
+        for key in keys.iter().chain(&keys) {
+            log.add(key.clone()).unwrap();
+        }
+        assert_eq!(log.len(), 3, "a key that was just added is not added again");
+        let mut reader = log.read().unwrap();
+        assert_eq!(reader.next(2).unwrap(), keys[..2]);
+        assert_eq!(reader.next(2).unwrap(), keys[2..]);
+        assert!(reader.next(2).unwrap().is_empty());
+        let whole = std::fs::read(&path).unwrap();
+        for cut in 0..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let read = KeyLogReader::open(&path).unwrap().next(9).unwrap();
+            assert!(read.len() < 3 && keys.starts_with(&read), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_no_key_has_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(&path, [0xff; 40]).unwrap();
+        assert!(KeyLogReader::open(&path).unwrap().next(1).is_err());
+    }
+}

@@ -174,6 +174,11 @@ impl Point {
         for line in &lines[lines.len().saturating_sub(SHOWN)..] {
             world.history.note(format!("  {line}"));
         }
+        if page(&ended) == DIFFERS {
+            let events = fs::read_to_string(world.tool.folder().join("events")).unwrap_or_default();
+            let differs: Vec<&str> = events.lines().filter(|line| line.contains("\"differs\"")).collect();
+            differs.iter().rev().take(SHOWN).for_each(|line| world.history.note(*line));
+        }
         world.ends.push(ended);
         if let Some(end) = world.ends.iter().find(|end| end.to_string().contains("panicked")) {
             return Verdict::Unexplained(end.to_string());

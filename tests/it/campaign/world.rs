@@ -128,8 +128,16 @@ impl World {
             drop(fs::remove_dir_all(self.tool.folder().join(".plan")));
         }
         thread::sleep(Duration::from_millis(if ended.code() == Some(5) { 1000 } else { 50 }));
+        match consent(&ended) {
+            // With the keys that go, those of others may go: the operator was shown their number.
+            Some(keys) => {
+                self.others.clear();
+                let words = ["apply", "plan.yaml", "--events", "events", "--recopy", &keys];
+                self.run = Some(self.tool.start(words));
+            }
+            None => self.begin(),
+        }
         self.ends.push(ended);
-        self.begin();
         None
     }
 
@@ -141,6 +149,7 @@ impl World {
             Some(5) => often(5) < 25,
             Some(1) if met_no_server(ended) => often(1) < 30,
             Some(code @ (1 | 3)) => often(code) < 2,
+            Some(4) => consent(ended).is_some() && often(4) < 2,
             None => true,
             _ => false,
         }
@@ -187,6 +196,13 @@ impl World {
             proxy.cut();
         }
     }
+}
+
+/// The number with which an operator lets a held copy delete what is at the destination.
+fn consent(ended: &Finished) -> Option<String> {
+    let number = ended.stderr.split("--recopy ").nth(1)?;
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    (ended.code() == Some(4) && !number.is_empty()).then_some(number)
 }
 
 /// A precheck came while a server was down, or still read its data.

@@ -47,6 +47,7 @@ impl World {
         let (from, to) = (slow(&source, 0), slow(&destination, 0));
         let plan = Plan::between_ports(from.port(), to.port())
             .line("limits: { chunk_above: 64 KiB, connections: 3 }")
+            .line("on_stream_lost: recopy")
             .following(stop);
         let tool = Tool::new().env("NO_COLOR", "1").limit(Duration::from_mins(5));
         tool.write("plan.yaml", &plan.text());

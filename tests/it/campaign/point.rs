@@ -16,8 +16,6 @@ use crate::{
     harness::{Finished, Random, Running},
 };
 
-/// Whether short points have keys that end while the run is under way.
-const SHORT_LIVES: bool = false;
 /// Servers of either side, each able to take what the ones before it have.
 const SERVERS: [&str; 8] = [
     "redis-5.0.10",
@@ -71,8 +69,7 @@ impl Point {
     pub fn new(seed: u64, short: bool) -> Self {
         let mut random = Random::seeded(seed);
         let mut one_in = |count: u64| random.between(0, count) == 0;
-        let long = one_in(3) || (short && !SHORT_LIVES);
-        let lives = if long { Lives::Long } else { Lives::Short };
+        let lives = if one_in(3) { Lives::Long } else { Lives::Short };
         let terms = Terms { idle: one_in(6), verify: one_in(4), slow: one_in(5), lives, seed };
         let (older, quiet, at_fence) = (one_in(10), one_in(2), one_in(2));
         let count = SERVERS.len() as u64;

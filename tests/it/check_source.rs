@@ -106,6 +106,11 @@ fn a_service_without_replication_is_told() {
         );
         check(&plan, "source-commands").warns("C107", "url:", "PSYNC", "rename-command");
     }
+    for name in ["redis-5.0.10", "redis-7.2.4"] {
+        let source = Server::of(name).args(["--rename-command", "PSYNC", "HIDDEN"]).start();
+        let plan = Plan::between(&source, &modern()).following("{ any: [ { command: cutover } ] }");
+        check(&plan, "source-replication").fails("C104", "migration:", "only SYNC", "rename-command");
+    }
     let source = Server::of("redis-2.8.17").args(["--rename-command", "PSYNC", ""]).start();
     let destination = modern();
     let found = check(&following(&source, &destination), "source-replication");

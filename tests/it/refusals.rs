@@ -54,3 +54,25 @@ fn a_plan_that_reports_lists_the_script_and_continues() {
     let tool = tool(&Plan::between(&source, &destination));
     tool.run(["verify", "plan.yaml"]).expect(1).says("made");
 }
+
+/// Commands that write only where there is no key yet answer 0 where there is one, which is no error.
+#[test]
+fn a_command_that_made_a_key_at_the_source_alone_is_named() {
+    let cases = [
+        ("redis-7.2.4", vec![cmd!["RENAMENX", "from", "only"]]),
+        ("redis-7.2.4", vec![cmd!["COPY", "from", "only"]]),
+        ("redis-5.0.10", vec![cmd!["SETNX", "only", 1]]),
+        ("redis-5.0.10", vec![cmd!["MSETNX", "only", 1, "more", 2]]),
+        ("redis-5.0.10", vec![cmd!["SELECT", 1], cmd!["SET", "only", 1], cmd!["MOVE", "only", 0]]),
+    ];
+    for (name, commands) in cases {
+        let (source, destination) = (Server::start(name), Server::start("redis-7.2.4"));
+        source.client().command(&cmd!["SET", "from", 1]);
+        let tool = tool(&Plan::between(&source, &destination).following(IDLE));
+        let run = follow(&tool);
+        destination.client().command(&cmd!["SET", "only", "theirs"]);
+        source.client().pipeline_ok(&commands);
+        run.wait().expect(3).says("that the source did not have, so nothing was written");
+        assert_eq!(destination.client().command(&cmd!["GET", "only"]).text(), "theirs", "{name}: {commands:?}");
+    }
+}

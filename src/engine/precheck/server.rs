@@ -89,9 +89,14 @@ impl Server {
             questions.cmd("CONFIG").arg("GET").arg(setting);
         }
         questions.cmd("COMMAND").cmd("MODULE").arg("LIST").cmd("FUNCTION").arg("LIST").cmd("ACL").arg("WHOAMI");
+        questions.cmd("COMMAND").arg("INFO");
+        for command in RENAMED {
+            questions.arg(command);
+        }
         let mut answers = control.pipeline(&questions).await?.into_iter();
         let settings = Settings::of(answers.by_ref().take(SETTINGS.len()).collect());
-        let [commands, modules, functions, user] = std::array::from_fn(|_| answers.next().unwrap_or(Value::Nil));
+        let [commands, modules, functions, user, renamed] =
+            std::array::from_fn(|_| answers.next().unwrap_or(Value::Nil));
         let modules = servers::names_of(modules, "name");
         let server = Self {
             side,
@@ -99,7 +104,7 @@ impl Server {
             info,
             settings,
             calls,
-            commands: commands_of(commands),
+            commands: commands_of(commands).map(|commands| without_renamed(commands, renamed)),
             indexes: search_indexes(&mut control, modules.as_deref().unwrap_or_default()).await?,
             modules,
             functions: servers::names_of(functions, "library_name"),
@@ -244,6 +249,20 @@ async fn search_indexes(control: &mut Control, modules: &[String]) -> Result<Opt
         Some(Value::Array(names)) => Ok(Some(names.iter().filter_map(servers::text).collect())),
         _ => Ok(None),
     }
+}
+
+/// Commands whose name matters. `COMMAND` lists a renamed one by its own name; asked for it by that, the server knows none.
+const RENAMED: [&str; 8] = ["psync", "sync", "replconf", "info", "config", "client", "time", "restore"];
+
+fn without_renamed(mut commands: BTreeMap<String, bool>, answer: Value) -> BTreeMap<String, bool> {
+    if let Value::Array(rows) = answer {
+        for (name, row) in RENAMED.into_iter().zip(rows) {
+            if row == Value::Nil {
+                commands.remove(name);
+            }
+        }
+    }
+    commands
 }
 
 /// Our address as the server sees it: of `CLIENT INFO` (Redis 6.2), or of the line in `CLIENT LIST` that has the name

@@ -76,6 +76,8 @@ enum Answer {
     Nil,
     /// An array of nothing.
     Empty,
+    /// The number 0.
+    Zero,
     /// An error.
     Error(String),
 }
@@ -95,6 +97,9 @@ const KEY_EXISTS: &str = "BUSYKEY Target key name already exists.";
 /// What an empty answer to a claim means (`t_stream.c`, `xclaimCommand` from 7.0 on).
 const IN_VAIN: &str =
     "the entry is deleted from the stream, so this server does not keep it pending, and the source does";
+
+/// What it means when a command that makes a key, and did at the source, made none.
+const NOT_MADE: &str = "the destination has a key of this name that the source did not have, so nothing was written";
 
 /// Bytes of input that are read at once.
 const INPUT: usize = 64 << 10;
@@ -176,7 +181,7 @@ impl Connection {
     pub(super) async fn line(&mut self) -> Result<(), Broken> {
         match self.whole(0).await? {
             Answer::Error(error) => Err(Broken::Refused(error)),
-            Answer::Nil | Answer::Empty | Answer::Fine => Ok(()),
+            Answer::Nil | Answer::Zero | Answer::Empty | Answer::Fine => Ok(()),
         }
     }
 
@@ -269,8 +274,14 @@ impl Connection {
         Ok(Some((cursor, keys)))
     }
 
-    /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An empty answer to one of the `claims` is an error of its.
-    pub(super) async fn executed(&mut self, count: u32, nil: Nil, claims: &[u32]) -> Result<Executed, Broken> {
+    /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An empty answer to one of the claims
+    /// that are `watched`, and an answer of nothing to one of those that make a key, is an error of theirs.
+    pub(super) async fn executed(
+        &mut self,
+        count: u32,
+        nil: Nil,
+        watched: (&[u32], &[u32]),
+    ) -> Result<Executed, Broken> {
         self.line().await?;
         let mut left = count;
         let mut refused = None;
@@ -285,14 +296,14 @@ impl Connection {
                 left -= 1;
             }
         }
-        self.results(count, refused, (nil, claims)).await
+        self.results(count, refused, (nil, watched)).await
     }
 
     async fn results(
         &mut self,
         count: u32,
         refused: Option<String>,
-        (nil, claims): (Nil, &[u32]),
+        (nil, (claims, makes)): (Nil, (&[u32], &[u32])),
     ) -> Result<Executed, Broken> {
         match self.head().await? {
             // An answer for each command, or what comes behind them would be taken for one.
@@ -313,7 +324,10 @@ impl Connection {
                     Answer::Empty if claims.binary_search(&(count - left)).is_ok() => {
                         errors.push((count - left, IN_VAIN.to_owned()));
                     }
-                    Answer::Nil | Answer::Empty | Answer::Fine => {}
+                    Answer::Nil | Answer::Zero if makes.binary_search(&(count - left)).is_ok() => {
+                        errors.push((count - left, NOT_MADE.to_owned()));
+                    }
+                    Answer::Nil | Answer::Zero | Answer::Empty | Answer::Fine => {}
                 }
                 left -= 1;
             }
@@ -348,6 +362,7 @@ impl Connection {
                 Some((Head::Error(error), _)) => break Answer::Error(text(error)),
                 Some((Head::Bulk(None), _)) => break Answer::Nil,
                 Some((Head::Array(Some(0)), _)) => break Answer::Empty,
+                Some((Head::Line(b"0"), _)) => break Answer::Zero,
                 Some(_) => break Answer::Fine,
                 None => self.fill(expected).await?,
             }

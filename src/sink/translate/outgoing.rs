@@ -4,7 +4,10 @@ use super::words::Words;
 use crate::{resp, step::KeyFailure, unit::Db};
 
 /// The command that claims pending entries.
-pub(super) const CLAIM: &str = "XCLAIM";
+const CLAIM: &str = "XCLAIM";
+
+/// Commands that write only where there is no key yet.
+const MAKES: [&str; 5] = ["SETNX", "MSETNX", "RENAMENX", "COPY", "MOVE"];
 
 /// Commands for one transaction, which begins in database 0.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,8 @@ pub struct Outgoing {
     pub wipes_record: bool,
     /// Which of the commands claim pending entries of a stream, by their place.
     pub claims: Vec<u32>,
+    /// Which of them write only where there is no key yet, by their place. A source sends one only when it took effect.
+    pub makes: Vec<u32>,
     /// Databases of the destination that these commands empty, each once.
     pub empties: Vec<Db>,
     selected: Option<Db>,
@@ -33,6 +38,7 @@ impl Outgoing {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.claims.clear();
+        self.makes.clear();
         self.empties.clear();
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
     }
@@ -53,9 +59,14 @@ impl Outgoing {
         }
     }
 
-    /// The next command claims pending entries.
-    pub(super) fn claim(&mut self) {
-        self.claims.push(self.commands);
+    /// Notes what the answer to the next command is looked at for. A SET comes here without its NX.
+    pub(super) fn note(&mut self, name: &[u8]) {
+        let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        if is(&[CLAIM]) {
+            self.claims.push(self.commands);
+        } else if is(&MAKES) {
+            self.makes.push(self.commands);
+        }
     }
 
     /// Adds a command as it was received.
@@ -68,9 +79,7 @@ impl Outgoing {
     pub(super) fn send(&mut self, commands: &[Words<'_>], target: Db) {
         for words in commands {
             self.select(target);
-            if words.is(0, CLAIM) {
-                self.claim();
-            }
+            self.note(words.get(0).unwrap_or_default());
             self.words(words);
         }
     }

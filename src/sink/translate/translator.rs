@@ -8,7 +8,6 @@ use super::{
     Erase, Outgoing, blocking, channels,
     expiry::{self, Receipt},
     older,
-    outgoing::CLAIM,
     route::Route,
     words::{Change, Words},
 };
@@ -230,9 +229,7 @@ impl Translator {
             && self.passes(spec, command)
         {
             out.select(target);
-            if spec.name == CLAIM {
-                out.claim();
-            }
+            out.note(spec.name.as_bytes());
             out.raw(command.raw());
             return Taken::Done;
         }

@@ -23,10 +23,8 @@ pub struct Batch {
     pub probes: Vec<Probe>,
     /// Where the lane stands instead if a probed key exists: behind the value that would have been written to it.
     pub mark_if_left_alone: Option<Mark>,
-    /// Commands, by their place, whose empty answer means that the destination did not keep a pending entry.
-    pub claims: Vec<u32>,
-    /// Commands, by their place, that write only where there is no key yet.
-    pub makes: Vec<u32>,
+    /// Commands, by their place, whose answer of nothing means that they did nothing, though they did at the source.
+    pub watched: Vec<u32>,
     /// Bytes of the window that the batch holds.
     pub charged: u64,
     /// Databases that it empties, each once.

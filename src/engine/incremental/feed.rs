@@ -209,9 +209,7 @@ impl Outlet {
             commands: self.out.commands,
             mark: Mark { at: self.upto.0, elements: 0 },
             checkpoint: Some(checkpoint),
-            makes: std::mem::take(&mut self.out.makes),
-            claims: if translator.claims_in_vain() { std::mem::take(&mut self.out.claims) } else { vec![] },
-            empties: std::mem::take(&mut self.out.empties),
+            watched: self.out.watched(translator.claims_in_vain()),
             ..Batch::default()
         };
         self.out.clear();

@@ -274,14 +274,9 @@ impl Connection {
         Ok(Some((cursor, keys)))
     }
 
-    /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An empty answer to one of the claims
-    /// that are `watched`, and an answer of nothing to one of those that make a key, is an error of theirs.
-    pub(super) async fn executed(
-        &mut self,
-        count: u32,
-        nil: Nil,
-        watched: (&[u32], &[u32]),
-    ) -> Result<Executed, Broken> {
+    /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An answer of nothing to
+    /// one that is `watched` is an error of its.
+    pub(super) async fn executed(&mut self, count: u32, nil: Nil, watched: &[u32]) -> Result<Executed, Broken> {
         self.line().await?;
         let mut left = count;
         let mut refused = None;
@@ -303,7 +298,7 @@ impl Connection {
         &mut self,
         count: u32,
         refused: Option<String>,
-        (nil, (claims, makes)): (Nil, (&[u32], &[u32])),
+        (nil, watched): (Nil, &[u32]),
     ) -> Result<Executed, Broken> {
         match self.head().await? {
             // An answer for each command, or what comes behind them would be taken for one.
@@ -321,10 +316,10 @@ impl Connection {
                 match self.whole(wire::SHORTEST.saturating_mul(left as usize)).await? {
                     Answer::Error(error) => errors.push((count - left, error)),
                     Answer::Nil if nil == Nil::KeyExists => errors.push((count - left, KEY_EXISTS.to_owned())),
-                    Answer::Empty if claims.binary_search(&(count - left)).is_ok() => {
+                    Answer::Empty if watched.binary_search(&(count - left)).is_ok() => {
                         errors.push((count - left, IN_VAIN.to_owned()));
                     }
-                    Answer::Nil | Answer::Zero if makes.binary_search(&(count - left)).is_ok() => {
+                    Answer::Nil | Answer::Zero if watched.binary_search(&(count - left)).is_ok() => {
                         errors.push((count - left, NOT_MADE.to_owned()));
                     }
                     Answer::Nil | Answer::Zero | Answer::Empty | Answer::Fine => {}

@@ -298,7 +298,7 @@ pub(super) async fn settle(
     setup: &LaneSetup,
 ) -> Result<Vec<(u32, String)>, Trouble> {
     let nil = if setup.part == Part::Stream { Nil::Answer } else { Nil::KeyExists };
-    let executed = connection.executed(batch.commands + COMMIT_COMMANDS, nil, (&batch.claims, &batch.makes)).await?;
+    let executed = connection.executed(batch.commands + COMMIT_COMMANDS, nil, &batch.watched).await?;
     connection.line().await?;
     let token = connection.bulk().await?;
     match executed {

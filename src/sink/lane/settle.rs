@@ -151,7 +151,7 @@ impl Lane {
         out.extend_from_slice(commands);
         resp::command(&mut out, &[b"EXEC"]);
         connection.send(&out).await?;
-        Ok(connection.executed(count, Nil::Answer, (&[], &[])).await?)
+        Ok(connection.executed(count, Nil::Answer, &[]).await?)
     }
 
     /// Notes in the run record the keys that a batch without probes met: a later dump must not take them for ours.

@@ -59,6 +59,16 @@ impl Outgoing {
         }
     }
 
+    /// The commands whose answers are looked at, in order; those that claim only where they may be in vain.
+    pub fn watched(&mut self, claims: bool) -> Vec<u32> {
+        let mut watched = std::mem::take(&mut self.makes);
+        if claims {
+            watched.append(&mut self.claims);
+            watched.sort_unstable();
+        }
+        watched
+    }
+
     /// Notes what the answer to the next command is looked at for. A SET comes here without its NX.
     pub(super) fn note(&mut self, name: &[u8]) {
         let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));

@@ -31,7 +31,7 @@ use crate::{
         BatchSize, Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Position, Turns,
         Upto, Window,
     },
-    step::{Activity, Event, FollowProgress, FullWork, OnConflict, OnUnsupported, StepId},
+    step::{Activity, Event, FollowProgress, FullWork, OnConflict, StepId},
     store::spool::{Level, SpoolReader, remove_all, remove_before},
     unit::ByteSize,
 };
@@ -128,11 +128,11 @@ fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Check
 }
 
 /// A full copy under way.
-struct Copy {
-    work: FullWork,
-    generation: u32,
+pub(super) struct Copy {
+    pub(super) work: FullWork,
+    pub(super) generation: u32,
     level: Level,
-    tally: Tally,
+    pub(super) tally: Tally,
     window: Window,
     signals: Receiver<Signal>,
     reports: Receiver<LaneReport>,
@@ -146,7 +146,7 @@ struct Copy {
     decoded: bool,
     cut_short: Option<Ending>,
     /// Why nothing moves, when it does not.
-    waiting: Option<String>,
+    pub(super) waiting: Option<String>,
     drains: bool,
     safe_points: Vec<SafePoint>,
     /// The last of them before which everything is confirmed, while the spool still holds that.
@@ -390,60 +390,6 @@ impl Copy {
                 }
                 intake::tell(told, StepId::Full, run, teller)?;
             }
-        }
-        Ok(())
-    }
-
-    fn take_report(&mut self, report: LaneReport, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        match report {
-            LaneReport::Confirmed { part, mark, keys } => {
-                self.waiting = None;
-                if let Part::Dump(lane) = part {
-                    self.tally.confirm(lane, mark, keys);
-                }
-            }
-            LaneReport::Unseen { .. } | LaneReport::Emptied { .. } => {}
-            LaneReport::Conflict(failure) => {
-                let text = format!(
-                    "The {} `{}` exists in database {} of the destination",
-                    failure.kind, failure.key, failure.db
-                );
-                let key = failure.key.clone();
-                teller.tell(Event::KeyFailed { failure });
-                if self.work.on_conflict != OnConflict::Skip {
-                    run.journal.append(&Record::KeyLeft { generation: self.generation, key })?;
-                    return Err(Ending::of(
-                        &runs::FOREIGN_KEY,
-                        format!(
-                            "{text}, and this run did not write it. It was left as it is. Find out who writes there; the \
-                             plan's `on_conflict: skip` or `replace` says what to do with such keys."
-                        ),
-                    ));
-                }
-                self.tally.skip();
-            }
-            LaneReport::Failed(failure) | LaneReport::ScriptFailed(failure) => {
-                let text = format!("The {} `{}` could not be written: {}", failure.kind, failure.key, failure.reason);
-                self.tally.fail(&failure);
-                let key = failure.key.clone();
-                teller.tell(Event::KeyFailed { failure });
-                if self.work.on_unsupported == OnUnsupported::Fail {
-                    run.journal.append(&Record::KeyLeft { generation: self.generation, key })?;
-                    return Err(Ending::of(
-                        &runs::UNSUPPORTED,
-                        format!("{text}. With `on_unsupported: report` such keys are listed and left out."),
-                    ));
-                }
-            }
-            LaneReport::Lossy(failure) => {
-                self.tally.fail(&failure);
-                teller.tell(Event::KeyFailed { failure });
-            }
-            LaneReport::Waiting { reason } => {
-                self.waiting = Some(reason.clone());
-                teller.tell(Event::Waiting { step: StepId::Full, reason });
-            }
-            LaneReport::GoesOn => teller.notice("The destination takes writes again."),
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! decides, and tells. What can be continued after a crash is continued: a dump that is whole in the spool goes on from
 //! the lanes' marks; any other is taken back and begun again.
 
+mod answers;
 mod attempt;
 mod deal;
 mod recopy;

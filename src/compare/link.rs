@@ -5,13 +5,16 @@ use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use super::{CompareFault, side::Server};
 use crate::{
     net::{NetFault, Stream, Timeouts, dial},
-    resp::{Refusal, Reply, ReplyReader, command},
+    resp::{Limits, Refusal, Reply, ReplyReader, command},
     step::Side,
     unit::UnixMillis,
 };
 
 /// Bytes asked of the socket at once.
 const READ: usize = 64 << 10;
+
+/// What an answer may hold that is no value: names, cursors, numbers.
+const SMALL: Limits = Limits { bulk: 64 << 20, line: 64 << 10, array: 1 << 20, depth: 8, whole: 64 << 20 };
 
 pub(super) struct Link {
     pub(super) side: Side,
@@ -22,11 +25,21 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// A connection whose answers hold no values.
     pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
+        Self::open_for(server, side, SMALL).await
+    }
+
+    /// A connection whose answers may hold the largest element of a value.
+    pub(super) async fn open_for_values(server: &Server, side: Side) -> Result<Self, CompareFault> {
+        Self::open_for(server, side, Limits::default()).await
+    }
+
+    async fn open_for(server: &Server, side: Side, limits: Limits) -> Result<Self, CompareFault> {
         let endpoint = &server.endpoint;
         let dialled = dial(&endpoint.address, endpoint.tls.as_ref(), Timeouts::default()).await;
         let stream = dialled.map_err(|error| CompareFault::Net { side, error })?;
-        let mut link = Self { side, stream, reader: ReplyReader::default(), heard: UnixMillis::now() };
+        let mut link = Self { side, stream, reader: ReplyReader::new(limits), heard: UnixMillis::now() };
         if let Some(secret) = &server.secret {
             let words = [Some("AUTH"), endpoint.username.as_deref(), Some(secret.expose_secret())];
             let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
@@ -50,6 +63,7 @@ impl Link {
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), CompareFault> {
         let side = self.side;
+        self.stream.expect();
         self.stream.write_all(bytes).await.map_err(|error| CompareFault::Net { side, error })
     }
 

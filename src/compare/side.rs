@@ -39,7 +39,7 @@ pub(super) struct SideReader {
 
 impl SideReader {
     pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
-        let link = Link::open(server, side).await?;
+        let link = Link::open_for_values(server, side).await?;
         let caps = Caps { deferred: server.deferred, ..Caps::of(server.version) };
         Ok(Self { link, caps, clock_ahead: server.clock_ahead, selected: Db(0) })
     }

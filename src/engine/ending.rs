@@ -3,7 +3,7 @@
 use crate::{
     compare::CompareFault,
     journal::JournalError,
-    net::ControlError,
+    net::{ControlError, NetError, NetFault},
     plan::fault::{
         Fault,
         catalogue::{About, runs},
@@ -240,6 +240,9 @@ impl From<LeaseFault> for Ending {
 
 impl From<ControlError> for Ending {
     fn from(error: ControlError) -> Self {
+        if let ControlError::Net(NetError { fault: NetFault::Excess(_), .. }) = &error {
+            return Self::of(&runs::EXCESS, format!("{error}. What is confirmed is kept."));
+        }
         if !error.retryable() {
             return Self::failed(error.to_string());
         }
@@ -320,7 +323,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        net::{NetError, NetFault},
+        net::Excess,
         rdb::{RdbError, RdbFault},
         repl::HandshakeError,
         resp::Refusal,
@@ -384,6 +387,7 @@ mod tests {
             DealFault::Damaged(RdbError { at: 9, reading: "a key", fault: RdbFault::Type(111) }).into(),
             ControlError::Net(net("source")).into(),
             ControlError::Net(net("destination")).into(),
+            ControlError::Net(NetError { address: source.clone(), fault: Excess::Reply.into() }).into(),
             ControlError::Refused { address: source.clone(), command: "INFO".to_owned(), refusal: refusal() }.into(),
             SourceError::Net(net("source")).into(),
             SourceError::Handshake {

@@ -146,12 +146,13 @@ pub(super) async fn round_trip(control: &mut Control) -> Result<Duration, Contro
 pub(super) async fn foreign_keys(control: &mut Control, db: Db) -> Result<u64, ControlError> {
     control.command(cmd("SELECT").arg(db.0)).await?;
     let size: u64 = control.query(&cmd("DBSIZE")).await?;
-    let foreign = if size == 0 || size > 10_000 { size } else { size - own_keys(control).await?.min(size) };
+    let foreign = if size == 0 || size > 10_000 { size } else { size - own_keys(control, size).await?.min(size) };
     control.command(cmd("SELECT").arg(0)).await?;
     Ok(foreign)
 }
 
-async fn own_keys(control: &mut Control) -> Result<u64, ControlError> {
+/// How many of the `size` keys are this tool's own.
+async fn own_keys(control: &mut Control, size: u64) -> Result<u64, ControlError> {
     let mut cursor = 0u64;
     let mut found = std::collections::HashSet::new();
     loop {
@@ -159,7 +160,8 @@ async fn own_keys(control: &mut Control) -> Result<u64, ControlError> {
         scan.arg(cursor).arg("MATCH").arg("redis-plan:{*").arg("COUNT").arg(1000);
         let (next, keys): (u64, Vec<Vec<u8>>) = control.query(&scan).await?;
         found.extend(keys);
-        if next == 0 {
+        // A server that names more than it has is believed no further.
+        if next == 0 || found.len() as u64 > size {
             return Ok(found.len() as u64);
         }
         cursor = next;

@@ -1,5 +1,8 @@
 //! The connection for questions and settings.
 
+use std::sync::{Arc, OnceLock};
+
+use async_std::future::timeout;
 use redis::{
     AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError, Value,
     aio::MultiplexedConnection,
@@ -7,8 +10,10 @@ use redis::{
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::{ControlError, NetError, NetFault, Stream, Timeouts, TlsFault, dial, dial::speaks_tls};
-use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader};
+use super::{
+    ControlError, Excess, NetError, NetFault, Stream, Timeouts, TlsFault, dial, dial::speaks_tls, excess::Bounded,
+};
+use crate::resp::{self, Limits, Refusal, RefusalKind, Reply, ReplyReader};
 use crate::unit::{Address, Secret, TlsFiles, quoted};
 
 /// A connection that asks one thing after another, in RESP2. Opening it sends `AUTH` when there is a password, then
@@ -18,6 +23,8 @@ pub struct Control {
     connection: MultiplexedConnection,
     address: Address,
     timeouts: Timeouts,
+    /// What ended the connection, when that was a reply beyond all bounds.
+    excess: Arc<OnceLock<Excess>>,
 }
 
 impl std::fmt::Debug for Control {
@@ -36,7 +43,8 @@ impl Control {
         timeouts: Timeouts,
     ) -> Result<Self, ControlError> {
         let mut stream = dial(address, tls, timeouts).await?;
-        match greet(&mut stream, username, password).await {
+        let greeting = timeout(timeouts.read, greet(&mut stream, username, password)).await;
+        match greeting.unwrap_or_else(|_| Err(slow(&stream, timeouts))) {
             Err(ControlError::Net(NetError { fault: NetFault::Closed(_) | NetFault::Reset(_), .. }))
                 if tls.is_none() && speaks_tls(address, timeouts).await =>
             {
@@ -46,11 +54,13 @@ impl Control {
         }
         let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeouts.read));
+        let stream = Bounded::new(stream);
+        let excess = stream.found();
         let (connection, driver) = MultiplexedConnection::new_with_config(&bare, stream.compat(), config)
             .await
             .map_err(|error| ControlError::of(&error, address, "connect", timeouts.read))?;
         async_std::task::spawn(driver);
-        Ok(Self { connection, address: address.clone(), timeouts })
+        Ok(Self { connection, address: address.clone(), timeouts, excess })
     }
 
     /// The server.
@@ -93,6 +103,9 @@ impl Control {
             command.arg(section);
         }
         let text: Vec<u8> = self.query(&command).await?;
+        if text.len() > INFO {
+            return Err(self.unexpected(&command, format!("{} bytes", text.len())));
+        }
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -110,6 +123,9 @@ impl Control {
     }
 
     fn fault(&self, error: &RedisError, command: &str) -> ControlError {
+        if let Some(excess) = self.excess.get() {
+            return NetError { address: self.address.clone(), fault: (*excess).into() }.into();
+        }
         ControlError::of(error, &self.address, command, self.timeouts.read)
     }
 
@@ -118,10 +134,21 @@ impl Control {
     }
 }
 
+/// The most bytes of an `INFO`: a hundred times what one has.
+const INFO: usize = 4 << 20;
+
+/// What a greeting may hold: an error in words at most.
+const GREETING: Limits = Limits { bulk: 64 << 10, line: 64 << 10, array: 0, depth: 1, whole: 128 << 10 };
+
+/// A greeting that moves and does not come to its end.
+fn slow(stream: &Stream, timeouts: Timeouts) -> ControlError {
+    stream.fault(NetFault::Timeout { doing: "signing in", after: timeouts.read }).into()
+}
+
 /// `AUTH` and `PING`, before the `redis` crate takes over: a server that turns us away at the door (protected mode,
 /// `maxclients`) says so before it is asked, which the crate would not hear.
 async fn greet(stream: &mut Stream, username: Option<&str>, password: Option<&Secret>) -> Result<(), ControlError> {
-    let mut reader = ReplyReader::default();
+    let mut reader = ReplyReader::new(GREETING);
     if let Some(password) = password {
         let words = [Some("AUTH"), username, Some(password.expose_secret())];
         let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
@@ -298,6 +325,55 @@ mod tests {
             play(&["+PONG\r\n", cut], false, None, async |control| {
                 let gone = control.unwrap().command(&redis::cmd("COMMAND")).await.unwrap_err();
                 assert!(matches!(&gone, ControlError::Net(_)) && gone.retryable(), "{cut:?}: {gone}");
+            });
+        }
+    }
+
+    /// Memory is bounded by what is asked, not by what a peer sends.
+    #[test]
+    fn a_reply_beyond_all_bounds_ends_the_connection() {
+        for reply in ["$67108865\r\n", "*268435456\r\n:1\r\n", "%99999999\r\n", "= -1\r\n"] {
+            play(&["+PONG\r\n", reply], false, None, async |control| {
+                let error = control.unwrap().command(&redis::cmd("COMMAND")).await.unwrap_err();
+                assert!(matches!(&error, ControlError::Net(NetError { fault: NetFault::Excess(_), .. })), "{error}");
+                assert!(!error.retryable(), "{error}");
+            });
+        }
+        let info = format!("${}\r\n{}\r\n", INFO + 1, "x".repeat(INFO + 1));
+        play(&["+PONG\r\n", &info], false, None, async |control| {
+            let error = control.unwrap().info(None).await.unwrap_err();
+            assert!(matches!(&error, ControlError::Unexpected { .. }), "{error}");
+        });
+    }
+
+    /// Each byte comes in time, and the answer never does.
+    #[test]
+    fn a_peer_that_drips_is_ended_by_a_bound_on_duration() {
+        let timeouts = Timeouts { read: std::time::Duration::from_millis(300), ..Timeouts::default() };
+        for greeting in ["", "+PONG\r\n"] {
+            block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = Address::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+                let server = async_std::task::spawn(async move {
+                    let (mut socket, _) = listener.accept().await.unwrap();
+                    let mut heard = [0; 64];
+                    let _ = socket.read(&mut heard).await.unwrap();
+                    socket.write_all(greeting.as_bytes()).await.unwrap();
+                    while socket.write_all(b"+").await.is_ok() {
+                        async_std::task::sleep(std::time::Duration::from_millis(20)).await;
+                    }
+                });
+                let asked = async {
+                    let mut control = Control::open(&address, None, None, None, timeouts).await?;
+                    control.info(None).await
+                };
+                let error = asked.await.unwrap_err();
+                let fault = NetFault::Timeout {
+                    doing: if greeting.is_empty() { "signing in" } else { "waiting for a reply" },
+                    after: timeouts.read,
+                };
+                assert_eq!(error, ControlError::Net(NetError { address, fault }));
+                server.cancel().await;
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use super::TlsFault;
+use super::{Excess, TlsFault};
 use crate::unit::Address;
 
 /// A failure of a connection and the server it was to or with.
@@ -35,6 +35,12 @@ pub enum NetFault {
         /// How long.
         after: Duration,
     },
+    /// Bytes come, and too few of them.
+    #[error("the answer came by less than 1 KiB/s and was not complete after {} s", .after.as_secs())]
+    Slow {
+        /// How long was waited.
+        after: Duration,
+    },
     /// The connection broke.
     #[error("the connection was reset while {0}")]
     Reset(&'static str),
@@ -50,6 +56,11 @@ pub enum NetFault {
     /// The connection cannot be encrypted as the plan says.
     #[error("{0}")]
     Tls(#[from] TlsFault),
+    /// The server sends more than one that answers as it should.
+    #[error(
+        "the server sends {0}, which no answer needs: it is not what the plan takes it for, or something stands in between"
+    )]
+    Excess(#[from] Excess),
     /// Anything else the system says.
     #[error("{text} while {doing}")]
     Other {
@@ -64,7 +75,7 @@ impl NetFault {
     /// Whether trying again later may succeed without anybody changing anything.
     pub fn passes(&self) -> bool {
         match self {
-            Self::Forbidden => false,
+            Self::Forbidden | Self::Excess(_) => false,
             Self::Tls(fault) => fault.passes(),
             _ => true,
         }

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_std::future::timeout;
@@ -14,6 +14,7 @@ use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
     NetError, NetFault, Timeouts,
+    pace::Pace,
     socket::{Socket, Wish},
     tls::Session,
 };
@@ -28,6 +29,8 @@ pub struct Stream {
     timeouts: Timeouts,
     /// Whether waiting holds the thread.
     holds: bool,
+    /// How what is awaited comes, where it has to come to an end.
+    pace: Option<Pace>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,12 +41,18 @@ enum Channel {
 
 impl Stream {
     pub(super) fn plain(socket: Socket, address: Address, timeouts: Timeouts) -> Self {
-        Self { channel: Channel::Plain(socket), address: Arc::new(address), timeouts, holds: false }
+        Self { channel: Channel::Plain(socket), address: Arc::new(address), timeouts, holds: false, pace: None }
     }
 
     /// `session` runs over `socket`.
     pub(super) fn encrypted(session: Session, socket: Socket, address: Address, timeouts: Timeouts) -> Self {
-        Self { channel: Channel::Encrypted { session, socket }, address: Arc::new(address), timeouts, holds: false }
+        Self {
+            channel: Channel::Encrypted { session, socket },
+            address: Arc::new(address),
+            timeouts,
+            holds: false,
+            pace: None,
+        }
     }
 
     /// The server's address as it was asked for.
@@ -56,11 +65,30 @@ impl Stream {
         self.read_within(buffer, self.timeouts.read).await
     }
 
-    /// Reads some bytes; 0 when the server has closed the connection. Fails after `limit` of silence.
+    /// Reads some bytes; 0 when the server has closed the connection. Fails after `limit` of silence, and when what is
+    /// [expected](Self::expect) comes so slowly that it does not come to an end.
     pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> Result<usize, NetError> {
+        let begun = self.pace.map(|_| Instant::now());
         self.hold(Wish::Read);
         let reading = AsyncReadExt::read(&mut self.channel, buffer);
-        within(limit, "reading", reading).await.map_err(|fault| self.fault(fault))
+        let count = within(limit, "reading", reading).await.map_err(|fault| self.fault(fault))?;
+        if let (Some(pace), Some(begun)) = (&mut self.pace, begun)
+            && pace.is_too_slow_after(begun.elapsed(), count, limit)
+        {
+            let after = pace.waited();
+            return Err(self.fault(NetFault::Slow { after }));
+        }
+        Ok(count)
+    }
+
+    /// From now on, what is read has to come to an end: an answer, a dump.
+    pub fn expect(&mut self) {
+        self.pace = Some(Pace::default());
+    }
+
+    /// What is read from now on comes when it comes.
+    pub const fn expect_nothing(&mut self) {
+        self.pace = None;
     }
 
     /// Writes all of `bytes`. Fails when the server takes none of them for [`Timeouts::write`].

@@ -8,13 +8,27 @@ use super::{RdbError, RdbFault};
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: u64,
+    /// What a compressed string may expand to.
+    most: u64,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor over `bytes`, whose first byte has the absolute offset `at`.
     #[must_use]
     pub const fn new(bytes: &'a [u8], at: u64) -> Self {
-        Self { bytes, at }
+        Self { bytes, at, most: u64::MAX }
+    }
+
+    /// The same, for a reader that expands no string to more than `most` bytes.
+    #[must_use]
+    pub const fn expanding(self, most: u64) -> Self {
+        Self { most, ..self }
+    }
+
+    /// The most bytes that a compressed string may expand to.
+    #[must_use]
+    pub const fn most(&self) -> u64 {
+        self.most
     }
 
     /// The absolute offset of the next byte.

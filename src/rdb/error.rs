@@ -35,6 +35,14 @@ pub enum RdbFault {
     /// A length or count beyond what is possible here.
     #[error("the length {0} is not possible here")]
     Length(u64),
+    /// What has to be held whole, and is longer than this program holds.
+    #[error("it has {length} bytes, and this version takes at most {most}")]
+    Long {
+        /// Its length.
+        length: u64,
+        /// The most that is taken.
+        most: u64,
+    },
     /// LZF data that does not expand to its stated length.
     #[error("the LZF data is damaged")]
     Lzf,

@@ -17,9 +17,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 MiB inline; keys and texts of 512 MiB as servers allow (`t_string.c`); strings of 4 GiB, because
-    /// `proto-max-bulk-len` may be raised; no newer versions.
+    /// 16 MiB inline; keys and texts of 16 MiB, which are held, although servers allow 512 MiB (`t_string.c`); strings of 4 GiB,
+    /// because `proto-max-bulk-len` may be raised; no newer versions.
     fn default() -> Self {
-        Self { inline: 16 << 20, key: 512 << 20, text: 512 << 20, string: 4 << 30, allow_newer: false }
+        Self { inline: 16 << 20, key: 16 << 20, text: 16 << 20, string: 4 << 30, allow_newer: false }
     }
 }

@@ -9,6 +9,9 @@ use super::decompress;
 use crate::unit::make_room;
 use std::borrow::Cow;
 
+/// The longest string of a server that is not told otherwise.
+const SERVERS_MOST: u64 = 512 << 20;
+
 /// What stands before a string's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StringHead {
@@ -67,7 +70,12 @@ impl StringHead {
                 compressed.max(original)
             }
         };
-        if longest <= limit { Ok(()) } else { Err(RdbFault::Length(longest)) }
+        match longest {
+            _ if longest <= limit => Ok(()),
+            // A server may have it; what is longer is no length at all.
+            ..=SERVERS_MOST => Err(RdbFault::Long { length: longest, most: limit }),
+            _ => Err(RdbFault::Length(longest)),
+        }
     }
 
     /// How many bytes follow the head.
@@ -154,11 +162,12 @@ mod tests {
     #[test]
     fn a_string_beyond_the_limit_is_refused_at_its_head() {
         let error = read(&[0x80, 0, 1, 0, 1], 65536).unwrap_err();
-        assert_eq!((error.at, error.fault), (40, RdbFault::Length(65537)));
+        assert_eq!((error.at, error.fault), (40, RdbFault::Long { length: 65537, most: 65536 }));
         // Nine compressed bytes that claim 88 each, and one more.
         assert_eq!(read(&[0xc3, 9, 0x43, 0x18], 1000), Ok(None));
         assert_eq!(read(&[0xc3, 9, 0x43, 0x19], 1000).unwrap_err().fault, RdbFault::Length(0x319));
-        assert_eq!(read(&[0xc3, 9, 0x43, 0x18], 700).unwrap_err().fault, RdbFault::Length(0x318));
+        let long = RdbFault::Long { length: 0x318, most: 700 };
+        assert_eq!(read(&[0xc3, 9, 0x43, 0x18], 700).unwrap_err().fault, long);
     }
 
     #[test]

@@ -13,12 +13,14 @@ pub struct Limits {
     pub array: usize,
     /// Deepest nesting of arrays.
     pub depth: usize,
+    /// Longest command or reply, in bytes.
+    pub whole: usize,
 }
 
 impl Default for Limits {
-    /// Strings of 4 GiB (above any `proto-max-bulk-len` met in practice), lines of 64 KiB, arrays of 2^28, depth 32.
+    /// 1 GiB in all, as a server's own `client-query-buffer-limit`; lines of 64 KiB, arrays of 2^22, depth 32.
     fn default() -> Self {
-        Self { bulk: 1 << 32, line: 1 << 16, array: 1 << 28, depth: 32 }
+        Self { bulk: 1 << 30, line: 1 << 16, array: 1 << 22, depth: 32, whole: 1 << 30 }
     }
 }
 

@@ -28,6 +28,9 @@ pub enum RespFault {
     /// A length or count that is negative or larger than allowed.
     #[error("the length {0} is not possible here")]
     Length(i64),
+    /// A command or reply that is longer than allowed, or announces so.
+    #[error("it is longer than {0} bytes, the most that this version takes")]
+    Whole(usize),
     /// Arrays in arrays beyond the allowed depth.
     #[error("arrays are nested more than {0} deep")]
     Depth(usize),

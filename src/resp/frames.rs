@@ -150,6 +150,10 @@ impl CommandReader {
             let number = header.get(1..).unwrap_or_default();
             let size = count(number, self.limits.bulk)?.ok_or(RespFault::Length(-1))?;
             let from = self.understood.saturating_add(length);
+            // Before its bytes come: each argument that is missing takes some as well.
+            if from.saturating_add(size).saturating_add(missing) > self.limits.whole {
+                return Err(RespFault::Whole(self.limits.whole));
+            }
             let Some((_, end)) = string(bytes, from, size)? else { return Ok(false) };
             self.args.push(from..from.saturating_add(size));
             self.understood = end;

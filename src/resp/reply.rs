@@ -127,11 +127,20 @@ impl ReplyReader {
         Ok(self.ready)
     }
 
+    fn too_long(&self, at: u64) -> RespError {
+        RespError { at: at.saturating_add(self.understood as u64), fault: RespFault::Whole(self.limits.whole) }
+    }
+
     /// Goes on understanding the first reply; true when all of it is there.
     fn complete(&mut self) -> Result<bool, RespError> {
         let (bytes, at) = (self.buffer.unread(), self.buffer.at());
         loop {
-            let Some((element, end)) = element(bytes, self.understood, at, &self.limits)? else { return Ok(false) };
+            let Some((element, end)) = element(bytes, self.understood, at, &self.limits)? else {
+                return if bytes.len() > self.limits.whole { Err(self.too_long(at)) } else { Ok(false) };
+            };
+            if end > self.limits.whole {
+                return Err(self.too_long(at));
+            }
             if let Element::Array(Some(members @ 1..)) = element {
                 if self.open.len() >= self.limits.depth {
                     let fault = RespFault::Depth(self.limits.depth);

@@ -22,6 +22,9 @@ use crate::{
 /// A variadic command is ended when its arguments have so many bytes.
 const CHUNK_BYTES: usize = 128 << 10;
 
+/// A value that becomes longer than this, and than twice what the dump holds of it, is compressed: a lane writes it in pieces.
+const EXPANDED: usize = 8 << 20;
+
 /// Takes what the dealer deals.
 pub trait Dealt {
     /// A lane gets work.
@@ -215,7 +218,11 @@ impl Dealer {
                     restore(out, (entry, body, version), destination, on_conflict, now)
                 });
             }
-            (Form::Native, Body::Inline(body)) => self.native(lane, (entry, body), (to, now), dealt)?,
+            (Form::Native, Body::Inline(body)) => {
+                if !self.native(lane, (entry, body), (to, now), dealt)? {
+                    self.big(lane, entry, to, dealt);
+                }
+            }
         }
         self.dealt(lane, entry.end, dealt);
         Ok(())
@@ -264,19 +271,19 @@ impl Dealer {
         building.batch.keys += 1;
     }
 
-    /// Writes a whole value as native commands into the batch.
+    /// Writes a whole value as native commands into the batch; `false` when it expands to more than a batch should hold.
     fn native(
         &mut self,
         lane: usize,
         (entry, body): (&Entry<'_>, &[u8]),
         (to, now): (Db, UnixMillis),
         dealt: &mut impl Dealt,
-    ) -> Result<(), DealFault> {
+    ) -> Result<bool, DealFault> {
         let mut writer = match NativeWriter::new(&entry.key, entry.value.kind, &self.caps, CHUNK_BYTES) {
             Ok(writer) => writer.with_deadlines(self.destination.expiry, now),
-            Err(unsupported) => return self.unsupported(entry, unsupported.to_string(), dealt),
+            Err(unsupported) => return self.unsupported(entry, unsupported.to_string(), dealt).map(|()| true),
         };
-        let mut elements = ElementReader::new(entry.value.kind, entry.value.at);
+        let mut elements = ElementReader::new(entry.value.kind, entry.value.at).expanding(EXPANDED as u64);
         elements.feed(body);
         let mut out = vec![];
         let mut commands = 0;
@@ -286,6 +293,12 @@ impl Dealer {
         }
         while let Some(element) = elements.next()? {
             commands += writer.push(&element, &mut out);
+            if out.len() > EXPANDED.max(2 * body.len()) {
+                return Ok(false);
+            }
+        }
+        if elements.is_large() {
+            return Ok(false);
         }
         commands += writer.finish(entry.expires_at, &mut out);
         for loss in writer.losses() {
@@ -295,7 +308,7 @@ impl Dealer {
             }
             dealt.failed(failure);
         }
-        let Some(building) = self.lanes.get_mut(lane) else { return Ok(()) };
+        let Some(building) = self.lanes.get_mut(lane) else { return Ok(true) };
         building.select(to);
         let start = building.batch.bytes.len();
         building.batch.bytes.extend_from_slice(&out);
@@ -305,7 +318,7 @@ impl Dealer {
         }
         building.batch.commands += commands;
         building.batch.keys += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Sends what the lane has so far, then the value as a job of its own.

@@ -105,6 +105,7 @@ impl Link {
             PayloadHeader::Mark(_) => None,
         };
         self.dump = Some(Dump { payload: Payload::new(&header), cut: Cut::default(), expected: length, received: 0 });
+        self.stream.expect();
         let (replid, offset) = history.unzip();
         Ok(DumpHeader { replid, offset, length })
     }
@@ -208,11 +209,13 @@ impl Link {
 
     /// The next line without its line end.
     async fn line(&mut self) -> Result<Vec<u8>, SourceError> {
+        self.stream.expect();
         loop {
             match repl::line(self.inbox.unread()) {
                 Ok(Some((line, length))) => {
                     let line = line.to_vec();
                     self.inbox.consume(length);
+                    self.stream.expect_nothing();
                     return Ok(line);
                 }
                 Ok(None) => {}

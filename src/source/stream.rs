@@ -42,6 +42,7 @@ impl Link {
     pub async fn read_stream(&mut self, buffer: &mut [u8]) -> Result<usize, SourceError> {
         let here = self.inbox.unread().len().min(buffer.len());
         if here == 0 {
+            self.stream.expect_nothing();
             return match self.stream.read_within(buffer, self.patience).await {
                 Err(error) => Err(self.silence(error)),
                 Ok(count) => Ok(count),

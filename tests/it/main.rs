@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod book;
+mod bounds;
 mod campaign;
 mod canary;
 mod chaos;

@@ -155,6 +155,15 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
 }
 
 fn damaged(error: &RdbError) -> Ending {
+    if let RdbFault::Long { .. } = error.fault {
+        return Ending::of(
+            &runs::TOO_LONG,
+            format!(
+                "The dump cannot be copied: {error}. Nothing from there on was copied. Names and texts are held in memory, so \
+                 their length is bounded: remove or rename that key (or function library) at the source, then apply again."
+            ),
+        );
+    }
     let advice = match error.fault {
         RdbFault::Checksum { .. } => {
             "Bytes were changed on the way or on the source's disk. Apply again for a new dump; if that fails too, check \

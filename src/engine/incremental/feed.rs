@@ -13,7 +13,7 @@ use super::{
 use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
     plan::fault::catalogue::runs,
-    resp::{CommandReader, RespError},
+    resp::{CommandReader, Limits, RespError, RespFault},
     sink::{Batch, BatchSize, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
     step::{KeyFailure, OnUnsupported},
     store::spool::{SpoolError, SpoolReader},
@@ -84,7 +84,10 @@ impl From<SpoolError> for Fault {
 
 impl From<RespError> for Fault {
     fn from(error: RespError) -> Self {
-        Self::Spoiled(damaged(&error.to_string()))
+        match error.fault {
+            RespFault::Whole(_) | RespFault::Length(1..) => Self::Ending(too_long(&error.to_string())),
+            _ => Self::Spoiled(damaged(&error.to_string())),
+        }
     }
 }
 
@@ -158,7 +161,14 @@ impl Outlet {
             Taken::Damaged(what) => return Err(Fault::Spoiled(damaged(&what))),
         }
         if translator.in_transaction() {
-            return Ok(());
+            // It is never split, and is held until its end.
+            let most = Limits::default().whole;
+            return if self.out.bytes.len() <= most {
+                Ok(())
+            } else {
+                let what = format!("a transaction that began after offset {} is longer than {most} bytes", self.upto);
+                Err(Fault::Ending(too_long(&what)))
+            };
         }
         self.upto = end;
         if self.to.size.is_full(self.out.bytes.len(), self.out.commands)
@@ -248,6 +258,16 @@ pub(super) struct OutletParts {
     pub(super) size: BatchSize,
     pub(super) state: StreamState,
     pub(super) on_unsupported: OnUnsupported,
+}
+
+fn too_long(what: &str) -> Ending {
+    Ending::of(
+        &runs::TOO_LONG,
+        format!(
+            "The source's stream has a command that this version does not take: {what}. Nothing from there on was applied. A \
+             new run under another name copies what that command left at the source."
+        ),
+    )
 }
 
 fn damaged(what: &str) -> String {

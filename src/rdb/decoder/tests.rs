@@ -246,10 +246,11 @@ fn a_prefix_belongs_to_a_key() {
 fn limits_hold() {
     let limits = Limits { key: 3, text: 4, string: 5, ..Limits::default() };
     let fails = |bytes: &[u8]| decode(&mut Decoder::new(limits), [[b"REDIS0009", bytes].concat()]).unwrap_err().fault;
-    assert_eq!(fails(&[0, 4]), RdbFault::Length(4));
-    assert_eq!(fails(&[250, 5]), RdbFault::Length(5));
-    assert_eq!(fails(&[0, 0, 6]), RdbFault::Length(6));
-    assert_eq!(fails(&[4, 0, 1, 0, 0xc3, 1, 6]), RdbFault::Length(6));
+    let long = |length, most| RdbFault::Long { length, most };
+    assert_eq!(fails(&[0, 4]), long(4, 3));
+    assert_eq!(fails(&[250, 5]), long(5, 4));
+    assert_eq!(fails(&[0, 0, 6]), long(6, 5));
+    assert_eq!(fails(&[4, 0, 1, 0, 0xc3, 1, 6]), long(6, 5));
     assert_eq!(fails(&[0, 3]), RdbFault::Truncated);
 }
 

@@ -11,6 +11,8 @@ pub(super) const KEEP: usize = 1 << 20;
 pub(super) enum Stop {
     /// Its bytes are not all there yet.
     More,
+    /// What comes expands to more than may be expanded.
+    Large,
     /// They are damaged.
     Fault(RdbError),
 }
@@ -25,7 +27,7 @@ impl From<RdbError> for Stop {
 pub(super) fn poll<T>(step: Result<T, Stop>) -> Result<Option<T>, RdbError> {
     match step {
         Ok(value) => Ok(Some(value)),
-        Err(Stop::More) => Ok(None),
+        Err(Stop::More | Stop::Large) => Ok(None),
         Err(Stop::Fault(error)) => Err(error),
     }
 }
@@ -37,11 +39,15 @@ pub(super) struct Input {
     /// Where the bytes not read begin in `bytes`.
     start: usize,
     at: u64,
+    /// What a compressed string may expand to.
+    most: u64,
+    /// The next string expands to more.
+    large: bool,
 }
 
 impl Input {
     pub(super) const fn new(at: u64) -> Self {
-        Self { bytes: vec![], start: 0, at }
+        Self { bytes: vec![], start: 0, at, most: u64::MAX, large: false }
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) {
@@ -72,15 +78,28 @@ impl Input {
     }
 
     /// The absolute offset of the next byte.
+    /// From now on a string that expands to more than `most` bytes is not read.
+    pub(super) const fn expand(&mut self, most: u64) {
+        self.most = most;
+    }
+
+    /// Whether the last string was not read because of that.
+    pub(super) const fn is_large(&self) -> bool {
+        self.large
+    }
+
     pub(super) const fn at(&self) -> u64 {
         self.at
     }
 
     /// Does a step over the next bytes, which are read only when it succeeds.
     pub(super) fn read<'a, T>(&'a mut self, step: impl FnOnce(&mut Cursor<'a>) -> Result<T, Stop>) -> Result<T, Stop> {
-        let mut cursor = Cursor::new(self.bytes.get(self.start..).unwrap_or_default(), self.at);
+        let cursor = Cursor::new(self.bytes.get(self.start..).unwrap_or_default(), self.at);
+        let mut cursor = cursor.expanding(self.most);
         let before = cursor.rest().len();
-        let value = step(&mut cursor)?;
+        let step = step(&mut cursor);
+        self.large = matches!(step, Err(Stop::Large));
+        let value = step?;
         self.start = self.start.saturating_add(before.saturating_sub(cursor.rest().len()));
         self.at = cursor.at();
         Ok(value)

@@ -88,6 +88,25 @@ impl ElementReader {
         self.input.held()
     }
 
+    /// From now on a compressed string of a collection that expands to more than `most` bytes is not read, and
+    /// [`is_large`](Self::is_large) says so: the reader has time to make room. String values come in parts and are read always.
+    #[must_use]
+    pub const fn expanding(mut self, most: u64) -> Self {
+        self.expand(most);
+        self
+    }
+
+    /// See [`expanding`](Self::expanding).
+    pub const fn expand(&mut self, most: u64) {
+        self.input.expand(most);
+    }
+
+    /// Whether the next element is there and expands to more than may be expanded.
+    #[must_use]
+    pub const fn is_large(&self) -> bool {
+        self.input.is_large()
+    }
+
     /// The absolute offset of the next byte to read.
     #[must_use]
     pub const fn at(&self) -> u64 {

@@ -25,6 +25,11 @@ impl<'a> Text<'a> {
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Stop> {
         let at = cursor.at();
         let head = head(cursor)?;
+        if let StringHead::Lzf { original, .. } = head
+            && original > cursor.most()
+        {
+            return Err(Stop::Large);
+        }
         let length = head.follows();
         let length = usize::try_from(length).map_err(|_| cursor.fault("a string", RdbFault::Length(length)))?;
         let bytes_at = cursor.at();

@@ -101,7 +101,7 @@ impl Chunks {
         let now = UnixMillis(UnixMillis::now().0.saturating_add(setup.clock_ahead));
         Ok(Self {
             reader: SpoolReader::new(&setup.spool, setup.spool_tag, entry.value_at, setup.level.clone()),
-            elements: ElementReader::new(entry.kind, entry.value_at),
+            elements: ElementReader::new(entry.kind, entry.value_at).expanding(LARGE as u64),
             writer: writer.with_deadlines(setup.destination.expiry, now),
             left: entry.size,
             skip: entry.done,
@@ -156,8 +156,10 @@ impl Chunks {
                 self.finished = true;
                 return Ok(());
             }
-            if self.turn.is_none() && self.elements.held() > LARGE {
+            if self.turn.is_none() && (self.elements.held() > LARGE || self.elements.is_large()) {
                 self.turn = Some(self.turns.take());
+                self.elements.expand(u64::MAX);
+                continue;
             }
             let bytes = self.reader.read().map_err(|error| spool(&error))?.unwrap_or_default();
             let part = bytes.get(..usize::try_from(self.left).unwrap_or(usize::MAX)).unwrap_or(bytes);

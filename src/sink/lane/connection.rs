@@ -100,6 +100,8 @@ const IN_VAIN: &str =
 
 /// What it means when a command that makes a key, and did at the source, made none.
 const NOT_MADE: &str = "the destination has a key of this name that the source did not have, so nothing was written";
+/// The longest string that is held: the longest name of a key that is taken, with room to spare.
+const HELD: u64 = 64 << 20;
 
 /// Bytes of input that are read at once.
 const INPUT: usize = 64 << 10;
@@ -163,6 +165,7 @@ impl Connection {
 
     /// Sends two pieces, together where the connection can.
     pub(super) async fn send_both(&mut self, pieces: [&[u8]; 2]) -> Result<(), Broken> {
+        self.stream.expect();
         let Some(listener) =
             self.listener.clone().filter(|_| pieces.iter().map(|piece| piece.len()).sum::<usize>() > INPUT)
         else {
@@ -189,9 +192,9 @@ impl Connection {
     pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
         let size = match self.head().await? {
             Head::Bulk(None) => return Ok(None),
-            Head::Bulk(Some(size)) => usize::try_from(size).map_err(|_| Broken::Protocol)?,
+            Head::Bulk(Some(size @ ..=HELD)) => usize::try_from(size).map_err(|_| Broken::Protocol)?,
             Head::Error(error) => return Err(Broken::Refused(text(error))),
-            Head::Line(_) | Head::Array(_) => return Err(Broken::Protocol),
+            Head::Bulk(Some(_)) | Head::Line(_) | Head::Array(_) => return Err(Broken::Protocol),
         };
         let whole = size.checked_add(2).ok_or(Broken::Protocol)?;
         while self.unread().len() < whole {

@@ -52,6 +52,10 @@ async fn limit(connection: &mut Connection, setting: &str) -> Result<Option<u64>
 
 /// What of the batch is beyond a limit.
 fn too_large(batch: &Batch, bulk: u64, query: u64) -> Option<TooLarge> {
+    // Looking at the commands holds the batch once more.
+    if batch.bytes.len() as u64 + QUEUED * u64::from(batch.commands) <= bulk.min(query) {
+        return None;
+    }
     let mut found = None;
     let mut largest = (0, String::new());
     each_command(batch, |_, command| {

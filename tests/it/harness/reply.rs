@@ -37,6 +37,21 @@ impl Reply {
         })
     }
 
+    /// As a server sends it.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Simple(text) => format!("+{text}\r\n").into_bytes(),
+            Self::Error(text) => format!("-{text}\r\n").into_bytes(),
+            Self::Int(number) => format!(":{number}\r\n").into_bytes(),
+            Self::Bulk(bytes) => [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat(),
+            Self::Nil => b"$-1\r\n".to_vec(),
+            Self::Array(items) => {
+                let head = format!("*{}\r\n", items.len()).into_bytes();
+                head.into_iter().chain(items.iter().flat_map(Self::encode)).collect()
+            }
+        }
+    }
+
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))
     }

@@ -127,6 +127,13 @@ rows! {
          by it (`min-slaves-to-write`) or its memory be unbounded (`client-output-buffer-limit`). What it was stays recorded, here and at the \
          destination. Grant `+config|get +config|set` at the source and run `plan cleanup`; the next `plan apply` tries it too.";
 
+    EXCESS = "R320", Ending(Failed), "a server sends more than an answer can have",
+        "An answer is longer than 64 MiB, or states lengths that are no numbers, so it was not read on: memory is bounded by what is asked, not \
+         by what a peer sends. Usually it is no Redis or Valkey server, or something stands in between. Check the address in the plan.";
+    TOO_LONG = "R321", Ending(Failed), "a name or a command is longer than this version takes",
+        "Names of keys and texts of the dump are held in memory up to 16 MiB, a command of the stream up to 1 GiB and 4,194,304 arguments, as in \
+         the servers' own `client-query-buffer-limit`. The message names the length and the place. Remove it at the source, then apply again.";
+
     DISK_FULL = "R401", Ending(Failed), "the disk of the state directory is full",
         "The spool keeps what the source sent until the destination has confirmed it, and no space is left for it. Free some, or move the state \
          directory to a larger disk (`--state`), then run the same command again.";

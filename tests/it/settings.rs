@@ -4,7 +4,6 @@ use crate::{
     cmd,
     cutover::{CUT, plan, ready, wait_for_file},
     faults::{begin, fill, keys, tool, until},
-    following::follow,
     harness::{Plan, Reply, Server, Tool},
 };
 
@@ -99,7 +98,7 @@ fn a_limit_that_cannot_be_read_at_the_end_is_put_back_by_the_next_process() {
         .following("{ any: [command: cutover] }")
         .line("buffer: { replica_output: unlimited }");
     let tool = as_mover(plan);
-    let run = follow(&tool);
+    let run = ready(&tool);
     until("all is there", || keys(&destination) == 200);
     mover(&source, &["-config|get"]);
     tool.run(["cutover", "move"]).expect(0);

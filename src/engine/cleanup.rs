@@ -1,7 +1,13 @@
 //! The last step: what only the run needed is put back or removed.
 
 use super::{
-    accounts, ending::Ending, incremental::note_loss, run::Run, sentinels, servers, settings::Setting, teller::Teller,
+    accounts,
+    ending::Ending,
+    incremental::{note_loss, settle_at_once},
+    run::Run,
+    sentinels, servers,
+    settings::Setting,
+    teller::Teller,
 };
 use crate::{
     net::Control,
@@ -54,6 +60,13 @@ impl Closing {
                 }
             },
         };
+        // A destination that was set back may have lost that its deadlines were exact.
+        if let Some(lease) = &lease
+            && let Ok(record) = lease.record(&mut control).await
+            && !record.deadlines.is_exact()
+        {
+            settle_at_once(run, lease, &record, &mut control).await?;
+        }
         if let (Some(lease), Some(position)) = (&lease, &position)
             && let Err(fault) = lease.holds(&mut control, position).await
         {

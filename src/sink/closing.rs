@@ -17,6 +17,16 @@ const VOID: &str = "void";
 /// The field that says why a copy is not whole.
 const LEFT: &str = "left";
 
+/// What the record must show.
+type Needed<'a> = (&'a Position, Deadlines);
+
+/// How deadlines must stand.
+#[derive(Clone, Copy, Debug)]
+enum Deadlines {
+    Any,
+    Exact,
+}
+
 impl Lease {
     /// Marks the run as done. The token changes, so nothing can be written through this run again. The record stays
     /// for `keep`; `None` is for ever. `position`: what the run has confirmed, as far as that is known.
@@ -34,7 +44,7 @@ impl Lease {
             unlisting(keys),
         ];
         commands.extend(keep.into_iter().flat_map(|keep| expiring(keys, keep)));
-        self.close(control, &commands, position).await
+        self.close(control, &commands, position.map(|position| (position, Deadlines::Exact))).await
     }
 
     /// Seals the run, whatever it has confirmed: the token changes for good, so nothing can be written through it again.
@@ -45,7 +55,7 @@ impl Lease {
     /// Queues the seal where the destination holds `position`: it needs [`Self::carry_out`]; a connection
     /// that is dropped before drops it.
     pub async fn queue_seal(&self, control: &mut Control, position: &Position) -> Result<(), LeaseFault> {
-        self.queue(control, &self.sealing(), Some(position)).await
+        self.queue(control, &self.sealing(), Some((position, Deadlines::Exact))).await
     }
 
     /// Carries out what is queued; `false` when the token or the record was written meanwhile, and nothing was carried out.
@@ -82,9 +92,25 @@ impl Lease {
 
     /// Fails where the destination does not hold `position` any more, or has lost something else since the copy began.
     pub async fn holds(&self, control: &mut Control, position: &Position) -> Result<(), LeaseFault> {
+        self.shows(control, (position, Deadlines::Any)).await
+    }
+
+    /// The same, and where deadlines are not exact any more: a destination that was set back has lost that too.
+    pub async fn holds_exact(&self, control: &mut Control, position: &Position) -> Result<(), LeaseFault> {
+        self.shows(control, (position, Deadlines::Exact)).await
+    }
+
+    async fn shows(&self, control: &mut Control, (position, deadlines): Needed<'_>) -> Result<(), LeaseFault> {
         let record = self.look(control).await?;
         if position.is_held(&record) {
-            return Ok(());
+            let mode = record.deadlines;
+            return match deadlines {
+                Deadlines::Exact if !mode.is_exact() => Err(LeaseFault::Behind {
+                    confirmed: "deadlines that are exact".to_owned(),
+                    there: format!("deadlines that are {mode}"),
+                }),
+                _ => Ok(()),
+            };
         }
         let there = record.position().map_or_else(|| "nothing of the run".to_owned(), |there| there.to_string());
         Err(LeaseFault::Behind { confirmed: position.to_string(), there })
@@ -134,7 +160,7 @@ impl Lease {
         position: &Position,
     ) -> Result<(), LeaseFault> {
         let set = cmd("HSET").arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).clone();
-        self.close(control, &[set], Some(position)).await
+        self.close(control, &[set], Some((position, Deadlines::Any))).await
     }
 
     /// Carries commands out if the token is ours and the record holds `position`, all or none.
@@ -142,10 +168,10 @@ impl Lease {
         &self,
         control: &mut Control,
         commands: &[Cmd],
-        position: Option<&Position>,
+        needed: Option<Needed<'_>>,
     ) -> Result<(), LeaseFault> {
         loop {
-            self.queue(control, commands, position).await?;
+            self.queue(control, commands, needed).await?;
             if self.carry_out(control).await? {
                 return Ok(());
             }
@@ -157,11 +183,11 @@ impl Lease {
         &self,
         control: &mut Control,
         commands: &[Cmd],
-        position: Option<&Position>,
+        needed: Option<Needed<'_>>,
     ) -> Result<(), LeaseFault> {
         control.command(cmd("WATCH").arg(&self.keys.token).arg(&self.keys.run)).await?;
-        if let Some(position) = position {
-            self.holds(control, position).await?;
+        if let Some(needed) = needed {
+            self.shows(control, needed).await?;
         } else {
             let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
             if token.as_ref() != Some(&self.token) {

@@ -266,7 +266,7 @@ mod tests {
             databases: vec![(Db(0), vec![Db(0)]), (Db(2), vec![Db(2)]), (Db(3), vec![Db(3)])],
             selection: Selection::all(),
             left_alone: Arc::new([b"0:theirs".to_vec()].into()),
-            ahead: Some(Duration::from_secs(600)),
+            ahead: Some(Duration::from_mins(10)),
             doubtful: false,
             folder: PathBuf::new(),
         };

@@ -115,6 +115,8 @@ pub enum DeadlineMode {
     /// They are being made exact since this moment on the destination's clock. Until [`Self::SETTLED_FOR`] has passed none
     /// of those can have ended.
     Settling(UnixMillis),
+    /// All were made exact under the fence, and the destination is about to be sealed.
+    Settled,
 }
 
 impl DeadlineMode {
@@ -130,6 +132,12 @@ impl DeadlineMode {
         self != Self::Exact
     }
 
+    /// Whether all are exact.
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        matches!(self, Self::Exact | Self::Settled)
+    }
+
     /// How it stands once everything is deferred again, at `now` on the destination's clock.
     #[must_use]
     pub fn deferred_again(self, now: UnixMillis) -> Self {
@@ -137,6 +145,7 @@ impl DeadlineMode {
         match self {
             Self::Settling(since) if now.0.saturating_sub(since.0) >= allowed => Self::Doubtful,
             Self::Settling(_) => Self::Deferred,
+            Self::Settled => Self::Doubtful,
             mode => mode,
         }
     }
@@ -148,6 +157,7 @@ impl std::fmt::Display for DeadlineMode {
             Self::Exact => f.write_str("exact"),
             Self::Deferred => f.write_str("deferred"),
             Self::Doubtful => f.write_str("doubtful"),
+            Self::Settled => f.write_str("settled"),
             Self::Settling(since) => write!(f, "settling {}", since.0),
         }
     }
@@ -161,6 +171,7 @@ impl std::str::FromStr for DeadlineMode {
             ("exact", _) => Ok(Self::Exact),
             ("deferred", _) => Ok(Self::Deferred),
             ("doubtful", _) => Ok(Self::Doubtful),
+            ("settled", _) => Ok(Self::Settled),
             (_, Some(since)) => since.parse().map(UnixMillis).map(Self::Settling).map_err(drop),
             _ => Err(()),
         }
@@ -380,7 +391,8 @@ mod tests {
         let at_once = DeadlineMode::Settling(DeadlineMode::AT_ONCE);
         assert_eq!(at_once.deferred_again(UnixMillis(1_764_500_000_000)), DeadlineMode::Doubtful);
         assert_eq!(DeadlineMode::Doubtful.deferred_again(UnixMillis(0)), DeadlineMode::Doubtful);
-        for mode in [since, DeadlineMode::Exact, DeadlineMode::Deferred, DeadlineMode::Doubtful] {
+        let all = [since, DeadlineMode::Exact, DeadlineMode::Deferred, DeadlineMode::Doubtful, DeadlineMode::Settled];
+        for mode in all {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }
     }

@@ -67,7 +67,7 @@ impl KeyLog {
 
     /// How many keys were added.
     #[must_use]
-    pub const fn len(&self) -> u64 {
+    pub const fn count(&self) -> u64 {
         self.count
     }
 
@@ -117,15 +117,16 @@ impl KeyLogReader {
         if !whole(self.0.read_exact(&mut head))? {
             return Ok(None);
         }
-        let [a, b, c, d, fields, e, f, g, h] = head;
-        let length = u32::from_le_bytes([e, f, g, h]);
+        let (db, rest) = head.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let (fields, length) = rest.split_first().unwrap_or((&0, &[]));
+        let length = u32::from_le_bytes(*length.first_chunk::<4>().unwrap_or(&[0; 4]));
         if length > LONGEST {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a key longer than any server holds"));
         }
         let mut key = vec![];
         (&mut self.0).take(u64::from(length)).read_to_end(&mut key)?;
         let is_whole = key.len() as u64 == u64::from(length);
-        Ok(is_whole.then(|| LoggedKey { db: Db(u32::from_le_bytes([a, b, c, d])), fields: fields != 0, key }))
+        Ok(is_whole.then(|| LoggedKey { db: Db(u32::from_le_bytes(*db)), fields: *fields != 0, key }))
     }
 }
 
@@ -155,7 +156,7 @@ mod tests {
         for key in keys.iter().chain(&keys) {
             log.add(key.clone()).unwrap();
         }
-        assert_eq!(log.len(), 3, "a key that was just added is not added again");
+        assert_eq!(log.count(), 3, "a key that was just added is not added again");
         let mut reader = log.read().unwrap();
         assert_eq!(reader.next(2).unwrap(), keys[..2]);
         assert_eq!(reader.next(2).unwrap(), keys[2..]);

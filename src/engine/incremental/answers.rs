@@ -68,7 +68,7 @@ impl Follow {
     pub(super) async fn prove(&mut self, run: &Run) -> Result<(), Ending> {
         let graph = &run.request.graph;
         let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
-        self.lease.holds(&mut control, &self.position()).await.map_err(Ending::of_lost)
+        self.lease.holds_exact(&mut control, &self.position()).await.map_err(Ending::of_lost)
     }
 
     /// Answers who ordered the run to end, when it does not.

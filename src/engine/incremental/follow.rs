@@ -239,8 +239,8 @@ pub(super) struct Follow {
     pub(super) left_alone: Arc<HashSet<Vec<u8>>>,
     /// How deadlines stand at the destination.
     pub(super) deadlines: DeadlineMode,
-    /// Deadlines are being deferred again.
-    pub(super) deferring: bool,
+    /// Since when deadlines are being deferred again.
+    pub(super) deferring: Option<Instant>,
     /// Since when they are being made exact.
     pub(super) settling_since: Option<Instant>,
     pub(super) heard: Heard,
@@ -287,7 +287,7 @@ impl Follow {
             destination: there.destination.clone(),
             left_alone: there.left_alone.clone(),
             deadlines: there.record.deadlines,
-            deferring: there.defers_first,
+            deferring: there.defers_first.then_some(now),
             settling_since: None,
             heard,
             intake,

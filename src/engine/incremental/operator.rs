@@ -107,7 +107,7 @@ impl Follow {
             }
             _ => {}
         }
-        if self.deferring {
+        if self.deferring.is_some() {
             blockers.push("deadlines at the destination are being deferred again".to_owned());
         }
         let left = self.paused_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));

@@ -88,7 +88,7 @@ impl Follow {
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
-        if self.deferring || self.comparison.is_under_way() {
+        if self.deferring.is_some() || self.comparison.is_under_way() {
             return Ok(());
         }
         if self.deadlines == DeadlineMode::Doubtful && !self.comparison.compared.is_equal() {
@@ -147,7 +147,7 @@ impl Follow {
                 return self.end_at(offset, run, teller).await.map(Some);
             }
             Came::Passed(number, settled) => self.passed(number, settled, run, teller).await?,
-            Came::Rested(number, settled) => self.rested(number, settled, teller),
+            Came::Rested(number, settled) => self.rested(number, settled, run, teller).await?,
         }
         Ok(None)
     }
@@ -194,10 +194,22 @@ impl Follow {
     }
 
     /// The near deadlines are exact too: the destination can be sealed.
-    fn rested(&mut self, number: u32, settled: Settled, teller: &mut Teller<'_>) {
-        let Some(cutting) = self.cutting(number) else { return };
+    async fn rested(
+        &mut self,
+        number: u32,
+        settled: Settled,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let Some(cutting) = self.cutting(number) else { return Ok(()) };
+        if !settled.done {
+            let reason = "the connection to the destination was lost after deadlines were made exact, so it is not known \
+                          whether they still are";
+            return self.undo(reason, run, teller).await;
+        }
         (cutting.part, cutting.deadlines) = (CutoverPart::Drain, Progress::Exact);
         self.tell_settled(settled, true, teller);
+        Ok(())
     }
 
     /// Tells how many deadlines are exact.
@@ -214,13 +226,13 @@ impl Follow {
 
     /// Defers again what an undone cutover has made exact.
     pub(super) async fn defer_again(&mut self, run: &Run) {
-        self.deferring = true;
+        self.deferring = Some(Instant::now());
         self.beside.settler.defer(run.request.state_dir.clone(), self.deadlines).await;
     }
 
     /// Everything is deferred again.
     fn deferred_again(&mut self, settled: Settled, teller: &mut Teller<'_>) {
-        self.deferring = false;
+        self.deferring = None;
         let Settled { looked, written, mode, .. } = settled;
         let doubt = if mode == DeadlineMode::Doubtful { DOUBT } else { "" };
         teller.notice(format!(

@@ -84,8 +84,8 @@ async fn recover_deadlines(
             "This run was begun by version 0.1: deadlines at the destination are exact while the source is followed, so a key \
              can expire there before the source prolongs it, until a new full copy begins.",
         ),
-        DeadlineMode::Settling(_) if DeadlinePass::ledger(&run.request.state_dir).exists() => there.defers_first = true,
-        DeadlineMode::Settling(_) => {
+        DeadlineMode::Settling(_) | DeadlineMode::Settled if DeadlinePass::ledger(&run.request.state_dir).exists() => there.defers_first = true,
+        DeadlineMode::Settling(_) | DeadlineMode::Settled => {
             lease.note_deadlines(control, DeadlineMode::Doubtful).await?;
             there.record.deadlines = DeadlineMode::Doubtful;
             teller.notice(format!(

@@ -39,6 +39,8 @@ pub(super) struct Settling {
     remembered: KeyLog,
     /// Databases changed places: what is remembered may be in any.
     everywhere: bool,
+    /// The connection on which deadlines were made exact. On another one the destination may have been set back.
+    connection: u64,
     settled: Settled,
 }
 
@@ -78,11 +80,20 @@ impl Way {
 }
 
 impl Settling {
-    fn begin(pass: DeadlinePass, mode: DeadlineMode) -> io::Result<Self> {
+    fn begin(pass: DeadlinePass, mode: DeadlineMode, connection: u64) -> io::Result<Self> {
         let ledger = KeyLog::create(&DeadlinePass::ledger(&pass.folder))?;
         let remembered = KeyLog::create(&DeadlinePass::remembered(&pass.folder))?;
         let settled = Settled { mode, ..Settled::default() };
-        Ok(Self { pass, walks: None, cursor: b"0".to_vec(), ledger, remembered, everywhere: false, settled })
+        Ok(Self {
+            pass,
+            walks: None,
+            cursor: b"0".to_vec(),
+            ledger,
+            remembered,
+            everywhere: false,
+            connection,
+            settled,
+        })
     }
 
     /// Notes what a batch of the stream does to deadlines.
@@ -96,14 +107,18 @@ impl Settling {
         }
         if concerned.swapped {
             self.everywhere = true;
-            self.walks = None;
-            self.cursor = b"0".to_vec();
+            self.restart();
         }
         Ok(())
     }
 
+    /// Begins the walks again.
+    fn restart(&mut self) {
+        (self.walks, self.cursor) = (None, b"0".to_vec());
+    }
+
     fn seen(&self, done: bool) -> Settled {
-        Settled { done, remembered: self.remembered.len(), ..self.settled }
+        Settled { done, remembered: self.remembered.count(), ..self.settled }
     }
 
     /// Notes what is about to be written; a process that dies finds it in the ledger.
@@ -126,7 +141,7 @@ impl Lane {
                 let since = if pass.ahead.is_some() && !pass.doubtful { self.now() } else { DeadlineMode::AT_ONCE };
                 let mode = DeadlineMode::Settling(since);
                 self.note_mode(mode).await?;
-                self.settling = Some(Box::new(Settling::begin(*pass, mode).map_err(unwritten)?));
+                self.settling = Some(Box::new(Settling::begin(*pass, mode, self.connections).map_err(unwritten)?));
                 self.page().await?
             }
             DeadlineStep::Page => self.page().await?,
@@ -146,8 +161,13 @@ impl Lane {
     /// One page of the pass.
     async fn page(&mut self) -> Result<Settled, LaneFault> {
         let Some(mut settling) = self.settling.take() else { return Ok(Settled { done: true, ..Settled::default() }) };
+        if settling.connection != self.connections {
+            settling.restart();
+            settling.connection = self.connections;
+        }
         let outcome = self.next_page(&mut settling).await;
-        let done = settling.walks.as_ref().is_some_and(VecDeque::is_empty);
+        let is_through = settling.walks.as_ref().is_some_and(VecDeque::is_empty);
+        let done = is_through && settling.connection == self.connections;
         let at_once = settling.pass.ahead.is_none();
         let seen = settling.seen(done);
         self.settling = Some(settling);
@@ -201,13 +221,21 @@ impl Lane {
         // A process that takes over from here on cannot know that no key has expired too early.
         let mode = DeadlineMode::Settling(DeadlineMode::AT_ONCE);
         settling.settled.mode = mode;
-        let outcome = match self.note_mode(mode).await {
-            Ok(()) => self.all_remembered(&mut settling).await,
-            Err(fault) => Err(fault),
-        };
-        let seen = settling.seen(true);
+        let outcome = self.rest_of(&mut settling, mode).await;
+        // On another connection nothing says that what was made exact before is still so.
+        let seen = settling.seen(settling.connection == self.connections);
         self.settling = Some(settling);
         outcome.map(|()| seen)
+    }
+
+    async fn rest_of(&mut self, settling: &mut Settling, mode: DeadlineMode) -> Result<(), LaneFault> {
+        self.note_mode(mode).await?;
+        self.all_remembered(settling).await?;
+        if settling.connection == self.connections {
+            settling.settled.mode = DeadlineMode::Settled;
+            self.note_mode(DeadlineMode::Settled).await?;
+        }
+        Ok(())
     }
 
     async fn all_remembered(&mut self, settling: &mut Settling) -> Result<(), LaneFault> {
@@ -432,6 +460,7 @@ impl Lane {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn unwritten(error: io::Error) -> LaneFault {
     LaneFault::Disk(format!("the list of deadlines in the state directory cannot be kept: {error}"))
 }

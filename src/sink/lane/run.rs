@@ -114,6 +114,8 @@ pub struct Lane {
     pub(super) connected_before: bool,
     /// How far the destination has confirmed.
     pub(super) confirmed: Mark,
+    /// How many connections there were.
+    pub(super) connections: u64,
     /// Deadlines are being made exact.
     pub(super) settling: Option<Box<Settling>>,
 }
@@ -135,6 +137,7 @@ impl Lane {
             conflicts: 0,
             connected_before: false,
             confirmed,
+            connections: 0,
             settling: None,
         }
     }

@@ -91,6 +91,7 @@ impl Lane {
     /// A new connection, armed; answers the lane's mark.
     pub(super) async fn reconnect(&mut self) -> Result<Mark, Trouble> {
         self.connection = None;
+        self.connections += 1;
         let name = format!("redis-plan-lane-{}", self.setup.part.name());
         let mut connection = Connection::open(&self.setup.access, &name, Some(self.reports.clone())).await?;
         if self.connected_before {

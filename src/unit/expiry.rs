@@ -6,12 +6,9 @@
 
 use super::UnixMillis;
 
-/// 2^41 ms, about 70 years. Every supported server takes deadlines that much later, for keys and for hash fields.
-const SHIFT: i64 = 1 << 41;
-/// 2010-01-01: a deadline before that has passed whatever it is.
-const FIRST: i64 = 1_262_304_000_000;
-/// The year 3084. Deadlines of hash fields must stay below 2^46 (Redis `t_hash.c`, `HFE_MAX_ABS_TIME_MSEC`).
-const END: i64 = 1 << 45;
+/// 2^45 ms, about 1115 years: later than any real deadline, so that nothing is mistaken for the other. Deadlines of hash
+/// fields must stay below 2^46 (Redis `t_hash.c`, `HFE_MAX_ABS_TIME_MSEC`).
+const SHIFT: i64 = 1 << 45;
 
 /// How deadlines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,17 +41,16 @@ impl Expiry {
 }
 
 impl UnixMillis {
-    /// This deadline, deferred. One of the year 3014 or later stays as it is.
+    /// This deadline, deferred. One of the year 3084 or later stays as it is.
     #[must_use]
     pub fn deferred(self) -> Self {
-        if self.0 >= END - SHIFT { self } else { Self(self.0.max(FIRST).saturating_add(SHIFT)) }
+        if self.0 >= SHIFT { self } else { Self(self.0.max(0).saturating_add(SHIFT)) }
     }
 
-    /// The deadline that a deferred one stands for; `None` when it is not deferred. A deadline that somebody else set for
-    /// 2079 or later cannot be told from a deferred one.
+    /// The deadline that a deferred one stands for; `None` when it is not deferred.
     #[must_use]
     pub fn if_deferred(self) -> Option<Self> {
-        (FIRST + SHIFT..END).contains(&self.0).then(|| Self(self.0.saturating_sub(SHIFT)))
+        (SHIFT..2 * SHIFT).contains(&self.0).then(|| Self(self.0.saturating_sub(SHIFT)))
     }
 
     /// The deadline that this one is or stands for.
@@ -70,12 +66,13 @@ mod tests {
 
     #[test]
     fn a_deferred_deadline_is_recognised_and_leads_back() {
-        for at in [FIRST, 1_764_500_000_000, 1_800_000_000_123, 4_900_000_000_000, END - SHIFT - 1] {
+        for at in [0, 1_764_500_000_000, 1_800_000_000_123, 4_900_000_000_000, SHIFT - 1] {
             let at = UnixMillis(at);
             assert_eq!(at.deferred().if_deferred(), Some(at));
             assert_eq!(at.deferred().exact(), at);
+            assert_eq!(at.if_deferred(), None, "a real deadline is not taken for a deferred one");
         }
-        for real in [0, 1_764_500_000_000, FIRST + SHIFT - 1, END, i64::MAX] {
+        for real in [0, 1_764_500_000_000, 2 * SHIFT, i64::MAX] {
             assert_eq!(UnixMillis(real).if_deferred(), None);
             assert_eq!(UnixMillis(real).exact(), UnixMillis(real));
         }
@@ -83,9 +80,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_deferred_stays_and_what_is_long_past_stays_past() {
-        assert_eq!(UnixMillis(END).deferred(), UnixMillis(END));
+        assert_eq!(UnixMillis(SHIFT).deferred(), UnixMillis(SHIFT));
         assert_eq!(UnixMillis(i64::MAX).deferred(), UnixMillis(i64::MAX));
-        assert_eq!(UnixMillis(-5).deferred().exact(), UnixMillis(FIRST));
+        assert_eq!(UnixMillis(-5).deferred().exact(), UnixMillis(0));
     }
 
     #[test]

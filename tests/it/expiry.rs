@@ -288,7 +288,7 @@ fn deadlines_are_deferred_while_the_source_is_followed_and_exact_behind_the_seal
     let names: Vec<&str> = keys.iter().map(String::as_str).chain(["list", "no:end"]).collect();
     let here = ends(&mut client, &names);
     for (at, deferred) in here.iter().zip(ends(&mut there, &names)) {
-        assert_eq!(deferred, if *at < 0 { -1 } else { at + (1 << 41) });
+        assert_eq!(deferred, if *at < 0 { -1 } else { at + (1 << 45) });
     }
     let checked = tool.run(["verify", "plan.yaml", "--mode", "full"]).expect(0);
     drop(checked.says("equal"));
@@ -315,7 +315,7 @@ fn deadlines_are_exact_after_a_stop_condition_and_after_an_abort() {
         client.command(&cmd!["PEXPIREAT", "streamed", at + 1]);
         await_applied(&tool, &mut run, &source);
         let mut there = destination.client();
-        assert_eq!(ends(&mut there, &["dumped"]), [at + (1 << 41)]);
+        assert_eq!(ends(&mut there, &["dumped"]), [at + (1 << 45)]);
         if ends_by_abort {
             tool.run(["abort", "move"]).expect(0);
             run.wait().expect(7);
@@ -355,7 +355,7 @@ fn deadlines_are_deferred_again_when_a_cutover_is_undone() {
     tool.run(CUT).expect(1).says("undone");
     await_told(&tool, &mut run, "deferred again");
     let mut there = destination.client();
-    assert_eq!(ends(&mut there, &["far", "near"]), [at + (1 << 41), at - 3_540_000 + (1 << 41)]);
+    assert_eq!(ends(&mut there, &["far", "near"]), [at + (1 << 45), at - 3_540_000 + (1 << 45)]);
     tool.script("never.sh", "exit 0");
     cut_over(&tool, run);
     assert_eq!(ends(&mut there, &["far", "near"]), [at, at - 3_540_000]);
@@ -381,7 +381,7 @@ fn a_process_that_dies_while_deadlines_are_made_exact_loses_nothing() {
     let mut there = destination.client();
     let exact = |there: &mut Client| {
         let sample: Vec<&str> = keys.iter().step_by(1000).map(String::as_str).collect();
-        ends(there, &sample).iter().filter(|end| (0..base + (1 << 41)).contains(*end)).count()
+        ends(there, &sample).iter().filter(|end| (0..base + (1 << 45)).contains(*end)).count()
     };
     until("some are exact", || exact(&mut there) > 0 || !run.is_running());
     run.kill9();

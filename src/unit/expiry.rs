@@ -41,10 +41,11 @@ impl Expiry {
 }
 
 impl UnixMillis {
-    /// This deadline, deferred. One of the year 3084 or later stays as it is.
+    /// This deadline, deferred. One of the years 3085 to 4199 would be taken for a deferred one when it is read back, and
+    /// counts as the last moment before; a later one stays as it is.
     #[must_use]
     pub fn deferred(self) -> Self {
-        if self.0 >= SHIFT { self } else { Self(self.0.max(0).saturating_add(SHIFT)) }
+        if self.0 >= 2 * SHIFT { self } else { Self(self.0.clamp(0, SHIFT - 1).saturating_add(SHIFT)) }
     }
 
     /// The deadline that a deferred one stands for; `None` when it is not deferred.
@@ -80,7 +81,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_deferred_stays_and_what_is_long_past_stays_past() {
-        assert_eq!(UnixMillis(SHIFT).deferred(), UnixMillis(SHIFT));
+        for far in [SHIFT, 2 * SHIFT - 1] {
+            assert_eq!(UnixMillis(far).deferred().exact(), UnixMillis(SHIFT - 1), "never a deadline that is past");
+        }
+        assert_eq!(UnixMillis(2 * SHIFT).deferred(), UnixMillis(2 * SHIFT));
         assert_eq!(UnixMillis(i64::MAX).deferred(), UnixMillis(i64::MAX));
         assert_eq!(UnixMillis(-5).deferred().exact(), UnixMillis(0));
     }

@@ -205,7 +205,7 @@ fn an_item_that_is_none_is_told_apart_from_a_failed_check() {
 #[test]
 fn a_server_that_goes_while_it_is_asked_leaves_the_question_open() {
     let (source, destination) = (modern(), modern());
-    let from = Proxy::to(source.port()).with(Fault::cut(Direction::ToClient, 0).once_sent("REPLCONF"));
+    let from = Proxy::to(source.port()).with(Fault::cut(Direction::ToClient, 0).once_sent("listening-port"));
     let plan = Plan::between_ports(from.port(), destination.port());
     tool(&plan).run(["check", "plan.yaml"]).expect(75).says("closed");
     assert_eq!(from.struck(), 1);

@@ -244,11 +244,11 @@ fn what_cannot_be_known_is_left_out_as_a_whole_and_named() {
         "the two databases are not both migrated, whole and each to one of its own, into databases that were empty",
     );
     let followed = followed.names(&[
-        ("b1", &why("RENAME", UNKNOWN)),
-        ("bl", &why("RPOPLPUSH", UNKNOWN)),
+        ("a-renamed", &why("RENAME", UNKNOWN)),
+        ("a-pushed", &why("RPOPLPUSH", UNKNOWN)),
         ("a-united", &why("SUNIONSTORE", READS)),
         ("a-or", &why("BITOP", READS)),
-        ("al", &why("SORT", PATTERN)),
+        ("a-sorted", &why("SORT", PATTERN)),
         ("a-moved", &why("MOVE", UNKNOWN)),
         ("SWAPDB", &swap),
         ("SWAPDB", &swap),
@@ -295,7 +295,7 @@ fn a_failing_run_ends_at_the_command_and_applies_nothing_behind_it() {
         why("RENAME", UNKNOWN)
     );
     assert!(said.contains(&expected), "{said}");
-    assert_eq!(followed.reported(), [("b1".to_owned(), why("RENAME", UNKNOWN))]);
+    assert_eq!(followed.reported(), [("a-renamed".to_owned(), why("RENAME", UNKNOWN))]);
     assert_eq!(followed.destination.client().command(&cmd!["EXISTS", "a-behind"]).int(), 0);
 }
 

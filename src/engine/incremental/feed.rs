@@ -220,6 +220,7 @@ impl Outlet {
             mark: Mark { at: self.upto.0, elements: 0 },
             checkpoint: Some(checkpoint),
             watched: self.out.watched(translator.claims_in_vain()),
+            empties: std::mem::take(&mut self.out.empties),
             ..Batch::default()
         };
         self.out.clear();

@@ -22,6 +22,8 @@ const OWN: &[u8] = b"redis-plan:";
 struct Side {
     client: Client,
     flavour: Flavour,
+    /// Its deadlines are deferred.
+    defers: bool,
 }
 
 /// A key as one side has it.
@@ -45,9 +47,15 @@ pub struct Comparer<'a> {
 impl<'a> Comparer<'a> {
     /// Every key of all 16 databases, each with the database of the same number.
     pub fn of(source: &Server, destination: &Server) -> Self {
-        let side = |server: &Server| Side { client: server.client(), flavour: server.flavour };
+        let side = |server: &Server| Side { client: server.client(), flavour: server.flavour, defers: false };
         let databases = (0..16).map(|db| (db, db)).collect();
         Self { source: side(source), destination: side(destination), databases, wanted: Box::new(|_, _| true) }
+    }
+
+    /// The source is still followed: every deadline at the destination must be deferred.
+    pub fn while_followed(mut self) -> Self {
+        self.destination.defers = true;
+        self
     }
 
     /// Compares these source databases with those destination databases; the destination's others must be empty.
@@ -165,6 +173,11 @@ impl Side {
         reply.items().iter().map(|library| (text(library, "library_name"), text(library, "library_code"))).collect()
     }
 
+    /// The deadline that one read here stands for.
+    fn exact(&self, deadline: i64) -> i64 {
+        if self.defers { deadline - (1 << 45) } else { deadline }
+    }
+
     /// Reads keys in few round trips; `None` for one that is not there (any more).
     fn read(&mut self, keys: &[Vec<u8>], field_expiry: bool) -> Vec<Option<Seen>> {
         let asked: Vec<Command> = keys.iter().flat_map(|key| [cmd!["TYPE", key], cmd!["PTTL", key]]).collect();
@@ -179,7 +192,7 @@ impl Side {
         for ((key, kind), head) in keys.iter().zip(kinds).zip(heads.chunks(2)) {
             let body: Vec<Reply> = replies.by_ref().take(reads(&kind, key, field_expiry).len()).collect();
             let left = head[1].int();
-            let deadline = (left >= 0).then_some(read_at + left);
+            let deadline = (left >= 0).then(|| self.exact(read_at + left));
             let value = (kind != "none").then(|| self.value(&kind, key, &body));
             seen.push(value.map(|value| Seen { kind, deadline, value }));
         }
@@ -226,8 +239,8 @@ impl Side {
             let mut command = cmd!["HPEXPIRETIME", key, "FIELDS", flat.len() / 2];
             command.extend(flat.chunks(2).map(|pair| pair[0].clone()));
             let reply = self.client.command(&command);
-            deadlines =
-                reply.items().iter().map(|deadline| Some(deadline.int()).filter(|deadline| *deadline >= 0)).collect();
+            let exact = |deadline: &Reply| (deadline.int() >= 0).then(|| self.exact(deadline.int()));
+            deadlines = reply.items().iter().map(exact).collect();
         }
         let fields =
             flat.chunks(2).zip(deadlines).map(|(pair, deadline)| (pair[0].clone(), (pair[1].clone(), deadline)));

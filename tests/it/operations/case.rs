@@ -55,9 +55,9 @@ pub struct Untold {
 }
 
 impl Untold {
-    /// Whether a difference is of it.
+    /// Whether a difference, or what the run says of one, is of it.
     pub fn is_all_of(&self, line: &str) -> bool {
-        line.starts_with("differs") && line.contains(self.differs)
+        (line.starts_with("differs") || line.starts_with("reported")) && line.contains(self.differs)
     }
 
     /// Whether a source does not tell it.

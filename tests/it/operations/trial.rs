@@ -98,7 +98,7 @@ impl Trial {
 
     /// Compares both sides, and notes what differs and what was reported.
     fn judge(&mut self, reported: &[serde_json::Value]) {
-        let compared = Comparer::of(&self.source, &self.destination).run();
+        let compared = Comparer::of(&self.source, &self.destination).while_followed().run();
         for difference in compared.differences {
             let text = format!("differs: {}: {}", difference.key.escape_ascii(), difference.what);
             self.note(&difference.key.escape_ascii().to_string(), text);

@@ -18,7 +18,7 @@ use crate::{
     command::{self, Info, Keyspace},
     resp::{self, CommandReader, Limits},
     step::Selection,
-    store::LoggedKey,
+    store::{KeyLog, LoggedKey},
     unit::{Db, UnixMillis},
 };
 
@@ -83,6 +83,14 @@ impl DeadlinePass {
     #[must_use]
     pub fn ledger(folder: &Path) -> PathBuf {
         folder.join("deadlines-exact")
+    }
+
+    /// Whether the ledger in this folder is known to name all that was made exact, where the run record says `mode`. Where all
+    /// deadlines were, not only the far ones, both sides are compared in any case.
+    #[must_use]
+    pub fn has_ledger(folder: &Path, mode: DeadlineMode) -> bool {
+        let tag = KeyLog::tag_of_whole(&Self::ledger(folder));
+        tag.is_some_and(|tag| mode.since() == DeadlineMode::AT_ONCE.0 || tag == mode.since())
     }
 
     /// The list of what is remembered.

@@ -138,6 +138,15 @@ impl DeadlineMode {
         matches!(self, Self::Exact | Self::Settled)
     }
 
+    /// Since when deadlines are being made exact, in milliseconds; what a ledger of them is tagged with.
+    #[must_use]
+    pub const fn since(self) -> i64 {
+        match self {
+            Self::Settling(since) => since.0,
+            _ => Self::AT_ONCE.0,
+        }
+    }
+
     /// How it stands once everything is deferred again, at `now` on the destination's clock.
     #[must_use]
     pub fn deferred_again(self, now: UnixMillis) -> Self {

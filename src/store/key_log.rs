@@ -1,7 +1,7 @@
 //! A list of keys on disk: appended to, then read from its beginning. It may be longer than memory, and name a key twice.
 //!
-//! Each record is the database (4 bytes), whether fields of the key are meant too (1 byte), the key's length (4 bytes), all
-//! little-endian, and the key. It is not synced: a record that a power loss cut off ends the list.
+//! It begins with its tag (8 bytes) and the boot id of the host (36 bytes, zero where the host has none). Each record is the database (4 bytes), whether fields of the key are meant too (1 byte), the key's length (4 bytes), all
+//! little-endian, and the key. It is not synced: after a restart of the host nobody knows how much of it is there.
 
 use std::{
     collections::HashSet,
@@ -19,6 +19,9 @@ const RECENT: usize = 1 << 16;
 const LONGEST: u32 = 512 << 20;
 /// Bytes of a record before its key.
 const HEAD: usize = 9;
+
+/// Bytes of a boot id (Linux `random(4)`, `/proc/sys/kernel/random/boot_id`).
+const BOOT_ID: usize = 36;
 
 /// A key of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,9 +44,11 @@ pub struct KeyLog {
 }
 
 impl KeyLog {
-    /// An empty list in the file at `path`, in place of what is there.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let file = BufWriter::with_capacity(64 << 10, open(path, Access::Replace)?);
+    /// An empty list in the file at `path`, in place of what is there. `tag` says what it is of.
+    pub fn create(path: &Path, tag: i64) -> io::Result<Self> {
+        let mut file = BufWriter::with_capacity(64 << 10, open(path, Access::Replace)?);
+        file.write_all(&tag.to_le_bytes())?;
+        file.write_all(&boot_id().unwrap_or([0; BOOT_ID]))?;
         Ok(Self { path: path.to_owned(), file, recent: HashSet::new(), count: 0 })
     }
 
@@ -71,6 +76,14 @@ impl KeyLog {
         self.count
     }
 
+    /// The tag of the list at `path`, where everything that was added to it is there: `None` without a list, and for one
+    /// of before a restart of this host.
+    #[must_use]
+    pub fn tag_of_whole(path: &Path) -> Option<i64> {
+        let KeyLogReader { tag, boot, .. } = KeyLogReader::open(path).ok()?;
+        (boot_id() == Some(boot)).then_some(tag)
+    }
+
     /// Removes the list at `path`, if there is one.
     pub fn remove(path: &Path) -> io::Result<()> {
         match std::fs::remove_file(path) {
@@ -93,12 +106,20 @@ impl KeyLog {
 
 /// Reads a list from its beginning.
 #[derive(Debug)]
-pub struct KeyLogReader(BufReader<File>);
+pub struct KeyLogReader {
+    file: BufReader<File>,
+    tag: i64,
+    boot: [u8; BOOT_ID],
+}
 
 impl KeyLogReader {
     /// The list in the file at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(BufReader::with_capacity(64 << 10, open(path, Access::Read)?)))
+        let mut file = BufReader::with_capacity(64 << 10, open(path, Access::Read)?);
+        let (mut tag, mut boot) = ([0; 8], [0; BOOT_ID]);
+        file.read_exact(&mut tag)?;
+        file.read_exact(&mut boot)?;
+        Ok(Self { file, tag: i64::from_le_bytes(tag), boot })
     }
 
     /// The next keys, `most` at most; none at the end, or where a record is cut off.
@@ -114,7 +135,7 @@ impl KeyLogReader {
 
     fn one(&mut self) -> io::Result<Option<LoggedKey>> {
         let mut head = [0; HEAD];
-        if !whole(self.0.read_exact(&mut head))? {
+        if !whole(self.file.read_exact(&mut head))? {
             return Ok(None);
         }
         let (db, rest) = head.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
@@ -124,10 +145,15 @@ impl KeyLogReader {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a key longer than any server holds"));
         }
         let mut key = vec![];
-        (&mut self.0).take(u64::from(length)).read_to_end(&mut key)?;
+        (&mut self.file).take(u64::from(length)).read_to_end(&mut key)?;
         let is_whole = key.len() as u64 == u64::from(length);
         Ok(is_whole.then(|| LoggedKey { db: Db(u32::from_le_bytes(*db)), fields: *fields != 0, key }))
     }
+}
+
+/// What tells this start of the host from any other.
+fn boot_id() -> Option<[u8; BOOT_ID]> {
+    std::fs::read("/proc/sys/kernel/random/boot_id").ok()?.first_chunk().copied()
 }
 
 /// Whether everything was there.
@@ -151,7 +177,7 @@ mod tests {
     fn keys_read_back_in_their_order_and_a_cut_record_ends_the_list() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let mut log = KeyLog::create(&path).unwrap();
+        let mut log = KeyLog::create(&path, 7).unwrap();
         let keys = [key(0, false, b"a"), key(7, true, b"\0\r\n"), key(7, false, b"")];
         for key in keys.iter().chain(&keys) {
             log.add(key.clone()).unwrap();
@@ -162,7 +188,11 @@ mod tests {
         assert_eq!(reader.next(2).unwrap(), keys[2..]);
         assert!(reader.next(2).unwrap().is_empty());
         let whole = std::fs::read(&path).unwrap();
-        for cut in 0..whole.len() {
+        assert!((0..8 + BOOT_ID).all(|cut| {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            KeyLogReader::open(&path).is_err()
+        }));
+        for cut in 8 + BOOT_ID..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let read = KeyLogReader::open(&path).unwrap().next(9).unwrap();
             assert!(read.len() < 3 && keys.starts_with(&read), "{cut}");
@@ -170,10 +200,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_before_a_restart_of_the_host_is_not_known_to_be_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        assert_eq!(KeyLog::tag_of_whole(&path), None);
+        KeyLog::create(&path, -7).unwrap().flush().unwrap();
+        assert_eq!(KeyLog::tag_of_whole(&path), Some(-7));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[8] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(KeyLog::tag_of_whole(&path), None);
+    }
+
+    #[test]
     fn a_length_that_no_key_has_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        std::fs::write(&path, [0xff; 40]).unwrap();
+        std::fs::write(&path, [0xff; 80]).unwrap();
         assert!(KeyLogReader::open(&path).unwrap().next(1).is_err());
     }
 }

@@ -84,13 +84,17 @@ async fn recover_deadlines(
             "This run was begun by version 0.1: deadlines at the destination are exact while the source is followed, so a key \
              can expire there before the source prolongs it, until a new full copy begins.",
         ),
-        DeadlineMode::Settling(_) | DeadlineMode::Settled if DeadlinePass::ledger(&run.request.state_dir).exists() => there.defers_first = true,
+        mode @ (DeadlineMode::Settling(_) | DeadlineMode::Settled)
+            if DeadlinePass::has_ledger(&run.request.state_dir, mode) =>
+        {
+            there.defers_first = true;
+        }
         DeadlineMode::Settling(_) | DeadlineMode::Settled => {
             lease.note_deadlines(control, DeadlineMode::Doubtful).await?;
             there.record.deadlines = DeadlineMode::Doubtful;
             teller.notice(format!(
-                "An earlier process made deadlines at the destination exact, and the list of them is not in this state \
-                 directory.{DOUBT}"
+                "An earlier process made deadlines at the destination exact, and there is no list of them in this state \
+                 directory that is known to be whole.{DOUBT}"
             ));
         }
         DeadlineMode::Deferred | DeadlineMode::Doubtful => {}

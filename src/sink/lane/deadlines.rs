@@ -81,8 +81,9 @@ impl Way {
 
 impl Settling {
     fn begin(pass: DeadlinePass, mode: DeadlineMode, connection: u64) -> io::Result<Self> {
-        let ledger = KeyLog::create(&DeadlinePass::ledger(&pass.folder))?;
-        let remembered = KeyLog::create(&DeadlinePass::remembered(&pass.folder))?;
+        let mut ledger = KeyLog::create(&DeadlinePass::ledger(&pass.folder), mode.since())?;
+        ledger.flush()?;
+        let remembered = KeyLog::create(&DeadlinePass::remembered(&pass.folder), mode.since())?;
         let settled = Settled { mode, ..Settled::default() };
         Ok(Self {
             pass,

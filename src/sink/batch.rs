@@ -29,6 +29,10 @@ pub struct Batch {
     pub charged: u64,
     /// Databases that it empties, each once.
     pub empties: Vec<Db>,
+    /// Whether it was put together while far deadlines were written exact.
+    pub settles: bool,
+    /// Whether it puts the run record back, as that was when this process began.
+    pub restores_record: bool,
 }
 
 /// A key that is written only if it does not exist.

@@ -137,9 +137,9 @@ pub(super) struct Walk {
 /// What a batch of the stream does to deadlines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Concerned {
-    /// Keys whose deadline is deferred, or may be.
+    /// Keys whose deadline is deferred, or may be. Where nobody knows it a key is in both lists.
     pub(super) deferred: Vec<LoggedKey>,
-    /// Keys whose deadline is written exact.
+    /// Keys whose deadline is exact, or may be.
     pub(super) exact: Vec<LoggedKey>,
     /// Databases change places: a walk that is under way misses keys.
     pub(super) swapped: bool,
@@ -197,7 +197,11 @@ impl Concerned {
         let key = LoggedKey { db, fields, key: key.to_vec() };
         match at {
             Some(at) if UnixMillis(at).if_deferred().is_none() => self.exact.push(key),
-            _ => self.deferred.push(key),
+            Some(_) => self.deferred.push(key),
+            None => {
+                self.exact.push(key.clone());
+                self.deferred.push(key);
+            }
         }
     }
 }
@@ -257,15 +261,21 @@ mod tests {
             key(3, true, "t"),
         ];
         assert_eq!(found.deferred, expected);
-        assert!(found.exact.is_empty() && !found.swapped);
+        assert!(found.exact.iter().all(|key| found.deferred.contains(key)) && !found.swapped);
+    }
+
+    #[test]
+    fn what_moves_a_deadline_that_nobody_knows_may_move_an_exact_one() {
+        let found = Concerned::of(&batch(&["RENAME a b", "SET c v KEEPTTL"]));
+        assert_eq!((found.exact, found.deferred), (vec![key(0, true, "b")], vec![key(0, true, "b")]));
     }
 
     #[test]
     fn exact_deadlines_and_swaps_are_told_apart() {
         let exact = NOW.0;
         let found = Concerned::of(&batch(&[&format!("SET a v PXAT {exact}"), "SWAPDB 0 1", "RESTORE r 0 payload"]));
-        let deferred = vec![key(0, false, "r")];
-        assert_eq!(found, Concerned { exact: vec![key(0, false, "a")], deferred, swapped: true });
+        let (exact, deferred) = (vec![key(0, false, "a"), key(0, false, "r")], vec![key(0, false, "r")]);
+        assert_eq!(found, Concerned { exact, deferred, swapped: true });
     }
 
     #[test]

@@ -397,3 +397,41 @@ fn a_process_that_dies_while_deadlines_are_made_exact_loses_nothing() {
     let names: Vec<&str> = keys.iter().map(String::as_str).collect();
     assert_eq!(ends(&mut there, &names), ends(&mut client, &names));
 }
+
+/// What the stream moves while deadlines are exact is deferred again as well.
+#[test]
+fn deadlines_that_moved_while_they_were_exact_are_deferred_again() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    let mut client = source.client();
+    let at = now() + 3_600_000;
+    for key in ["renamed", "copied", "swapped"] {
+        client.command(&cmd!["SET", key, 1, "PXAT", at]);
+    }
+    let plan = plan(&source, &destination)
+        .line("hooks: [{ at: cutover.fenced, run: [./wait.sh], timeout: 9s, on_error: hold }]");
+    let plan = plan.line("verify: { mode: keys }");
+    let tool = tool(&plan);
+    tool.script("wait.sh", "touch fenced; while [ ! -e go ]; do sleep 0.05; done; exit 1");
+    let mut run = follow(&tool);
+    await_applied(&tool, &mut run, &source);
+    until("nothing blocks a cutover", || told_status(&tool)["can_cutover"] == true);
+    let cut = tool.start(CUT);
+    await_told(&tool, &mut run, "deadlines_settled");
+    until("the source is fenced", || tool.folder().join("fenced").exists());
+    // The fence keeps writers off; what comes behind it all the same is applied.
+    client.command(&cmd!["CLIENT", "UNPAUSE"]);
+    client.command(&cmd!["RENAME", "renamed", "r"]);
+    client.command(&cmd!["COPY", "copied", "c"]);
+    client.command(&cmd!["SET", "new", 1, "PXAT", at]);
+    let mut there = destination.client();
+    until("they are applied", || ends(&mut there, &["r", "c", "new"]) == [at; 3]);
+    std::fs::write(tool.folder().join("go"), "").unwrap();
+    drop(cut);
+    await_told(&tool, &mut run, "deferred again");
+    assert_eq!(ends(&mut there, &["r", "c", "copied", "swapped", "new"]), [at + (1 << 45); 5]);
+    let mode = there.command(&cmd!["HGET", "redis-plan:{move}:run", "deadlines"]).text().to_owned();
+    assert_eq!(mode, "deferred");
+    tool.script("wait.sh", "exit 0");
+    cut_over(&tool, run);
+    assert_eq!(ends(&mut there, &["r", "c", "copied", "swapped", "new"]), [at; 5]);
+}

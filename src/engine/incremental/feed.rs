@@ -221,6 +221,8 @@ impl Outlet {
             checkpoint: Some(checkpoint),
             watched: self.out.watched(translator.claims_in_vain()),
             empties: std::mem::take(&mut self.out.empties),
+            settles: self.out.settles,
+            restores_record: self.out.wipes_record,
             ..Batch::default()
         };
         self.out.clear();

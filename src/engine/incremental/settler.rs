@@ -55,6 +55,7 @@ struct Worker {
     window: Window,
     gate: Gate,
     wanted: Arc<AtomicU32>,
+    ahead: Arc<AtomicI64>,
 }
 
 impl Settler {
@@ -66,12 +67,13 @@ impl Settler {
     ) -> Self {
         let (orders, ordered) = bounded(8);
         let wanted = Arc::new(AtomicU32::new(NOBODY));
-        let worker = Worker { jobs, signals, window, gate, wanted: wanted.clone() };
+        let ahead = Arc::new(AtomicI64::new(0));
+        let worker = Worker { jobs, signals, window, gate, wanted: wanted.clone(), ahead: ahead.clone() };
         std::thread::spawn(move || {
             // Ends when nobody orders any more, or the lane has ended.
             let _ = worker.work(first, &ordered);
         });
-        Self { orders, wanted, ahead: Arc::new(AtomicI64::new(0)) }
+        Self { orders, wanted, ahead }
     }
 
     /// How far ahead deadlines lie that the stream writes exact.
@@ -81,8 +83,6 @@ impl Settler {
 
     /// Begins the pass of a cutover.
     pub(super) async fn pass(&self, number: u32, pass: DeadlinePass) {
-        let ahead = pass.ahead.map_or(0, |ahead| i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX));
-        self.ahead.store(ahead, Ordering::Release);
         self.wanted.store(number.saturating_add(1), Ordering::Release);
         let _ = self.orders.send(Order::Pass(number, Box::new(pass))).await;
     }
@@ -99,8 +99,8 @@ impl Settler {
 
     /// Ends a pass, and defers again what was made exact.
     pub(super) async fn defer(&self, folder: PathBuf, mode: DeadlineMode) {
-        self.ahead.store(0, Ordering::Release);
-        self.wanted.store(NOBODY, Ordering::Release);
+        self.wanted.store(NOBODY, Ordering::SeqCst);
+        self.ahead.store(0, Ordering::SeqCst);
         let _ = self.orders.send(Order::Defer(folder, mode)).await;
     }
 }
@@ -133,7 +133,13 @@ impl Worker {
     fn pass(&self, number: u32, pass: Box<DeadlinePass>) -> Result<(), Gone> {
         // A pass while the source is followed waits where the run is paused; at its end nothing else is written.
         let through_gate = pass.ahead.is_some();
+        let ahead = pass.ahead.map_or(0, |ahead| i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX));
         let mut settled = self.ask(DeadlineStep::Begin(pass), through_gate)?;
+        // Not before: the lane notes what the stream writes only from here on.
+        self.ahead.store(ahead, Ordering::SeqCst);
+        if self.wanted.load(Ordering::SeqCst) != number.saturating_add(1) {
+            self.ahead.store(0, Ordering::SeqCst);
+        }
         while !settled.done {
             if self.wanted.load(Ordering::Acquire) != number.saturating_add(1) {
                 return Ok(());

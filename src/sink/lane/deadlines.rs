@@ -11,11 +11,7 @@ use super::{
 };
 use crate::{
     resp,
-    sink::{
-        Batch, DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Settled,
-        deadlines::{Concerned, Walk},
-        record::DEADLINES,
-    },
+    sink::{DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Settled, deadlines::Walk, record::DEADLINES},
     store::{KeyLog, KeyLogReader, LoggedKey},
     unit::{Db, UnixMillis},
 };
@@ -34,14 +30,14 @@ pub(super) struct Settling {
     walks: Option<VecDeque<Walk>>,
     cursor: Vec<u8>,
     /// What was made exact.
-    ledger: KeyLog,
+    pub(super) ledger: KeyLog,
     /// What stays to be made exact.
-    remembered: KeyLog,
+    pub(super) remembered: KeyLog,
     /// Databases changed places: what is remembered may be in any.
-    everywhere: bool,
+    pub(super) everywhere: bool,
     /// The connection on which deadlines were made exact. On another one the destination may have been set back.
     connection: u64,
-    settled: Settled,
+    pub(super) settled: Settled,
 }
 
 /// Which way deadlines are written.
@@ -97,24 +93,8 @@ impl Settling {
         })
     }
 
-    /// Notes what a batch of the stream does to deadlines.
-    fn observe(&mut self, batch: &Batch) -> io::Result<()> {
-        let concerned = Concerned::of(&batch.bytes);
-        for key in concerned.deferred {
-            self.remembered.add(key)?;
-        }
-        for key in concerned.exact {
-            self.ledger.add(key)?;
-        }
-        if concerned.swapped {
-            self.everywhere = true;
-            self.restart();
-        }
-        Ok(())
-    }
-
     /// Begins the walks again.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         (self.walks, self.cursor) = (None, b"0".to_vec());
     }
 
@@ -154,11 +134,6 @@ impl Lane {
         Ok(())
     }
 
-    /// Notes what a batch does to deadlines while they are made exact.
-    pub(super) fn observe(&mut self, batch: &Batch) -> Result<(), LaneFault> {
-        self.settling.as_mut().map_or(Ok(()), |settling| settling.observe(batch)).map_err(unwritten)
-    }
-
     /// One page of the pass.
     async fn page(&mut self) -> Result<Settled, LaneFault> {
         let Some(mut settling) = self.settling.take() else { return Ok(Settled { done: true, ..Settled::default() }) };
@@ -171,16 +146,17 @@ impl Lane {
         let done = is_through && settling.connection == self.connections;
         let at_once = settling.pass.ahead.is_none();
         let seen = settling.seen(done);
-        self.settling = Some(settling);
-        outcome?;
-        if done && at_once {
+        if done && at_once && outcome.is_ok() {
             self.note_mode(DeadlineMode::Exact).await?;
         }
+        self.settling = Some(settling);
+        outcome?;
         Ok(seen)
     }
 
     /// Notes in the run record how deadlines stand.
-    async fn note_mode(&mut self, mode: DeadlineMode) -> Result<(), LaneFault> {
+    pub(super) async fn note_mode(&mut self, mode: DeadlineMode) -> Result<(), LaneFault> {
+        self.noted = Some(mode);
         let (run, mode) = (self.setup.keys.run.clone(), mode.to_string());
         self.persist(async |lane| {
             let mut out = Commands::default();
@@ -269,7 +245,8 @@ impl Lane {
     }
 
     /// Defers again what the ledger in `folder` names. What else was made exact by then is not known.
-    async fn defer(&mut self, folder: &Path, mode: DeadlineMode) -> Result<Settled, LaneFault> {
+    pub(super) async fn defer(&mut self, folder: &Path, mode: DeadlineMode) -> Result<Settled, LaneFault> {
+        self.deferred_in = Some(folder.to_owned());
         let mut mode = mode;
         if let Some(settling) = &mut self.settling {
             settling.ledger.flush().map_err(unwritten)?;
@@ -344,7 +321,7 @@ impl Lane {
     }
 
     /// The destination's clock.
-    fn now(&self) -> UnixMillis {
+    pub(super) fn now(&self) -> UnixMillis {
         UnixMillis(UnixMillis::now().0.saturating_add(self.setup.clock_ahead))
     }
 
@@ -462,6 +439,6 @@ impl Lane {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
-fn unwritten(error: io::Error) -> LaneFault {
+pub(super) fn unwritten(error: io::Error) -> LaneFault {
     LaneFault::Disk(format!("the list of deadlines in the state directory cannot be kept: {error}"))
 }

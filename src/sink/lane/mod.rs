@@ -16,6 +16,7 @@ mod emptied;
 mod erase;
 mod fallback;
 mod fault;
+mod observed;
 mod part;
 mod probe;
 mod run;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     resp,
-    sink::{Batch, BatchSize, Destination, Job, Mark, RecordKeys, Window},
+    sink::{Batch, BatchSize, DeadlineMode, Destination, Job, Mark, RecordKeys, Window},
     step::{KeyFailure, OnConflict},
     store::spool::Level,
     unit::Db,
@@ -118,6 +118,10 @@ pub struct Lane {
     pub(super) connections: u64,
     /// Deadlines are being made exact.
     pub(super) settling: Option<Box<Settling>>,
+    /// How deadlines stand, where this lane has changed that.
+    pub(super) noted: Option<DeadlineMode>,
+    /// The folder whose ledger was deferred again last.
+    pub(super) deferred_in: Option<PathBuf>,
 }
 
 impl Lane {
@@ -139,6 +143,8 @@ impl Lane {
             confirmed,
             connections: 0,
             settling: None,
+            noted: None,
+            deferred_in: None,
         }
     }
 
@@ -181,8 +187,13 @@ impl Lane {
     }
 
     /// Writes a batch; it may still be pending when this returns.
-    pub(super) async fn write(&mut self, batch: Batch) -> Result<(), LaneFault> {
-        self.observe(&batch)?;
+    pub(super) async fn write(&mut self, mut batch: Batch) -> Result<(), LaneFault> {
+        let late = self.observe(&mut batch).await?;
+        self.write_observed(batch).await?;
+        if let Some(folder) = late { self.defer_late(&folder).await } else { Ok(()) }
+    }
+
+    async fn write_observed(&mut self, batch: Batch) -> Result<(), LaneFault> {
         if !batch.probes.is_empty() {
             self.settle_pending().await?;
             return self.write_probed(batch).await;

@@ -111,10 +111,12 @@ impl Lane {
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
             return Err(Trouble::Token(token));
         }
-        let mark = mark.and_then(|mark| self.setup.part.mark(&mark));
+        let mark = mark.and_then(|mark| self.setup.part.mark(&mark)).ok_or(Trouble::Token(None))?;
+        if mark < self.confirmed {
+            return Err(Trouble::Forgot);
+        }
         self.connection = Some(connection);
-        let mark = mark.ok_or(Trouble::Token(None))?;
-        if mark < self.confirmed { Err(Trouble::Forgot) } else { Ok(mark) }
+        Ok(mark)
     }
 
     /// Makes sure that a transaction which is still under way on the last connection is never carried out: that one

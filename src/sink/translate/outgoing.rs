@@ -28,6 +28,8 @@ pub struct Outgoing {
     pub claims: Vec<u32>,
     /// Which of them write only where there is no key yet, by their place. A source sends one only when it took effect.
     pub makes: Vec<u32>,
+    /// Whether far deadlines in them are exact.
+    pub settles: bool,
     /// Databases of the destination that these commands empty, each once.
     pub empties: Vec<Db>,
     selected: Option<Db>,
@@ -41,6 +43,7 @@ impl Outgoing {
         self.makes.clear();
         self.empties.clear();
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
+        self.settles = false;
     }
 
     /// Notes that commands added from outside have selected `db`.

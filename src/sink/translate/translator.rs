@@ -152,6 +152,7 @@ impl Translator {
         if command.is_empty() {
             return Taken::Done; // A keep-alive.
         }
+        out.settles |= matches!(self.expiry(), Expiry::Settling(_));
         let spec = command::find(command.name());
         match spec.map(|spec| spec.class) {
             Some(Class::Housekeeping) if flushes_slot(command) => {

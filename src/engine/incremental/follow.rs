@@ -200,6 +200,14 @@ async fn with_lease(
     Ok((outcome?, Position { generation: there.record.generation, upto }))
 }
 
+/// How following ends that somebody stopped.
+fn stopped() -> Ending {
+    Ending::of(
+        &runs::STOPPED_BY_SIGNAL,
+        "Stopped while following. What is applied is noted at the destination: the same command goes on right behind it.",
+    )
+}
+
 /// Following under way.
 pub(super) struct Follow {
     pub(super) work: IncrementalWork,
@@ -244,6 +252,8 @@ pub(super) struct Follow {
     /// Since when they are being made exact.
     pub(super) settling_since: Option<Instant>,
     pub(super) heard: Heard,
+    /// What would have ended following while the destination could be sealed: it does once it is known not to be.
+    missed: Option<Ending>,
     last_told: Instant,
     last_removed: Instant,
 }
@@ -305,6 +315,7 @@ impl Follow {
             waiting: None,
             silence: Silence::new(work.limits.patience()),
             spoiled: false,
+            missed: None,
             last_told: now,
             last_removed: now,
         }
@@ -394,11 +405,17 @@ impl Follow {
                 return Err(Ending::failed("The lane ended without a reason."));
             }
             // Our own seal takes the token away, and a cutover that may be sealed is heard out.
-            Signal::Heartbeat(_) | Signal::Stop if self.may_be_sealed() => {}
+            Signal::Heartbeat(fault) if self.may_be_sealed() => self.missed = Some(Ending::of_lost(fault)),
+            Signal::Stop if self.may_be_sealed() => self.missed = Some(stopped()),
             Signal::Heartbeat(fault) => return Err(Ending::of_lost(fault)),
             Signal::Asked(_) | Signal::Cut(_) | Signal::Settled(_) => {} // The loop takes them.
             Signal::Compared(told) => self.comparison.take(told, teller),
             Signal::Tick => {
+                if !self.may_be_sealed()
+                    && let Some(ending) = self.missed.take()
+                {
+                    return Err(ending);
+                }
                 self.tick(teller)?;
                 self.look_for_silence(teller)?;
                 self.catch_up(run);
@@ -407,13 +424,7 @@ impl Follow {
                 self.post(run);
                 run.tell_traffic_if_due(teller);
             }
-            Signal::Stop => {
-                return Err(Ending::of(
-                    &runs::STOPPED_BY_SIGNAL,
-                    "Stopped while following. What is applied is noted at the destination: the same command goes on \
-                     right behind it.",
-                ));
-            }
+            Signal::Stop => return Err(stopped()),
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::{
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
     sink::{Access, Lease, LeaseFault, Position},
-    step::{CutoverPart, CutoverResult, Event},
+    step::{CutoverPart, CutoverResult, Event, Outcome},
     unit::{Offset, UnixMillis},
 };
 
@@ -44,8 +44,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) enum Unsealed {
     /// Its time was up before the seal was asked for: writers may be at work again.
     Late,
-    /// The source has sent something since that is not applied yet.
-    Moved,
+    /// The source has sent something since that is not applied yet, up to here.
+    Moved(Offset),
     /// The source is not proved to be fenced, for this reason.
     Unproven(String),
     /// It may be sealed.
@@ -96,8 +96,8 @@ impl Witness {
         }
         let received = self.stream.received().map(|(_, offset)| offset).unwrap_or_default();
         // Past a fence that is no proof there may always be more: what comes by the seal is counted after it.
-        let moved = self.fenced.is_proof() && stands.unwrap_or(received).max(received) > self.applied;
-        if moved { Err(Unsealed::Moved) } else { Ok(()) }
+        let stands = stands.unwrap_or(received).max(received);
+        if self.fenced.is_proof() && stands > self.applied { Err(Unsealed::Moved(stands)) } else { Ok(()) }
     }
 }
 
@@ -147,13 +147,16 @@ impl Follow {
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<Option<CutoverResult>, Ending> {
+        let mode = self.deadlines;
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
         let reason = match sealed {
             Ok(()) => return self.told_sealed(fenced, run, teller).await.map(Some),
-            Err(Unsealed::Moved) => {
+            Err(Unsealed::Moved(stands)) => {
                 // It is applied first, and then the source is asked again.
                 run.journal.append(&Record::NotSealed)?;
                 (cutting.part, cutting.stands, cutting.fenced) = (CutoverPart::Drain, false, Some(fenced));
+                cutting.offset = stands;
+                cutting.deadlines.reopen(mode);
                 run.gate.set_open(true);
                 return Ok(None);
             }
@@ -171,11 +174,14 @@ impl Follow {
             Err(Unsealed::Unproven(reason)) => reason,
             Err(Unsealed::Fault(fault)) => {
                 cutting.fenced = Some(fenced);
-                self.undo(&fault.to_string(), run, teller).await?;
-                return match Ending::of_lost(fault) {
-                    ending if ending.is_again() || ending.is_loss() => Err(ending),
-                    _ => Ok(None),
-                };
+                let reason = fault.to_string();
+                let ending = Ending::of_lost(fault);
+                if ending.outcome == Outcome::Locked {
+                    // Whoever has the run now may have fenced the source: the fence is theirs to lift.
+                    return Err(ending);
+                }
+                self.undo(&reason, run, teller).await?;
+                return if ending.is_again() || ending.is_loss() { Err(ending) } else { Ok(None) };
             }
         };
         cutting.fenced = Some(fenced);

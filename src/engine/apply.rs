@@ -149,7 +149,15 @@ async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> 
         Ok(Some(claim)) => Err(Ending::of_claim(&claim, &run.keys.run).unwrap_or_else(|| Ending::done(""))),
         Err(fault @ crate::sink::LeaseFault::Unreadable { .. }) => Err(fault.into()),
         Ok(None) => {
-            if state.sealing.is_some() {
+            if let Some(result) = state.sealing.clone() {
+                // A seal that may be under way still watches the token, which this changes.
+                match crate::sink::claim(&mut control, &run.keys, &run.claimant(), &[]).await? {
+                    Claim::Taken { lease, .. } => lease.release(&mut control).await?,
+                    Claim::Sealed => return sealed_unheard(run, result, teller).await,
+                    claim => {
+                        return Err(Ending::of_claim(&claim, &run.keys.run).unwrap_or_else(|| Ending::done("")));
+                    }
+                }
                 run.journal.append(&Record::NotSealed)?;
             }
             admission::admit(run, &mut control).await

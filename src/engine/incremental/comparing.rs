@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
-    step::{CutoverPart, Event},
+    sink::DeadlineMode,
+    step::{CutoverPart, Event, VerifyMode, VerifyWork},
 };
 
 /// Why keys could not be verified.
@@ -16,7 +17,12 @@ const OPEN: &str = "which changed whenever they were looked at, or for which the
 impl Follow {
     /// Begins to compare both sides.
     pub(super) async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let work = run.verify_work().cloned().unwrap_or_else(|| doubtful_work(&self.work.selection));
+        // What a doubt is about may be any key.
+        let is_enough = |work: &&VerifyWork| {
+            self.deadlines != DeadlineMode::Doubtful || !matches!(work.mode, VerifyMode::Sample { .. })
+        };
+        let work = run.verify_work().filter(is_enough).cloned();
+        let work = work.unwrap_or_else(|| doubtful_work(&self.work.selection));
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         cutting.part = CutoverPart::Verify;
         let offset = cutting.since.map(|_| self.figures.gauge.applied());

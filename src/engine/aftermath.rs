@@ -8,7 +8,7 @@ use super::{ending::Ending, run::Run, servers};
 use crate::{
     plan::fault::catalogue::runs,
     resp::{CommandReader, Limits},
-    sink::{Checkpoint, Libraries, Outgoing, Translator, TranslatorSetup},
+    sink::{Checkpoint, Libraries, Outgoing, Taken, Translator, TranslatorSetup},
     source::{Link, Resumed, SourceFacts},
     step::{CutoverResult, OnConflict, Work},
     unit::{Offset, UnixMillis},
@@ -75,7 +75,7 @@ async fn look(run: &Run) -> Result<Since, String> {
     let mut source = source.map_err(|error| text(&error))?;
     let facts = crate::source::survey(&mut source).await.map_err(|error| text(&error))?;
     let stands = facts.repl_offset.ok_or("the source does not say its offset")?;
-    if facts.replid.is_some_and(|replid| replid != sealed.replid) {
+    if facts.replid != Some(sealed.replid) {
         return Err(format!(
             "the source goes by another history now, and stands at offset {stands} of it: it was restarted, or another server took \
              its place"
@@ -135,7 +135,9 @@ async fn count(
         commands.feed(buffer.get(..count).unwrap_or_default());
         while let Some(command) = commands.next().map_err(|error| error.to_string())? {
             let mut out = Outgoing::default();
-            translator.take(&command, UnixMillis::now(), &mut out);
+            if let Taken::Damaged(what) = translator.take(&command, UnixMillis::now(), &mut out) {
+                return Err(what);
+            }
             wrote += u64::from(out.data && out.filtered == 0);
         }
     }

@@ -61,11 +61,11 @@ impl Closing {
             },
         };
         // A destination that was set back may have lost that its deadlines were exact.
-        if let Some(lease) = &lease
-            && let Ok(record) = lease.record(&mut control).await
-            && !record.deadlines.is_exact()
-        {
-            settle_at_once(run, lease, &record, &mut control).await?;
+        if let Some(lease) = &lease {
+            let record = lease.record(&mut control).await.map_err(Ending::of_lost)?;
+            if !record.deadlines.is_exact() {
+                settle_at_once(run, lease, &record, &mut control).await?;
+            }
         }
         if let (Some(lease), Some(position)) = (&lease, &position)
             && let Err(fault) = lease.holds(&mut control, position).await

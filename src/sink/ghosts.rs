@@ -84,7 +84,7 @@ pub async fn undo(
         }
     }
     named += delete(control, lease, doomed, left_alone).await?;
-    Ok(named)
+    if decoder.at() < furthest { Err(UndoFault::Short) } else { Ok(named) }
 }
 
 /// Whether an entry of an earlier dump could have been written at all, and could still be there: a key of this name at the

@@ -52,7 +52,7 @@ pub struct Probe {
 #[derive(Debug)]
 pub enum Job {
     /// Write a batch.
-    Batch(Batch),
+    Batch(Box<Batch>),
     /// Erase keys at the destination.
     Erase(Box<Erase>),
     /// Make deadlines exact, or defer them.

@@ -74,7 +74,7 @@ impl Building {
         // The next one will be about as long: growing to that would copy it several times over.
         let bytes = Vec::with_capacity(self.batch.bytes.len() + self.batch.bytes.len() / 8);
         let next = Batch { bytes, ..Batch::default() };
-        dealt.job(lane, Job::Batch(std::mem::replace(&mut self.batch, next)));
+        dealt.job(lane, Job::Batch(Box::new(std::mem::replace(&mut self.batch, next))));
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     impl Dealt for Given {
         fn job(&mut self, _: usize, job: Job) {
             let Job::Batch(batch) = job else { panic!("{job:?}") };
-            self.0.push(batch);
+            self.0.push(*batch);
         }
 
         fn failed(&mut self, failure: KeyFailure) {

@@ -57,8 +57,6 @@ pub struct Settled {
     pub remembered: u64,
     /// How deadlines stand now, as the run record says.
     pub mode: DeadlineMode,
-    /// Of the deadlines made exact, those that had passed: their keys or fields ended at once.
-    pub passed: u64,
 }
 
 /// A pass over the destination.

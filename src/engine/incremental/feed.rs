@@ -237,7 +237,7 @@ impl Outlet {
         self.to.gauge.read(self.upto, self.wrote);
         self.to.gauge.sent(checkpoint, more, counts);
         self.sent = self.upto;
-        self.to.jobs.send_blocking(Job::Batch(batch)).map_err(|_| Fault::Gone)
+        self.to.jobs.send_blocking(Job::Batch(Box::new(batch))).map_err(|_| Fault::Gone)
     }
 
     /// Waits until so much may be written and there is room for it; `false` behind the seal, where nothing is written.

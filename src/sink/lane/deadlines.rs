@@ -103,11 +103,10 @@ impl Settling {
     }
 
     /// Notes what is about to be written; a process that dies finds it in the ledger.
-    fn note(&mut self, writes: &[(LoggedKey, UnixMillis)], now: UnixMillis) -> io::Result<()> {
-        for (key, at) in writes {
+    fn note<'a>(&mut self, deadlines: impl Iterator<Item = &'a LoggedKey>) -> io::Result<()> {
+        for key in deadlines {
             self.ledger.add(key.clone())?;
             self.settled.written += 1;
-            self.settled.passed += u64::from(*at <= now);
         }
         self.ledger.flush()
     }
@@ -337,7 +336,6 @@ impl Lane {
             self.watch(keys).await?;
         }
         let ends = if guards { self.ends_by_clock(keys).await? } else { self.ends(keys).await? };
-        let now = self.now();
         let mut writes = vec![];
         let mut later = vec![];
         for (key, at) in keys.iter().zip(ends) {
@@ -350,7 +348,7 @@ impl Lane {
         }
         let written = writes.len() as u64;
         if let Some(settling) = settling {
-            settling.note(&writes, now).map_err(|error| Trouble::Disk(error.to_string()))?;
+            settling.note(writes.iter().map(|(key, _)| key)).map_err(|error| Trouble::Disk(error.to_string()))?;
             for key in later {
                 settling.remembered.add(key).map_err(|error| Trouble::Disk(error.to_string()))?;
             }
@@ -378,7 +376,6 @@ impl Lane {
         while !open.is_empty() {
             let fields = self.some_fields(&mut open).await?;
             let ends = self.field_ends(&fields).await?;
-            let now = self.now();
             let mut out = Commands::default();
             for ((key, names), ends) in fields.iter().zip(ends) {
                 let mut due: Vec<(UnixMillis, &[u8])> = vec![];
@@ -394,8 +391,7 @@ impl Lane {
                 if let Some(settling) = settling.as_deref_mut() {
                     let disk = |error: io::Error| Trouble::Disk(error.to_string());
                     let key = LoggedKey { fields: true, ..key.clone() };
-                    let noted: Vec<_> = due.iter().map(|(at, _)| (key.clone(), *at)).collect();
-                    settling.note(&noted, now).map_err(disk)?;
+                    settling.note(due.iter().map(|_| &key)).map_err(disk)?;
                     if remembers {
                         settling.remembered.add(key).map_err(disk)?;
                     }

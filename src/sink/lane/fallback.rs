@@ -37,9 +37,11 @@ impl Lane {
     /// Writes by commands what was refused as it is; answers the errors that stay.
     pub(super) async fn fall_back(&self, batch: &Batch, errors: Vec<(u32, String)>) -> Vec<(u32, String)> {
         let mut left = vec![];
+        let destination = &self.setup.destination;
+        let form = (Caps::of(destination.version), destination.dialect());
         for (index, error) in errors {
             let refused = (Refusal::of(&error).kind == RefusalKind::BadPayload)
-                .then(|| refused(batch, index, (Caps::of(self.setup.destination.version), self.setup.on_conflict)));
+                .then(|| refused(batch, index, form, self.setup.on_conflict));
             match refused.flatten() {
                 Some(value) if matches!(self.write_refused(&value).await, Ok(true)) => {
                     let touches = value.losses.iter().any(Loss::touches_data);
@@ -89,7 +91,7 @@ async fn exists(connection: &mut Connection, value: &Refused) -> Result<bool, Br
 }
 
 /// The value of the RESTORE at this place of the batch; `None` when it is none, or cannot be read.
-fn refused(batch: &Batch, at: u32, (caps, on_conflict): (Caps, OnConflict)) -> Option<Refused> {
+fn refused(batch: &Batch, at: u32, (caps, dialect): (Caps, Dialect), on_conflict: OnConflict) -> Option<Refused> {
     let (mut db, mut found, mut expires_at) = (Db(0), None, None);
     each_command(batch, |index, command| {
         let is = |name: &[u8]| command.name() == name;
@@ -107,7 +109,7 @@ fn refused(batch: &Batch, at: u32, (caps, on_conflict): (Caps, OnConflict)) -> O
     let (key, payload) = found?;
     let (number, rest) = payload.split_first()?;
     let body = rest.get(..rest.len().checked_sub(10)?)?;
-    let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey))?;
+    let kind = Kind::of(*number, dialect)?;
     let mut writer = NativeWriter::new(&key, kind, &caps, CHUNK_BYTES).ok()?;
     let mut elements = ElementReader::new(kind, 0);
     elements.feed(body);

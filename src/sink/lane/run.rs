@@ -154,7 +154,7 @@ impl Lane {
     pub async fn run(mut self) -> Result<(), LaneFault> {
         while let Some(job) = self.next_job().await? {
             match job {
-                Job::Batch(batch) => self.write(batch).await?,
+                Job::Batch(batch) => self.write(*batch).await?,
                 Job::Big(entry) => {
                     self.write_big(*entry).await?;
                     self.window.give(Job::UNIT);

@@ -10,7 +10,7 @@ use super::load::{Loaded, load};
 use super::logging;
 use super::metrics::MetricsPage;
 use super::output::Output;
-use super::secrets::passwords;
+use super::secrets::servers;
 use super::signals::StopSignal;
 use super::watch::{EventFile, ProgressArg};
 use crate::engine::ApplyRequest;
@@ -132,9 +132,8 @@ pub(super) struct Ran {
 /// Runs it, and leaves its report however it ends.
 pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
     let Run { loaded, state_dir, no_wait, until, recopy, mut events, metrics, mut progress, stop } = run;
-    let located = loaded.located();
     let request = ApplyRequest {
-        passwords: passwords(&located)?,
+        servers: servers(&loaded.graph, &loaded.folder)?,
         digest: loaded.digest.to_string(),
         environment: hook_environment(&loaded.graph),
         state_dir: state_dir.clone(),
@@ -143,7 +142,7 @@ pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
         until,
         recopy,
         stop: stop.asked(),
-        graph: located,
+        graph: loaded.graph.clone(),
     };
     progress = progress.expecting(&loaded.graph);
     logging::print_above(progress.above());

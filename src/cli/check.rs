@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use super::exit::{Exit, Failure};
 use super::load::load;
 use super::output::Output;
-use super::secrets::passwords;
+use super::secrets::servers;
 use super::signals::StopSignal;
 use super::target::{Target, plain};
 use crate::plan;
@@ -67,15 +67,14 @@ enum Format {
 pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
     let loaded = load(&args.file)?;
     let stop = StopSignal::listen()?;
-    let graph = loaded.located();
-    let passwords = passwords(&graph)?;
+    let servers = servers(&loaded.graph, &loaded.folder)?;
     let mut checks: Vec<Check> = vec![];
     let told = &mut |Stamped { event, .. }: &Stamped| match event {
         Event::Checked { check } => checks.push(check.clone()),
         Event::RunFinished { outcome, summary, .. } if *outcome != Outcome::Done => tracing::error!("{summary}"),
         _ => {}
     };
-    let outcome = crate::engine::check(&graph, &passwords, &args.only, &stop.asked(), told);
+    let outcome = crate::engine::check(&loaded.graph, &servers, &args.only, &stop.asked(), told);
     out.print(&args.format.render(outcome, &checks, &loaded.plan, out.style()))?;
     for Target { format, file } in &args.output {
         let text = format.render(outcome, &checks, &loaded.plan, plain(out.style()));

@@ -25,25 +25,22 @@ pub(super) struct Loaded {
     pub(super) folder: PathBuf,
 }
 
-impl Loaded {
-    /// The graph to run: paths of certificates lead from where this process works. Its digest is another one.
-    pub(super) fn located(&self) -> Graph {
-        let mut graph = self.graph.clone();
-        for endpoint in [&mut graph.source, &mut graph.destination] {
-            endpoint.tls = endpoint.tls.as_ref().map(|files| files.within(&self.folder));
-        }
-        graph
-    }
-}
-
 /// Reads, judges and expands the plan in `file`. Warnings are `plan validate`'s to tell.
 pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
     let bytes = read(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
     let loaded = plan::load(&name(file), &bytes).map_err(|report| Failure::Faults(Box::new(report)))?;
     let graph = expand(&loaded.plan);
-    // The parent of `plan.yaml`, and of `-`, is the empty path: the working directory.
-    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+    let folder = folder_of(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
     Ok(Loaded { digest: digest(&graph), graph, plan: loaded, folder })
+}
+
+/// The plan file's folder, from the root: a program that is started in it takes relative paths from there. Of standard input
+/// it is the working directory.
+fn folder_of(file: &Path) -> io::Result<PathBuf> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::path::absolute(folder),
+        _ => std::env::current_dir(),
+    }
 }
 
 /// What messages call a plan file; `-` is standard input.

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use crate::engine::Passwords;
+use crate::engine::Servers;
 use crate::net::secret::{SecretError, resolve};
-use crate::net::{TlsFault, environ, tls};
-use crate::step::{Endpoint, Graph, Side};
+use crate::net::{Access, TlsFault, environ, tls};
+use crate::step::{Graph, Side};
 use crate::unit::{Secret, SecretRef};
 
 /// What a server is entered with could not be read.
@@ -22,27 +22,31 @@ pub(super) enum CredentialError {
     Tls { side: Side, error: TlsFault },
 }
 
-/// Reads the passwords of both servers, and sees that their certificates can be used. From then on no other process of this
-/// user reads them out of this one.
-pub(super) fn passwords(graph: &Graph) -> Result<Passwords, CredentialError> {
-    certificates(Side::Source, &graph.source)?;
-    certificates(Side::Destination, &graph.destination)?;
-    let withheld = graph.secret_variables();
+/// How both servers are entered: with passwords and certificates read from where the plan says, relative paths taken from
+/// `folder`, the plan file's. From then on no other process of this user reads the passwords out of this one.
+pub(super) fn servers(graph: &Graph, folder: &Path) -> Result<Servers, CredentialError> {
     let sides = [(Side::Source, &graph.source), (Side::Destination, &graph.destination)];
-    let mut found = sides.map(|_| None);
+    let [mut source, mut destination] = [&graph.source, &graph.destination].map(|endpoint| Access {
+        address: endpoint.address.clone(),
+        tls: endpoint.tls.as_ref().map(|files| files.within(folder)),
+        username: endpoint.username.clone(),
+        password: None,
+    });
+    certificates(Side::Source, &source)?;
+    certificates(Side::Destination, &destination)?;
+    let withheld = graph.secret_variables();
     // Variables first: they are gone before a program is asked for the other password.
     for from_variables in [true, false] {
-        for ((side, endpoint), found) in sides.iter().zip(&mut found) {
+        for ((side, endpoint), access) in sides.iter().zip([&mut source, &mut destination]) {
             if let Some(from) = endpoint.password.as_ref().filter(|from| is_variable(from) == from_variables) {
-                *found = Some(password(*side, from, &withheld)?);
+                access.password = Some(password(*side, from, folder, &withheld)?);
             }
         }
         if from_variables {
             keep_to_ourselves(&withheld);
         }
     }
-    let [source, destination] = found;
-    Ok(Passwords { source, destination })
+    Ok(Servers { source, destination })
 }
 
 const fn is_variable(from: &SecretRef) -> bool {
@@ -59,17 +63,21 @@ fn keep_to_ourselves(variables: &[&str]) {
     }
 }
 
-fn password(side: Side, from: &SecretRef, withheld: &[&str]) -> Result<Secret, CredentialError> {
-    if let SecretRef::File(path) = from {
+fn password(side: Side, from: &SecretRef, folder: &Path, withheld: &[&str]) -> Result<Secret, CredentialError> {
+    let from = match from {
+        SecretRef::File(path) => SecretRef::File(folder.join(path)),
+        SecretRef::Env(_) | SecretRef::Command(_) => from.clone(),
+    };
+    if let SecretRef::File(path) = &from {
         warn_of_readers(path);
     }
-    resolve(from, withheld).map_err(|error| CredentialError::Password { side, error })
+    resolve(&from, folder, withheld).map_err(|error| CredentialError::Password { side, error })
 }
 
-fn certificates(side: Side, endpoint: &Endpoint) -> Result<(), CredentialError> {
-    let Some(files) = &endpoint.tls else { return Ok(()) };
+fn certificates(side: Side, access: &Access) -> Result<(), CredentialError> {
+    let Some(files) = &access.tls else { return Ok(()) };
     files.key.as_deref().into_iter().for_each(warn_of_readers);
-    tls::check(files, &endpoint.address).map_err(|error| CredentialError::Tls { side, error })
+    tls::check(files, &access.address).map_err(|error| CredentialError::Tls { side, error })
 }
 
 fn warn_of_readers(path: &Path) {

@@ -8,7 +8,7 @@ use super::evidence::Recorder;
 use super::exit::{Exit, Failure};
 use super::load::load;
 use super::output::Output;
-use super::secrets::passwords;
+use super::secrets::servers;
 use super::signals::StopSignal;
 use crate::engine::{ApplyRequest, AskError, Steersman};
 use crate::step::{Event, Order, Outcome, Setting, Stamped};
@@ -206,9 +206,8 @@ impl Idle {
         if !state_dir.join("journal").exists() {
             return Err(Failure::NoRun(format!("no run has left its journal in {}", state_dir.display())));
         }
-        let located = loaded.located();
         let request = ApplyRequest {
-            passwords: passwords(&located)?,
+            servers: servers(&loaded.graph, &loaded.folder)?,
             digest: loaded.digest.to_string(),
             environment: hook_environment(&loaded.graph),
             state_dir: state_dir.clone(),
@@ -217,7 +216,7 @@ impl Idle {
             recopy: None,
             until: None,
             stop: stop.asked(),
-            graph: located,
+            graph: loaded.graph.clone(),
         };
         Ok(Self { request, recorder: Recorder::new(state_dir, loaded.graph), _stop: stop })
     }

@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::load::load;
 use super::logging;
 use super::output::Output;
-use super::secrets::passwords;
+use super::secrets::servers;
 use super::signals::StopSignal;
 use super::watch::ProgressArg;
 use crate::engine::VerifyRequest;
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
         work: work(&loaded.graph, args),
         seed: args.seed.unwrap_or_else(fresh_seed),
         repair: args.repair,
-        passwords: passwords(&loaded.graph)?,
+        servers: servers(&loaded.graph, &loaded.folder)?,
         digest: loaded.digest.to_string(),
         graph: loaded.graph,
         stop: stop.asked(),

@@ -1,11 +1,9 @@
 //! A connection that many questions go out on before their answers are read.
 
-use secrecy::{ExposeSecret, zeroize::Zeroizing};
-
 use super::{CompareFault, side::Server};
 use crate::{
-    net::{NetFault, Stream, Timeouts, dial},
-    resp::{Limits, Refusal, Reply, ReplyReader, command},
+    net::{NetFault, Stream, Timeouts},
+    resp::{Limits, Reply, ReplyReader},
     step::Side,
     unit::UnixMillis,
 };
@@ -15,6 +13,9 @@ const READ: usize = 64 << 10;
 
 /// What an answer may hold that is no value: names, cursors, numbers.
 const SMALL: Limits = Limits { bulk: 64 << 20, line: 64 << 10, array: 1 << 20, depth: 8, whole: 64 << 20 };
+
+/// What the connection is called in the server's `CLIENT LIST`.
+const NAME: &str = "redis-plan:verify";
 
 pub(super) struct Link {
     pub(super) side: Side,
@@ -36,41 +37,15 @@ impl Link {
     }
 
     async fn open_for(server: &Server, side: Side, limits: Limits) -> Result<Self, CompareFault> {
-        let endpoint = &server.endpoint;
-        let dialled = dial(&endpoint.address, endpoint.tls.as_ref(), Timeouts::default()).await;
-        let stream = dialled.map_err(|error| CompareFault::Net { side, error })?;
-        let mut link = Self { side, stream, reader: ReplyReader::new(limits), heard: UnixMillis::now() };
-        if let Some(secret) = &server.secret {
-            let words = [Some("AUTH"), endpoint.username.as_deref(), Some(secret.expose_secret())];
-            let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
-            // With room for all of it: a buffer that grows leaves copies behind.
-            let mut auth = Zeroizing::new(Vec::with_capacity(4 << 10));
-            command(&mut auth, &words);
-            link.ask(&auth).await.map_err(|fault| match fault {
-                CompareFault::Refused { side, text } => {
-                    CompareFault::Refused { side, text: Refusal::of_auth(&text).text }
-                }
-                fault => fault,
-            })?;
-        }
-        // A name helps whoever reads CLIENT LIST; a server that refuses it is none the worse.
-        let mut naming = vec![];
-        command(&mut naming, &[b"CLIENT", b"SETNAME", b"redis-plan:verify"]);
-        link.send(&naming).await?;
-        link.reply().await?;
-        Ok(link)
+        let session = server.access.session(NAME, Timeouts::default()).await;
+        let stream = session.map_err(|error| CompareFault::Control { side, error })?;
+        Ok(Self { side, stream, reader: ReplyReader::new(limits), heard: UnixMillis::now() })
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), CompareFault> {
         let side = self.side;
         self.stream.expect();
         self.stream.write_all(bytes).await.map_err(|error| CompareFault::Net { side, error })
-    }
-
-    /// Sends one command whose answer must not be an error.
-    pub(super) async fn ask(&mut self, bytes: &[u8]) -> Result<(), CompareFault> {
-        self.send(bytes).await?;
-        self.accepted().await
     }
 
     /// Reads an answer that must not be an error.

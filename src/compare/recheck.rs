@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     command::Info,
-    net::{Control, Timeouts},
+    net::Control,
     resp::{Reply, command},
     step::{DifferenceKind, Side},
     unit::Offset,
@@ -165,17 +165,7 @@ impl Barrier {
         let fault = |error| CompareFault::Control { side: Side::Source, error };
         let control = match &mut self.control {
             Some(control) => control,
-            none => {
-                let Server { endpoint, secret, .. } = &self.source;
-                let opened = Control::open(
-                    &endpoint.address,
-                    endpoint.tls.as_ref(),
-                    endpoint.username.as_deref(),
-                    secret.as_ref(),
-                    Timeouts::default(),
-                );
-                none.insert(opened.await.map_err(fault)?)
-            }
+            none => none.insert(self.source.access.control().await.map_err(fault)?),
         };
         let info = control.info(Some("replication")).await.map_err(fault)?;
         Ok(Info::parse(&info).repl_offset())

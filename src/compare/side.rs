@@ -2,18 +2,17 @@
 
 use super::{CompareFault, batch::Ask, caps::Caps, link::Link, reader::KeyReader, reading::Seen, stream::Clock};
 use crate::{
+    net::Access,
     resp::command,
-    step::{Endpoint, Side},
-    unit::{Db, Secret, ServerVersion, UnixMillis},
+    step::Side,
+    unit::{Db, ServerVersion, UnixMillis},
 };
 
 /// A server that is compared, and what is known of it.
 #[derive(Clone)]
 pub struct Server {
     /// Where it is and as whom.
-    pub endpoint: Endpoint,
-    /// The password, resolved.
-    pub secret: Option<Secret>,
+    pub access: Access,
     /// Its version.
     pub version: ServerVersion,
     /// Its clock minus ours, in milliseconds.

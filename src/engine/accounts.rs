@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use redis::cmd;
 
-use super::{ending::Ending, hooks::Program, run::Run, servers, teller::Teller};
+use super::{ending::Ending, hooks::Program, run::Run, teller::Teller};
 use crate::{
     journal::Record,
-    net::ControlError,
+    net::{Access, ControlError},
     resp::RefusalKind,
-    step::{Account, CleanupWork, Endpoint, Event, Removal, Side},
-    unit::Secret,
+    step::{Account, CleanupWork, Event, Removal, Side},
 };
 
 /// How long a program that removes an account may take.
@@ -33,25 +32,17 @@ pub(super) async fn remove(run: &mut Run, work: &CleanupWork, teller: &mut Telle
     Ok(())
 }
 
-fn of(run: &Run, side: Side) -> (Endpoint, Option<Secret>) {
-    let (graph, passwords) = (&run.request.graph, &run.request.passwords);
-    match side {
-        Side::Source => (graph.source.clone(), passwords.source.clone()),
-        Side::Destination => (graph.destination.clone(), passwords.destination.clone()),
-    }
-}
-
 /// `ACL DELUSER`, and the proof: the user is not among those of `ACL LIST`, or, when it was our own, is not let in.
 async fn delete(run: &Run, side: Side, user: &str) -> Result<String, Ending> {
-    let (endpoint, secret) = of(run, side);
-    let own = endpoint.username.as_deref() == Some(user);
+    let access = run.request.servers.of(side);
+    let own = access.username.as_deref() == Some(user);
     let failed = |error: ControlError| {
         Ending::failed(format!(
             "The account `{user}` at the {side} could not be deleted: {error}. Everything else is done; mend that and run the \
              same command again."
         ))
     };
-    let mut control = match servers::connect(&endpoint, secret.as_ref()).await {
+    let mut control = match access.control().await {
         Ok(control) => control,
         // An earlier process deleted it and died before it could note that.
         Err(error) if own && turned_away(&error) => return Ok(format!("`{user}` is not let in any more")),
@@ -65,7 +56,7 @@ async fn delete(run: &Run, side: Side, user: &str) -> Result<String, Ending> {
         {
             return Err(failed(error));
         }
-        return refused_now(&endpoint, secret.as_ref(), side).await;
+        return refused_now(access, side).await;
     }
     deleted.map_err(failed)?;
     let users: Vec<String> = control.query(cmd("ACL").arg("USERS")).await.map_err(failed)?;
@@ -79,7 +70,7 @@ async fn delete(run: &Run, side: Side, user: &str) -> Result<String, Ending> {
 
 /// Runs the program, and proves that the plan's password is refused where the plan has one.
 async fn by_program(run: &Run, account: &Account, argv: &[String]) -> Result<String, Ending> {
-    let (endpoint, secret) = of(run, account.side);
+    let access = run.request.servers.of(account.side);
     let facts = [("PLAN_SIDE", account.side.to_string())];
     let program = Program::of(run, argv, TIMEOUT, "cleanup.accounts", &facts);
     let name = program.name();
@@ -90,15 +81,15 @@ async fn by_program(run: &Run, account: &Account, argv: &[String]) -> Result<Str
             account.side
         )));
     }
-    if secret.is_none() {
+    if access.password.is_none() {
         return Ok(format!("`{name}` says so; the plan has no password there that could be tried"));
     }
-    refused_now(&endpoint, secret.as_ref(), account.side).await
+    refused_now(access, account.side).await
 }
 
 /// The plan's own way in must be refused.
-async fn refused_now(endpoint: &Endpoint, secret: Option<&Secret>, side: Side) -> Result<String, Ending> {
-    match servers::connect(endpoint, secret).await {
+async fn refused_now(access: &Access, side: Side) -> Result<String, Ending> {
+    match access.control().await {
         Err(error) if turned_away(&error) => Ok("the plan's password is refused".to_owned()),
         Ok(_) => Err(Ending::failed(format!(
             "The account at the {side} was to be removed, but the plan's password still lets in. Remove it yourself."

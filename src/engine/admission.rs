@@ -75,8 +75,7 @@ pub(super) async fn admit(run: &Run, destination: &mut Control) -> Result<(), En
         return Ok(());
     }
     overlap(run, destination).await?;
-    let (endpoint, secret) = (&run.request.graph.source, run.request.passwords.source.as_ref());
-    let Ok(mut source) = servers::connect(endpoint, secret).await else { return Ok(()) };
+    let Ok(mut source) = run.request.servers.source.control().await else { return Ok(()) };
     let others = shown(neighbours(&mut source, &RecordKeys::of("")).await)?;
     match run.selection().and_then(|selection| Clash::at_source(&others, selection)) {
         Some(clash) => Err(clash.into()),

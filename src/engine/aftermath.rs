@@ -63,15 +63,14 @@ pub(super) async fn since(run: &Run) -> Since {
 }
 
 async fn look(run: &Run) -> Result<Since, String> {
-    let graph = &run.request.graph;
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let destination = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await;
+    let destination = run.request.servers.destination.control().await;
     let mut destination = destination.map_err(|error| text(&error))?;
     let record = crate::sink::record(&mut destination, &run.keys).await.map_err(|error| text(&error))?;
     let Some((record, sealed)) = record.and_then(|record| record.stream.map(|stream| (record, stream))) else {
         return Err("the run record does not say up to where the stream is applied".to_owned());
     };
-    let source = servers::connect(&graph.source, run.request.passwords.source.as_ref()).await;
+    let source = run.request.servers.source.control().await;
     let mut source = source.map_err(|error| text(&error))?;
     let facts = crate::source::survey(&mut source).await.map_err(|error| text(&error))?;
     let stands = facts.repl_offset.ok_or("the source does not say its offset")?;
@@ -118,8 +117,7 @@ async fn count(
     (facts, sealed, stands): (&SourceFacts, Checkpoint, Offset),
     mut translator: Translator,
 ) -> Result<u64, String> {
-    let (endpoint, secret) = (&run.request.graph.source, run.request.passwords.source.as_ref());
-    let mut link = Link::open(endpoint, secret, facts).await.map_err(|error| error.to_string())?;
+    let mut link = Link::open(&run.request.servers.source, facts).await.map_err(|error| error.to_string())?;
     match link.resume(sealed.replid, sealed.offset).await.map_err(|error| error.to_string())? {
         Resumed::Continued { .. } => {}
         Resumed::Dump { .. } => return Err("the source does not have what came since any more".to_owned()),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    ApplyRequest, Passwords, admission, aftermath,
+    ApplyRequest, Servers, admission, aftermath,
     buffer::buffer,
     cleanup, drift,
     ending::{Ending, FINISHED},
@@ -14,7 +14,6 @@ use super::{
     precheck,
     quiet::or_told,
     run::Run,
-    servers,
     settings::Setting,
     steering::Asked,
     teller::Teller,
@@ -40,14 +39,14 @@ pub fn apply(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outco
 /// Runs the precheck alone, read-only: the items named in `only`, or all when it names none.
 pub fn check(
     graph: &Graph,
-    passwords: &Passwords,
+    servers: &Servers,
     only: &[String],
     stop: &async_channel::Receiver<()>,
     on_event: &mut dyn FnMut(&Stamped),
 ) -> Outcome {
     let begun = Instant::now();
     let mut teller = Teller::new(on_event);
-    let ending = async_std::task::block_on(precheck::alone(graph, passwords, only, stop, &mut teller));
+    let ending = async_std::task::block_on(precheck::alone(graph, servers, only, stop, &mut teller));
     finish(
         &mut teller,
         ending.unwrap_or_else(|ending| ending).between(&graph.source.address, &graph.destination.address),
@@ -126,9 +125,8 @@ async fn begin(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
 /// Whether this process may work on the run at all, as the destination sees it. A destination that does not answer is
 /// the precheck's to report.
 async fn admitted(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-    let endpoint = &run.request.graph.destination;
     let asking = async {
-        let mut control = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await.ok()?;
+        let mut control = run.request.servers.destination.control().await.ok()?;
         let claim = crate::sink::peek(&mut control, &run.keys, &run.claimant()).await;
         Some((control, claim))
     };
@@ -220,9 +218,7 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
         }
         if run.request.until == Some(step.id) && step.id != StepId::Cleanup {
             if let Some(lease) = &held.lease {
-                let graph = &run.request.graph;
-                let password = run.request.passwords.destination.as_ref();
-                lease.release(&mut servers::connect(&graph.destination, password).await?).await?;
+                lease.release(&mut run.request.servers.destination.control().await?).await?;
             }
             return Err(Ending::of(&runs::STOPPED_AT_STEP, format!("Stopped after the step `{}`, as asked.", step.id)));
         }
@@ -270,8 +266,7 @@ pub(super) fn sealed(run: &Run) -> &'static str {
 /// Takes the lease and seals the run. The source gets its settings back before, also those that a process elsewhere has
 /// changed.
 pub(super) async fn seal(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<(), Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let mut control = run.request.servers.destination.control().await?;
     let (lease, record, ours) = full::claim(run, &mut control, teller).await?;
     cleanup::put_back(run, None, teller).await;
     cleanup::forget(run, &lease, &record, &mut control).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::Sender;
 use async_std::task::{JoinHandle, block_on, sleep, spawn, spawn_blocking};
 
-use super::{run::Run, servers};
+use super::run::Run;
 use crate::{
     net::Control,
     sink::{Lease, LeaseFault},
@@ -53,12 +53,12 @@ pub(super) fn heartbeat<S: Send + 'static>(
     lost: fn(LeaseFault) -> S,
     kept: Option<fn() -> S>,
 ) -> JoinHandle<()> {
-    let (endpoint, secret) = (run.request.graph.destination.clone(), run.request.passwords.destination.clone());
+    let destination = run.request.servers.destination.clone();
     spawn(async move {
         let mut control: Option<Control> = None;
         while !signals.is_closed() {
             if control.is_none() {
-                control = servers::connect(&endpoint, secret.as_ref()).await.ok();
+                control = destination.control().await.ok();
             }
             if let Some(open) = &mut control {
                 // What the destination has lost is noticed long before the end.

@@ -1,6 +1,6 @@
 //! The source's replica output-buffer limit, raised when the plan says so.
 
-use super::{ending::Ending, run::Run, servers, settings::Setting, teller::Teller};
+use super::{ending::Ending, run::Run, settings::Setting, teller::Teller};
 use crate::step::BufferWork;
 
 const UNLIMITED: &str = "0 0 0";
@@ -12,8 +12,7 @@ pub(super) async fn buffer(
     work: &BufferWork,
     teller: &mut Teller<'_>,
 ) -> Result<Option<String>, Ending> {
-    let graph = &run.request.graph;
-    let mut control = match servers::connect(&graph.source, run.request.passwords.source.as_ref()).await {
+    let mut control = match run.request.servers.source.control().await {
         Ok(control) => control,
         Err(error) if !work.unlimited => return Ok(Some(format!("the source's limit could not be read: {error}"))),
         Err(error) => return Err(error.into()),

@@ -5,7 +5,7 @@ use super::{
     ending::Ending,
     incremental::{note_loss, settle_at_once},
     run::Run,
-    sentinels, servers,
+    sentinels,
     settings::Setting,
     teller::Teller,
 };
@@ -43,8 +43,7 @@ struct Closing {
 impl Closing {
     /// Looks before anything is put back: a run whose destination was set back continues with what it has changed.
     async fn begin(run: &mut Run, lease: Option<Lease>) -> Result<Self, Ending> {
-        let graph = &run.request.graph;
-        let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+        let mut control = run.request.servers.destination.control().await?;
         let position = run.journal.state().position.as_ref().and_then(|position| position.parse().ok());
         if run.is_sealed() {
             return Ok(Self { control, lease: None, position });

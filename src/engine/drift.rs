@@ -112,12 +112,7 @@ pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<()
 
 /// What a side is now, and the databases that it has keys in; `None` when it cannot be connected to.
 async fn look(run: &Run, side: Side) -> Result<Option<(Fingerprint, Vec<Db>)>, ControlError> {
-    let (graph, passwords) = (&run.request.graph, &run.request.passwords);
-    let (endpoint, secret) = match side {
-        Side::Source => (&graph.source, passwords.source.as_ref()),
-        Side::Destination => (&graph.destination, passwords.destination.as_ref()),
-    };
-    let Ok(mut control) = servers::connect(endpoint, secret).await else { return Ok(None) };
+    let Ok(mut control) = run.request.servers.of(side).control().await else { return Ok(None) };
     let info = servers::info(&mut control).await?;
     let asked = match info.maxmemory_policy() {
         None => heard(control.config_get("maxmemory-policy").await)?.flatten(),
@@ -129,8 +124,7 @@ async fn look(run: &Run, side: Side) -> Result<Option<(Fingerprint, Vec<Db>)>, C
 
 /// The databases that keys go to in which others have keys; `None` once the run itself has written.
 async fn occupied(run: &Run, work: &PrecheckWork, keyspace: &[Db]) -> Result<Option<Vec<Db>>, Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let mut control = run.request.servers.destination.control().await?;
     if crate::sink::has_begun(&mut control, &run.keys).await? {
         return Ok(None);
     }

@@ -10,13 +10,12 @@ use async_std::future::timeout;
 use futures_util::future;
 use redis::{Value, cmd, pipe};
 
-use super::{hooks::Program, servers, settings::Setting};
+use super::{hooks::Program, settings::Setting};
 use crate::{
     command::Info,
-    net::{Control, ControlError, NetError, Timeouts, dial},
-    sink::Access,
+    net::{Access, Control, ControlError, NetError, Timeouts},
     source::SourceFacts,
-    step::{Endpoint, Fence},
+    step::Fence,
     unit::{Offset, ServerVersion},
 };
 
@@ -170,8 +169,7 @@ fn same(then: &SourceFacts, now: &SourceFacts) -> Result<(), String> {
 /// more.
 async fn knock(source: &Access) -> Result<(), String> {
     let late = |_| "the source does not take a connection any more".to_owned();
-    let Endpoint { address, tls, .. } = &source.endpoint;
-    let dialled = timeout(PATIENCE, dial(address, tls.as_ref(), Timeouts::default())).await.map_err(late)?;
+    let dialled = timeout(PATIENCE, source.link(Timeouts::default())).await.map_err(late)?;
     let text = |error: NetError| format!("the source could not be asked again before the seal: {error}");
     let mut stream = dialled.map_err(text)?;
     stream.write_all(b"PING\r\n").await.map_err(text)?;
@@ -220,7 +218,7 @@ impl Fenced {
         let text = |error: ControlError| format!("the source could not be asked again before the seal: {error}");
         // A connection of this moment: the address may lead to another server by now.
         let anew = async {
-            let mut control = servers::connect(&source.endpoint, source.secret.as_ref()).await?;
+            let mut control = source.control().await?;
             crate::source::survey(&mut control).await
         };
         let asked = future::join(crate::source::survey(&mut self.control), anew);

@@ -7,9 +7,8 @@
 use std::{
     ffi::OsString,
     io::Read,
-    os::unix::process::CommandExt,
     path::PathBuf,
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -107,16 +106,8 @@ impl Program {
     }
 
     fn command(&self) -> Option<Command> {
-        let name = self.argv.first()?;
-        // A name with a slash is relative to the plan, another is looked for in PATH.
-        let program = if name.contains('/') { self.folder.join(name) } else { name.into() };
-        let mut command = Command::new(program);
-        command.args(self.argv.get(1..).unwrap_or_default());
+        let mut command = crate::store::program(&self.folder, &self.argv)?;
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        if !self.folder.as_os_str().is_empty() {
-            command.current_dir(&self.folder);
-        }
-        command.stdin(Stdio::null()).process_group(0);
         Some(command)
     }
 }

@@ -10,7 +10,6 @@ use super::{
     ending::Ending,
     orders::ordered,
     run::Run,
-    servers,
     settings::Setting,
     teller::Teller,
 };
@@ -144,8 +143,7 @@ fn stands(run: &Run, known: &Known, text: &str) -> Ending {
 
 /// Asks the destination what it knows.
 async fn ask(run: &mut Run) -> Result<(Known, Control), Ending> {
-    let endpoint = &run.request.graph.destination;
-    let mut control = servers::connect(endpoint, run.request.passwords.destination.as_ref()).await?;
+    let mut control = run.request.servers.destination.control().await?;
     Ok((learn(run, &mut control).await?, control))
 }
 

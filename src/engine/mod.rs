@@ -37,6 +37,6 @@ mod windows;
 pub use apply::{apply, check};
 pub use idle::{abort_idle, put_back};
 pub use precheck::check_items;
-pub use request::{ApplyRequest, Passwords};
+pub use request::{ApplyRequest, Servers};
 pub use steering::{AskError, Steersman};
 pub use verify::{VerifyRequest, verify};

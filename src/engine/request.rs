@@ -3,8 +3,8 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use crate::{
-    step::{Graph, StepId},
-    unit::Secret,
+    net::Access,
+    step::{Graph, Side, StepId},
 };
 
 /// What a run needs beside the graph.
@@ -25,17 +25,27 @@ pub struct ApplyRequest {
     pub until: Option<StepId>,
     /// So many keys at the destination may be deleted for a new full copy: an operator was shown the number.
     pub recopy: Option<u64>,
-    /// The passwords, already read from where the plan says.
-    pub passwords: Passwords,
+    /// How both servers are entered.
+    pub servers: Servers,
     /// Closed when the run is to stop at its next durable checkpoint.
     pub stop: async_channel::Receiver<()>,
 }
 
-/// The passwords of both servers; `None` where no AUTH is sent.
-#[derive(Clone, Default)]
-pub struct Passwords {
-    /// The source's.
-    pub source: Option<Secret>,
-    /// The destination's.
-    pub destination: Option<Secret>,
+/// How both servers are entered.
+#[derive(Clone)]
+pub struct Servers {
+    /// The source.
+    pub source: Access,
+    /// The destination.
+    pub destination: Access,
+}
+
+impl Servers {
+    /// The server of one side.
+    pub const fn of(&self, side: Side) -> &Access {
+        match side {
+            Side::Source => &self.source,
+            Side::Destination => &self.destination,
+        }
+    }
 }

@@ -238,8 +238,7 @@ impl Run {
     /// What taking in dump number `generation` needs.
     pub(super) fn intake(&self, dump: DumpPlace, generation: u32) -> IntakeSetup {
         IntakeSetup {
-            source: self.request.graph.source.clone(),
-            secret: self.request.passwords.source.clone(),
+            source: self.request.servers.source.clone(),
             bandwidth: self.bandwidth.clone(),
             spool: self.spool_bound(),
             dump,

@@ -2,7 +2,7 @@
 
 use redis::cmd;
 
-use super::{run::Run, servers, teller::Teller};
+use super::{run::Run, teller::Teller};
 use crate::net::{Control, ControlError};
 
 /// What to do about a Sentinel that has taken this host for a replica.
@@ -20,8 +20,7 @@ pub(super) async fn listening(control: &mut Control) -> Result<Option<u64>, Cont
 
 /// Says at the end of a run what Sentinels of the source may still believe of it. A source that is gone has none to ask.
 pub(super) async fn remind(run: &Run, teller: &mut Teller<'_>) {
-    let (endpoint, secret) = (&run.request.graph.source, run.request.passwords.source.as_ref());
-    let Ok(mut control) = servers::connect(endpoint, secret).await else { return };
+    let Ok(mut control) = run.request.servers.source.control().await else { return };
     if let Ok(Some(count @ 1..)) = listening(&mut control).await {
         teller.notice(format!("Sentinels watch the source ({}). {RESET}", counted(count)));
     }

@@ -7,26 +7,13 @@ use std::{
 
 use redis::{Value, cmd};
 
-use super::Passwords;
 use crate::{
     command::Info,
-    net::{Control, ControlError, Timeouts},
+    net::{Control, ControlError},
     rdb,
-    sink::{Access, DeadlineMode, Destination, RecordKeys},
-    step::{Endpoint, Graph},
-    unit::{Db, Expiry, Secret, ServerVersion, UnixMillis},
+    sink::{DeadlineMode, Destination, RecordKeys},
+    unit::{Db, Expiry, ServerVersion, UnixMillis},
 };
-
-/// Opens a control connection.
-pub(super) async fn connect(endpoint: &Endpoint, secret: Option<&Secret>) -> Result<Control, ControlError> {
-    let (tls, username) = (endpoint.tls.as_ref(), endpoint.username.as_deref());
-    Control::open(&endpoint.address, tls, username, secret, Timeouts::default()).await
-}
-
-/// How lanes get into the destination.
-pub(super) fn access(graph: &Graph, passwords: &Passwords) -> Access {
-    Access { endpoint: graph.destination.clone(), secret: passwords.destination.clone() }
-}
 
 /// The sections of INFO together; servers that hide INFO give an empty one.
 pub(super) async fn info(control: &mut Control) -> Result<Info, ControlError> {

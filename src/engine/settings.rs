@@ -3,7 +3,7 @@
 
 use redis::cmd;
 
-use super::{ending::Ending, run::Run, servers, teller::Teller};
+use super::{ending::Ending, run::Run, teller::Teller};
 use crate::{
     journal::Record,
     net::{Control, ControlError},
@@ -160,8 +160,7 @@ impl Run {
         if !settings.iter().any(|setting| changed.contains_key(setting.name())) {
             return Ok(());
         }
-        let graph = &self.request.graph;
-        let mut control = servers::connect(&graph.source, self.request.passwords.source.as_ref()).await?;
+        let mut control = self.request.servers.source.control().await?;
         let mut ending: Result<(), Ending> = Ok(());
         for setting in settings {
             let Some(noted) = changed.get(setting.name()) else { continue };

@@ -2,19 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
-use async_std::future::timeout;
 use redis::{
     AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError, Value,
     aio::MultiplexedConnection,
 };
-use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 use super::{
-    ControlError, Excess, NetError, NetFault, Stream, Timeouts, TlsFault, dial, dial::speaks_tls, excess::Bounded,
+    Access, ControlError, Excess, NetError, Timeouts,
+    excess::Bounded,
+    greeting::{Greeting, enter},
 };
-use crate::resp::{self, Limits, Refusal, RefusalKind, Reply, ReplyReader};
-use crate::unit::{Address, Secret, TlsFiles, quoted};
+use crate::unit::{Address, quoted};
 
 /// A connection that asks one thing after another, in RESP2. Opening it sends `AUTH` when there is a password, then
 /// `PING`; nothing else that an old server would not know. It does not reconnect and repeats nothing by itself: after a
@@ -34,24 +33,10 @@ impl std::fmt::Debug for Control {
 }
 
 impl Control {
-    /// Connects and authenticates. [`Timeouts::read`] limits the wait for each reply.
-    pub async fn open(
-        address: &Address,
-        tls: Option<&TlsFiles>,
-        username: Option<&str>,
-        password: Option<&Secret>,
-        timeouts: Timeouts,
-    ) -> Result<Self, ControlError> {
-        let mut stream = dial(address, tls, timeouts).await?;
-        let greeting = timeout(timeouts.read, greet(&mut stream, username, password)).await;
-        match greeting.unwrap_or_else(|_| Err(slow(&stream, timeouts))) {
-            Err(ControlError::Net(NetError { fault: NetFault::Closed(_) | NetFault::Reset(_), .. }))
-                if tls.is_none() && speaks_tls(address, timeouts).await =>
-            {
-                return Err(stream.fault(TlsFault::Encrypted.into()).into());
-            }
-            outcome => outcome?,
-        }
+    /// Connects and signs in. [`Timeouts::read`] limits the wait for each reply.
+    pub(super) async fn open(access: &Access, timeouts: Timeouts) -> Result<Self, ControlError> {
+        let address = &access.address;
+        let stream = enter(access, &Greeting::Ping, timeouts).await?;
         let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeouts.read));
         let stream = Bounded::new(stream);
@@ -137,82 +122,6 @@ impl Control {
 /// The most bytes of an `INFO`: a hundred times what one has.
 const INFO: usize = 4 << 20;
 
-/// What a greeting may hold: an error in words at most.
-const GREETING: Limits = Limits { bulk: 64 << 10, line: 64 << 10, array: 0, depth: 1, whole: 128 << 10 };
-
-/// A greeting that moves and does not come to its end.
-fn slow(stream: &Stream, timeouts: Timeouts) -> ControlError {
-    stream.fault(NetFault::Timeout { doing: "signing in", after: timeouts.read }).into()
-}
-
-/// `AUTH` and `PING`, before the `redis` crate takes over: a server that turns us away at the door (protected mode,
-/// `maxclients`) says so before it is asked, which the crate would not hear.
-async fn greet(stream: &mut Stream, username: Option<&str>, password: Option<&Secret>) -> Result<(), ControlError> {
-    let mut reader = ReplyReader::new(GREETING);
-    if let Some(password) = password {
-        let words = [Some("AUTH"), username, Some(password.expose_secret())];
-        let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
-        ask(stream, &mut reader, "AUTH", &words).await?;
-    }
-    match ask(stream, &mut reader, "PING", &[b"PING"]).await {
-        // It lets us in; other commands may not meet what PING met.
-        Err(ControlError::Refused { refusal, .. }) if PASSABLE.contains(&refusal.kind) => Ok(()),
-        outcome => outcome,
-    }
-}
-
-/// Refusals of `PING` by a server that is open to us.
-const PASSABLE: [RefusalKind; 6] = [
-    RefusalKind::NoPermission,
-    RefusalKind::Loading,
-    RefusalKind::Busy,
-    RefusalKind::MasterDown,
-    RefusalKind::Misconf,
-    RefusalKind::UnknownCommand,
-];
-
-async fn ask(
-    stream: &mut Stream,
-    reader: &mut ReplyReader,
-    command: &str,
-    words: &[&[u8]],
-) -> Result<(), ControlError> {
-    let mut request = Zeroizing::new(Vec::with_capacity(4 << 10));
-    resp::command(&mut request, words);
-    // A server that has turned us away takes nothing; what it said is still to be read.
-    let sent = stream.write_all(&request).await;
-    loop {
-        if let Some(fault) = reader.unread().first().and_then(|byte| TlsFault::of_first_byte(*byte)) {
-            return Err(stream.fault(fault.into()).into());
-        }
-        let unexpected = |seen: String| ControlError::Unexpected {
-            address: stream.address().clone(),
-            command: command.to_owned(),
-            seen,
-        };
-        match reader.next() {
-            Ok(Some(Reply::Simple(_) | Reply::Bulk(Some(_)))) => return Ok(()),
-            Ok(Some(Reply::Error(text))) => {
-                let text = String::from_utf8_lossy(text);
-                let refusal = if command == "AUTH" { Refusal::of_auth(&text) } else { Refusal::of(&text) };
-                let address = stream.address().clone();
-                return Err(ControlError::Refused { address, command: command.to_owned(), refusal });
-            }
-            Ok(Some(other)) => return Err(unexpected(other.shown())),
-            Ok(None) => {}
-            Err(error) => return Err(unexpected(error.to_string())),
-        }
-        match stream.read(reader.space(4 << 10)).await {
-            Ok(0) => {
-                sent?;
-                return Err(stream.fault(NetFault::Closed("waiting for a reply")).into());
-            }
-            Ok(count) => reader.commit(count),
-            Err(error) => return Err(sent.err().unwrap_or(error).into()),
-        }
-    }
-}
-
 /// The command's name alone: its arguments may hold a secret or a value.
 fn name(command: &Cmd) -> String {
     match command.args_iter().next() {
@@ -234,6 +143,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::{net::NetFault, resp::RefusalKind, unit::Secret};
 
     /// Opens a connection to a server that gives these answers, one to each thing it is sent (the first unasked when
     /// `eager`), then closes; what `then` makes of the connection, and all that the server was sent.
@@ -260,9 +170,9 @@ mod tests {
                 }
                 heard
             });
-            let secret = password.map(Secret::from);
+            let access = Access { password: password.map(Secret::from), ..Access::plain(address) };
             let timeouts = Timeouts { read: std::time::Duration::from_secs(20), ..Timeouts::default() };
-            let control = Control::open(&address, None, None, secret.as_ref(), timeouts).await;
+            let control = access.control_within(timeouts).await;
             let outcome = then(control).await;
             (outcome, server.await)
         })
@@ -364,7 +274,7 @@ mod tests {
                     }
                 });
                 let asked = async {
-                    let mut control = Control::open(&address, None, None, None, timeouts).await?;
+                    let mut control = Access::plain(address.clone()).control_within(timeouts).await?;
                     control.info(None).await
                 };
                 let error = asked.await.unwrap_err();

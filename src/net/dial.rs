@@ -24,7 +24,7 @@ const KEEPALIVE: TcpKeepalive =
 
 /// Connects to a server, and encrypts the connection when `tls` says how. Of a name with several addresses each is tried
 /// in turn; the last failure is reported.
-pub async fn dial(address: &Address, tls: Option<&TlsFiles>, timeouts: Timeouts) -> Result<Stream, NetError> {
+pub(super) async fn dial(address: &Address, tls: Option<&TlsFiles>, timeouts: Timeouts) -> Result<Stream, NetError> {
     let fail = |fault| NetError { address: address.clone(), fault };
     let socket = connected(address, timeouts).await.map_err(fail)?;
     let Some(files) = tls else { return Ok(Stream::plain(socket, address.clone(), timeouts)) };

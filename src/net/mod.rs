@@ -1,6 +1,7 @@
 //! Sockets with deadlines, the control connection, and where secrets are read.
 //!
-//! [`dial`] opens a [`Stream`]; every wait on it has a limit and every failure says which server and what happened.
+//! [`Access`] is the only way by which anything connects. Every wait on a [`Stream`] has a limit and every failure says
+//! which server and what happened.
 //! [`Control`] is the `redis` crate's client over such a stream, for questions and settings; bulk data never passes it.
 //! [`serve`] answers HTTP requests for one page.
 //! [`metered`] says how many bytes went over all connections of this process to a server.
@@ -8,12 +9,14 @@
 //! [`tls`] says how a connection is encrypted and what can be wrong with that.
 //! [`secret::resolve`] turns a plan's reference into the secret.
 
+mod access;
 mod control;
 mod control_error;
 mod dial;
 pub mod environ;
 mod error;
 mod excess;
+mod greeting;
 mod http;
 mod local;
 mod meter;
@@ -24,9 +27,10 @@ mod stream;
 mod timeouts;
 pub mod tls;
 
+pub use access::Access;
 pub use control::Control;
 pub use control_error::ControlError;
-pub use dial::dial;
+use dial::dial;
 pub use error::{NetError, NetFault};
 pub use excess::Excess;
 pub use http::{Page, Served, serve};

@@ -2,9 +2,8 @@
 
 use std::{
     io::{self, Read},
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    path::Path,
+    process::{Child, ChildStdout, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -65,13 +64,13 @@ pub enum SecretFault {
 }
 
 /// Reads the secret: the variable as it is; the file or the program's standard output without one trailing newline. A
-/// program runs without a shell, input or terminal, without the variables `withheld`, in a process group of its own, for at
-/// most 30 s. Blocks.
-pub fn resolve(from: &SecretRef, withheld: &[&str]) -> Result<Secret, SecretError> {
+/// program runs in `folder`, without a shell, input or terminal, without the variables `withheld`, in a process group of its
+/// own, for at most 30 s. Blocks.
+pub fn resolve(from: &SecretRef, folder: &Path, withheld: &[&str]) -> Result<Secret, SecretError> {
     let read = match from {
         SecretRef::Env(name) => variable(name),
         SecretRef::File(path) => file(path),
-        SecretRef::Command(argv) => program(argv, withheld, COMMAND_LIMIT),
+        SecretRef::Command(argv) => program((folder, argv), withheld, COMMAND_LIMIT),
     };
     read.and_then(|bytes| text(&bytes)).inspect(mask).map_err(|fault| SecretError { from: from.clone(), fault })
 }
@@ -118,11 +117,10 @@ fn text(bytes: &Bytes) -> Result<Secret, SecretFault> {
     }
 }
 
-fn program(words: &[String], withheld: &[&str], limit: Duration) -> Result<Bytes, SecretFault> {
+fn program((folder, argv): (&Path, &[String]), withheld: &[&str], limit: Duration) -> Result<Bytes, SecretFault> {
     let deadline = Instant::now() + limit;
-    let (name, args) = words.split_first().ok_or(SecretFault::NoProgram)?;
-    let mut command = Command::new(PathBuf::from(name));
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let mut command = crate::store::program(folder, argv).ok_or(SecretFault::NoProgram)?;
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
     for variable in withheld {
         command.env_remove(variable);
     }
@@ -194,7 +192,7 @@ mod tests {
     }
 
     fn fault(from: &SecretRef) -> SecretFault {
-        resolve(from, &[]).unwrap_err().fault
+        resolve(from, Path::new("/"), &[]).unwrap_err().fault
     }
 
     fn written(bytes: &[u8]) -> (tempfile::TempDir, SecretRef) {
@@ -210,7 +208,7 @@ mod tests {
             [(&b"a b "[..], "a b "), (b"pass\n", "pass"), (b"pass\r\n", "pass"), (b"p\n\n", "p\n"), (b"\nx", "\nx")]
         {
             let (_folder, from) = written(bytes);
-            assert_eq!(resolve(&from, &[]).unwrap().expose_secret(), expected);
+            assert_eq!(resolve(&from, Path::new("/"), &[]).unwrap().expose_secret(), expected);
         }
     }
 
@@ -231,18 +229,19 @@ mod tests {
     #[test]
     fn a_variable_is_read() {
         let path = std::env::var("PATH").unwrap();
-        assert_eq!(resolve(&SecretRef::Env("PATH".into()), &[]).unwrap().expose_secret(), path);
+        assert_eq!(resolve(&SecretRef::Env("PATH".into()), Path::new("/"), &[]).unwrap().expose_secret(), path);
     }
 
     #[test]
     fn a_program_is_run_without_a_shell() {
-        let secret = resolve(&command(&["printf", "%s\\n", "$HOME;*"]), &[]).unwrap();
+        let secret = resolve(&command(&["printf", "%s\\n", "$HOME;*"]), Path::new("/"), &[]).unwrap();
         assert_eq!(secret.expose_secret(), "$HOME;*");
     }
 
     #[test]
     fn a_failing_program_tells_nothing_of_its_output() {
-        let error = resolve(&command(&["sh", "-c", "echo hunter2; echo hunter2 >&2; exit 3"]), &[]).unwrap_err();
+        let error = resolve(&command(&["sh", "-c", "echo hunter2; echo hunter2 >&2; exit 3"]), Path::new("/"), &[])
+            .unwrap_err();
         assert_eq!(error.fault, SecretFault::Failed("exit status: 3".into()));
         assert!(!error.to_string().contains("hunter2"), "{error}");
         assert!(matches!(fault(&command(&["/no/such/program"])), SecretFault::Start(_)));
@@ -256,7 +255,11 @@ mod tests {
         for script in ["sleep 60", "sleep 60 & sleep 60", "exec >&-; sleep 60"] {
             let begun = Instant::now();
             let argv = ["sh", "-c", script].map(str::to_owned);
-            assert_eq!(program(&argv, &[], limit).unwrap_err(), SecretFault::TooSlow(limit), "{script}");
+            assert_eq!(
+                program((Path::new("/"), &argv), &[], limit).unwrap_err(),
+                SecretFault::TooSlow(limit),
+                "{script}"
+            );
             assert!(begun.elapsed() < Duration::from_secs(5));
         }
     }

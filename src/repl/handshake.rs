@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use secrecy::{ExposeSecret, zeroize::Zeroizing};
+use secrecy::zeroize::Zeroizing;
 
 use super::HandshakeError;
 use super::line::shown;
@@ -118,13 +118,13 @@ impl Handshake {
     }
 
     fn request(&self, step: Step) -> Zeroizing<Vec<u8>> {
-        // Room from the start: a vector that grows leaves copies behind.
-        let secrets = self.options.password.as_ref().map_or(0, |secret| secret.expose_secret().len());
-        let names = self.options.username.as_ref().map_or(0, String::len);
-        let mut out = Zeroizing::new(Vec::with_capacity(secrets.saturating_add(names).saturating_add(128)));
+        if let (Step::Auth, Some(password)) = (step, &self.options.password) {
+            return resp::auth(self.options.username.as_deref(), password);
+        }
+        let mut out = Zeroizing::new(vec![]);
         match step {
             Step::Ping => resp::command(&mut out, &[b"PING"]),
-            Step::Auth => self.auth(&mut out),
+            Step::Auth => resp::command(&mut out, &[b"AUTH", b""]),
             Step::ListeningPort => {
                 resp::command(&mut out, &[b"REPLCONF", b"listening-port", NO_PORT]);
             }
@@ -132,14 +132,6 @@ impl Handshake {
             Step::Capabilities => resp::command(&mut out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]),
         }
         out
-    }
-
-    fn auth(&self, out: &mut Vec<u8>) {
-        let password = self.options.password.as_ref().map_or("", |secret| secret.expose_secret()).as_bytes();
-        match &self.options.username {
-            Some(username) => resp::command(out, &[b"AUTH", username.as_bytes(), password]),
-            None => resp::command(out, &[b"AUTH", password]),
-        }
     }
 
     /// Whether the handshake can go on after a refusal.

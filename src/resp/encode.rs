@@ -1,6 +1,8 @@
 //! Writing commands.
 
-use crate::unit::make_room;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
+
+use crate::unit::{Secret, make_room};
 
 /// Appends a command: an array of bulk strings.
 pub fn command(out: &mut Vec<u8>, args: &[&[u8]]) {
@@ -8,6 +10,18 @@ pub fn command(out: &mut Vec<u8>, args: &[&[u8]]) {
     for arg in args {
         bulk(out, arg);
     }
+}
+
+/// `AUTH`, with the name of a user where one is given (Redis 6). Wiped when it is dropped.
+pub fn auth(username: Option<&str>, password: &Secret) -> Zeroizing<Vec<u8>> {
+    let password = password.expose_secret();
+    let words = [Some("AUTH"), username, Some(password)];
+    let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
+    // Room from the start: a vector that grows leaves copies behind.
+    let length = words.iter().fold(128_usize, |length, word| length.saturating_add(word.len()));
+    let mut out = Zeroizing::new(Vec::with_capacity(length));
+    command(&mut out, &words);
+    out
 }
 
 /// Appends `*n`: a command of `n` arguments follows.

@@ -16,7 +16,7 @@ mod reply;
 
 pub use buffer::Buffer;
 pub use element::Limits;
-pub use encode::{array_header, bulk, bulk_header, bulk_i64, bulk_u64, command};
+pub use encode::{array_header, auth, bulk, bulk_header, bulk_i64, bulk_u64, command};
 pub use error::{RespError, RespFault};
 pub use frames::{Command, CommandReader};
 pub use refusal::{Refusal, RefusalKind};

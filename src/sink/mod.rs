@@ -33,7 +33,7 @@ pub use deadlines::{DeadlineJob, DeadlinePass, DeadlineStep, Settled};
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
 pub use ghosts::{UndoFault, clear_databases, undo};
-pub use lane::{Access, Lane, LaneFault, LaneReport, LaneSetup, Part, TooLarge, Turns};
+pub use lane::{Lane, LaneFault, LaneReport, LaneSetup, Part, TooLarge, Turns};
 pub use lease::{Claim, Claimant, Lease, LeaseFault, claim, has_begun, peek, record};
 pub use libraries::Libraries;
 pub use neighbours::{Neighbour, neighbours, recorded};

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{SourceError, SourceFacts};
-use crate::net::{NetError, NetFault, Stream, Timeouts, dial};
+use crate::net::{Access, NetError, NetFault, Stream, Timeouts};
 use crate::repl::{self, Action, Cut, Handshake, HandshakeOptions, HeaderLine, Payload, PayloadHeader, PsyncReply};
 use crate::resp::Buffer;
-use crate::step::Endpoint;
-use crate::unit::{Address, Offset, ReplId, Secret};
+use crate::unit::{Address, Offset, ReplId};
 
 /// Bytes asked of the socket at once.
 const CHUNK: usize = 256 << 10;
@@ -63,22 +62,17 @@ pub enum WaitingFor {
 
 impl Link {
     /// Connects and introduces itself, with 10 s to connect and 60 s of silence allowed.
-    pub async fn open(endpoint: &Endpoint, secret: Option<&Secret>, facts: &SourceFacts) -> Result<Self, SourceError> {
-        Self::open_within(endpoint, secret, facts, Timeouts::default()).await
+    pub async fn open(access: &Access, facts: &SourceFacts) -> Result<Self, SourceError> {
+        Self::open_within(access, facts, Timeouts::default()).await
     }
 
     /// As [`Self::open`], with these limits.
-    pub async fn open_within(
-        endpoint: &Endpoint,
-        secret: Option<&Secret>,
-        facts: &SourceFacts,
-        timeouts: Timeouts,
-    ) -> Result<Self, SourceError> {
-        let stream = dial(&endpoint.address, endpoint.tls.as_ref(), timeouts).await?;
+    pub async fn open_within(access: &Access, facts: &SourceFacts, timeouts: Timeouts) -> Result<Self, SourceError> {
+        let stream = access.link(timeouts).await?;
         let mut link = Self { stream, inbox: Buffer::default(), patience: timeouts.read, dump: None };
         link.introduce(HandshakeOptions {
-            username: endpoint.username.clone(),
-            password: secret.cloned(),
+            username: access.username.clone(),
+            password: access.password.clone(),
             source: facts.version,
         })
         .await?;
@@ -328,16 +322,15 @@ mod tests {
                 }
             });
             let address = Address::Tcp { host: "127.0.0.1".into(), port };
-            let endpoint = Endpoint { address, tls: None, username: None, password: None, plaintext: None };
-            let outcome = receive(&endpoint, patience).await;
+            let outcome = receive(&Access::plain(address), patience).await;
             source.await;
             outcome
         })
     }
 
-    async fn receive(endpoint: &Endpoint, patience: Duration) -> Result<(DumpHeader, Vec<u8>, usize), SourceError> {
+    async fn receive(access: &Access, patience: Duration) -> Result<(DumpHeader, Vec<u8>, usize), SourceError> {
         let timeouts = Timeouts { read: patience, ..Timeouts::default() };
-        let mut link = Link::open_within(endpoint, None, &SourceFacts::default(), timeouts).await?;
+        let mut link = Link::open_within(access, &SourceFacts::default(), timeouts).await?;
         let mut waits = 0;
         let header = link.request_dump(|_| waits += 1).await?;
         let mut dump = vec![];

@@ -1,11 +1,14 @@
-//! Files that outlive the process: small ones replaced whole, the lock of a state directory, and the spool.
+//! Files that outlive the process: small ones replaced whole, the lock of a state directory, and the spool. Programs that
+//! a plan names are found here too.
 
 mod durable;
 mod key_log;
 mod lock;
 pub mod own;
+mod program;
 pub mod spool;
 
 pub use durable::{read_bounded, sync_folder, write_whole};
 pub use key_log::{KeyLog, KeyLogReader, LoggedKey};
 pub use lock::{FolderLock, LockError};
+pub use program::program;

@@ -79,6 +79,38 @@ fn relative_paths_start_at_the_plan_file_and_approved_digests_do_not_depend_on_i
 }
 
 #[test]
+fn every_path_of_a_plan_starts_at_its_folder_for_every_command() {
+    let authority = Authority::new();
+    let server = authority.issue("server", ["127.0.0.1"], 2099);
+    let source = Server::of("redis-7.2.4").tls(&server, "no", &authority).password("first secret").start();
+    let destination = Server::of("redis-7.2.4").password("second secret").start();
+    fill(&source, 10, 10);
+    let plan = Plan::between_urls(&url(source.tls_port()), &format!("redis://127.0.0.1:{}", destination.port()))
+        .source("password: { file: secrets/source }")
+        .source("tls: { ca: certs/ca.pem }")
+        .destination("password: { command: [./secrets/destination, secrets/word] }")
+        .line("hooks: [ { at: full.started, run: [./hooks/note, word] } ]");
+    let tool = tool(&plan);
+    let folder = tool.folder().join("sub");
+    for name in ["sub", "sub/certs", "sub/secrets", "sub/hooks"] {
+        fs::create_dir(tool.folder().join(name)).unwrap();
+    }
+    fs::rename(tool.folder().join("plan.yaml"), folder.join("plan.yaml")).unwrap();
+    fs::copy(authority.ca(), folder.join("certs/ca.pem")).unwrap();
+    tool.write("sub/secrets/source", "first secret\n");
+    tool.write("sub/secrets/word", "second secret\n");
+    tool.script("sub/secrets/destination", "cat \"$1\"");
+    tool.script("sub/hooks/note", "echo noted > \"$1\"");
+    tool.run(["check", "sub/plan.yaml"]).expect(0);
+    tool.run(["apply", "sub/plan.yaml"]).expect(0);
+    assert_eq!(fs::read_to_string(folder.join("word")).unwrap(), "noted\n");
+    tool.run(["verify", "sub/plan.yaml"]).expect(0);
+    tool.run(["cleanup", "sub/plan.yaml"]).expect(0);
+    fs::remove_file(folder.join("secrets/source")).unwrap();
+    tool.run(["verify", "sub/plan.yaml"]).expect(3).says("sub/secrets/source cannot be read");
+}
+
+#[test]
 fn a_connection_that_breaks_inside_a_record_is_opened_anew() {
     let authority = Authority::new();
     let server = authority.issue("server", ["127.0.0.1"], 2099);

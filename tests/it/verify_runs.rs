@@ -4,7 +4,8 @@ use std::{collections::HashSet, fs, thread, time::Duration};
 
 use redis_plan::{
     compare::{self, Pair},
-    step::{Endpoint, Selection, VerifyMode},
+    net::Access,
+    step::{Selection, VerifyMode},
     unit::{Address, Db, ServerVersion},
 };
 use serde_json::Value;
@@ -394,14 +395,7 @@ fn a_key_that_is_named_twice_is_told_and_counted_once() {
     fill(&destination, KEYS, 11);
     let side = |server: &Server, version| compare::Server {
         deferred: false,
-        endpoint: Endpoint {
-            address: Address::Tcp { host: "127.0.0.1".to_owned(), port: server.port() },
-            tls: None,
-            username: None,
-            password: None,
-            plaintext: None,
-        },
-        secret: None,
+        access: Access::plain(Address::Tcp { host: "127.0.0.1".to_owned(), port: server.port() }),
         version,
         clock_ahead: 0,
         process: String::new(),

@@ -61,8 +61,7 @@ pub(in crate::engine) struct Copied {
 
 /// Copies the dataset.
 pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut Teller<'_>) -> Result<Copied, Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let mut control = run.request.servers.destination.control().await?;
     let started = match start(run, work, &mut control, teller).await? {
         Started::Copying(start) => *start,
         Started::Copied(there) => return taken_over(run, *there),
@@ -101,8 +100,7 @@ pub(in crate::engine) async fn full(run: &mut Run, work: &FullWork, teller: &mut
 
 /// Ends the copy where the destination still has all that it has confirmed; answers how far it is from here on.
 async fn close(run: &Run, (lease, position): (&Lease, Position)) -> Result<Position, Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let mut control = run.request.servers.destination.control().await?;
     if !run.follows() {
         lease.holds(&mut control, &position).await?;
         return Ok(position);
@@ -176,7 +174,7 @@ impl Copy {
             lanes.push(lane);
             let setup = LaneSetup {
                 part: Part::Dump(index),
-                access: servers::access(&run.request.graph, &run.request.passwords),
+                access: run.request.servers.destination.clone(),
                 destination: started.destination.clone(),
                 keys: run.keys.clone(),
                 token: started.lease.token.clone(),

@@ -58,8 +58,7 @@ impl Standing {
         let destination = keys_in(control, &targets(work, databases)).await?;
         let left_alone: u64 = control.query(redis::cmd("SCARD").arg(&lease.keys.skipped)).await?;
         let occupied = destination.iter().any(|(db, _)| record.occupied.contains(db));
-        let (endpoint, secret) = (&run.request.graph.source, run.request.passwords.source.as_ref());
-        let keyspace = crate::source::survey(&mut servers::connect(endpoint, secret).await?).await?.keyspace;
+        let keyspace = crate::source::survey(&mut run.request.servers.source.control().await?).await?.keyspace;
         let read = keyspace.iter().filter(|(db, _)| work.selection.reads(**db));
         Ok(Self { destination, source: read.map(|(_, held)| held.keys).sum(), others: occupied || left_alone > 0 })
     }

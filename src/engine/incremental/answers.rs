@@ -2,7 +2,7 @@
 
 use super::follow::Follow;
 use crate::{
-    engine::{ending::Ending, orders::refused, run::Run, servers, teller::Teller},
+    engine::{ending::Ending, orders::refused, run::Run, teller::Teller},
     journal::Record,
     net::Control,
     plan::fault::catalogue::runs,
@@ -66,8 +66,7 @@ impl Follow {
 
     /// Whether the destination still has all that it has confirmed. An operator who waits is told when it has not.
     pub(super) async fn prove(&mut self, run: &Run) -> Result<(), Ending> {
-        let graph = &run.request.graph;
-        let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+        let mut control = run.request.servers.destination.control().await?;
         self.lease.holds_exact(&mut control, &self.position()).await.map_err(Ending::of_lost)
     }
 

@@ -15,7 +15,7 @@ use super::{
     setup::There,
 };
 use crate::{
-    engine::{background, intake::StreamState, run::Run, servers},
+    engine::{background, intake::StreamState, run::Run},
     resp::{CommandReader, Limits},
     sink::{BatchSize, Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, TranslatorSetup, Turns, Window},
     step::{IncrementalWork, OnConflict},
@@ -75,7 +75,7 @@ impl Beside {
 
         let setup = LaneSetup {
             part: Part::Stream,
-            access: servers::access(&run.request.graph, &run.request.passwords),
+            access: run.request.servers.destination.clone(),
             destination: there.destination.clone(),
             keys: run.keys.clone(),
             token: lease.token.clone(),
@@ -109,8 +109,7 @@ impl Beside {
         };
         let told = Told::default();
         let asking = Asking {
-            endpoint: run.request.graph.source.clone(),
-            secret: run.request.passwords.source.clone(),
+            source: run.request.servers.source.clone(),
             told: told.clone(),
             source_ahead,
             open: None,

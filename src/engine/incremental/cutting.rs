@@ -405,7 +405,7 @@ impl Cutting {
 }
 
 async fn source_of(run: &Run) -> Result<Control, ControlError> {
-    servers::connect(&run.request.graph.source, run.request.passwords.source.as_ref()).await
+    run.request.servers.source.control().await
 }
 
 /// Notes the settings that a fence by `min-slaves-to-write` changes, and turns it on where it is off.
@@ -432,8 +432,7 @@ async fn note_replicas(
     if lag == "0" {
         changes.push((Setting::MinReplicasLag, &lag, SOME_LAG));
     }
-    let graph = &run.request.graph;
-    let mut destination = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let mut destination = run.request.servers.destination.control().await?;
     for (setting, was, set_to) in changes {
         run.change_setting(setting, (was, set_to), teller)?;
         lease.note_setting(&mut destination, setting.name(), (was, set_to)).await?;

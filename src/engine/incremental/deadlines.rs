@@ -17,11 +17,9 @@ use async_std::task::block_on;
 use redis::{Value, cmd};
 
 use crate::{
-    engine::servers,
-    net::Control,
+    net::{Access, Control},
     sink::Deadlines,
-    step::Endpoint,
-    unit::{Db, Offset, Secret, UnixMillis},
+    unit::{Db, Offset, UnixMillis},
 };
 
 /// A receipt that is no later than this behind an older offset tells well enough when a command was carried out.
@@ -56,8 +54,7 @@ impl Told {
 
 /// Asks the source.
 pub(super) struct Asking {
-    pub(super) endpoint: Endpoint,
-    pub(super) secret: Option<Secret>,
+    pub(super) source: Access,
     pub(super) told: Told,
     /// The source's clock minus ours, in milliseconds.
     pub(super) source_ahead: i64,
@@ -85,7 +82,7 @@ impl Asking {
     /// What PTTL says; `None` when the source does not answer.
     async fn ask(&mut self, db: Db, key: &[u8]) -> Option<i64> {
         if self.open.is_none() {
-            let control = servers::connect(&self.endpoint, self.secret.as_ref()).await.ok()?;
+            let control = self.source.control().await.ok()?;
             self.open = Some((control, Db(0)));
         }
         let (control, selected) = self.open.as_mut()?;

@@ -29,7 +29,6 @@ use crate::{
         full::claim,
         intake::{self, Intake, Told},
         run::Run,
-        servers,
         steering::Asked,
         teller::Teller,
     },
@@ -140,7 +139,7 @@ pub(in crate::engine) async fn incremental(
 }
 
 async fn destination(run: &Run) -> Result<Control, ControlError> {
-    servers::connect(&run.request.graph.destination, run.request.passwords.destination.as_ref()).await
+    run.request.servers.destination.control().await
 }
 
 async fn with_lease(

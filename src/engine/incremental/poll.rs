@@ -6,22 +6,18 @@ use async_channel::Sender;
 use async_std::task::{JoinHandle, sleep, spawn};
 
 use super::{deadlines::Told, follow::Signal};
-use crate::{
-    engine::{run::Run, servers},
-    net::Control,
-    unit::UnixMillis,
-};
+use crate::{engine::run::Run, net::Control, unit::UnixMillis};
 
 /// How often.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
 /// Asks until the source answers, for the first time after `pause`.
 pub(super) fn stands(run: &Run, signals: Sender<Signal>, pause: Duration) -> JoinHandle<()> {
-    let (endpoint, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
+    let source = run.request.servers.source.clone();
     spawn(async move {
         sleep(pause).await;
         while !signals.is_closed() {
-            if let Ok(mut control) = servers::connect(&endpoint, secret.as_ref()).await
+            if let Ok(mut control) = source.control().await
                 && let Ok(facts) = crate::source::survey(&mut control).await
                 && let Some(offset) = facts.repl_offset
             {
@@ -35,12 +31,12 @@ pub(super) fn stands(run: &Run, signals: Sender<Signal>, pause: Duration) -> Joi
 
 /// Asks for as long as somebody listens.
 pub(super) fn poll(run: &Run, signals: Sender<Signal>, told: Told) -> JoinHandle<()> {
-    let (endpoint, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
+    let source = run.request.servers.source.clone();
     spawn(async move {
         let mut control: Option<Control> = None;
         while !signals.is_closed() {
             if control.is_none() {
-                control = servers::connect(&endpoint, secret.as_ref()).await.ok();
+                control = source.control().await.ok();
             }
             if let Some(open) = &mut control {
                 let asked = UnixMillis::now();

@@ -18,13 +18,12 @@ use crate::{
         intake::StreamState,
         orders::{done, refused},
         run::Run,
-        servers,
         teller::Teller,
     },
     journal::Record,
-    net::{Control, ControlError},
+    net::{Access, Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{Access, Lease, LeaseFault, Position},
+    sink::{Lease, LeaseFault, Position},
     step::{CutoverPart, CutoverResult, Event, Outcome},
     unit::{Offset, UnixMillis},
 };
@@ -115,20 +114,19 @@ impl Follow {
         cutting.offset = applied;
         teller.tell(Event::CutoverPart { part: CutoverPart::Seal, offset: Some(applied) });
         run.journal.append(&Record::Sealing { result: cutting.result() })?;
-        let graph = &run.request.graph;
         let mut witness = Witness {
             fenced,
-            source: Access { endpoint: graph.source.clone(), secret: run.request.passwords.source.clone() },
+            source: run.request.servers.source.clone(),
             stream: self.intake.state.clone(),
             gauge: self.figures.gauge.clone(),
             fenced_at: (cutting.fenced_at, cutting.connection),
             applied,
         };
         let (lease, signals) = (lease.clone(), self.beside.tell.clone());
-        let (endpoint, secret) = (graph.destination.clone(), run.request.passwords.destination.clone());
+        let destination = run.request.servers.destination.clone();
         let left = cutting.timeout.saturating_sub(cutting.since.unwrap_or(cutting.began).elapsed());
         async_std::task::spawn(async move {
-            let connect = || servers::connect(&endpoint, secret.as_ref());
+            let connect = || destination.control();
             let sealed = Box::pin(seal((&lease, &position), left, &mut witness, connect)).await;
             let _ = signals.send(Signal::Cut(Cut::Sealed(witness.fenced, sealed))).await;
         });

@@ -57,7 +57,7 @@ pub(in crate::engine) async fn settle_at_once(
     };
     let setup = LaneSetup {
         part,
-        access: servers::access(&run.request.graph, &run.request.passwords),
+        access: run.request.servers.destination.clone(),
         destination,
         keys: run.keys.clone(),
         token: lease.token.clone(),

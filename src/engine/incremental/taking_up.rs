@@ -14,11 +14,11 @@ use crate::{
         teller::Teller,
     },
     journal::Record,
-    net::{Control, ControlError},
+    net::{Access, Control, ControlError},
     sink::{Checkpoint, DeadlineMode, DeadlinePass, Lease},
-    step::{Endpoint, Event, StepId},
+    step::{Event, StepId},
     store::spool::{Level, remove_all},
-    unit::{Secret, ServerVersion, UnixMillis},
+    unit::{ServerVersion, UnixMillis},
 };
 
 /// How long a source that does not answer is left alone before it is asked again.
@@ -41,8 +41,8 @@ pub(super) async fn prepare(
     }
     // Only the copy needed it, and its room is the stream's now.
     remove_all(&run.spool(there.record.generation))?;
-    let (source, secret) = (run.request.graph.source.clone(), run.request.passwords.source.clone());
-    let mut asking = Box::pin(ask(&source, secret.as_ref(), Duration::ZERO));
+    let source = run.request.servers.source.clone();
+    let mut asking = Box::pin(ask(&source, Duration::ZERO));
     let (mut reason, mut renewed) = (None, Instant::now());
     loop {
         match timeout(LOOK, &mut asking).await {
@@ -56,7 +56,7 @@ pub(super) async fn prepare(
                     teller.tell(Event::Waiting { step: StepId::Incremental, reason: fault.clone() });
                     reason = Some(fault);
                 }
-                asking = Box::pin(ask(&source, secret.as_ref(), ASK_AGAIN));
+                asking = Box::pin(ask(&source, ASK_AGAIN));
             }
             Ok(Err(fault)) => return Err(fault.into()),
             Err(_) => {}
@@ -103,13 +103,9 @@ async fn recover_deadlines(
 }
 
 /// Asks the source for its clock and its version, some time from now.
-async fn ask(
-    source: &Endpoint,
-    secret: Option<&Secret>,
-    wait: Duration,
-) -> Result<(i64, Option<ServerVersion>), ControlError> {
+async fn ask(source: &Access, wait: Duration) -> Result<(i64, Option<ServerVersion>), ControlError> {
     sleep(wait).await;
-    let mut source = servers::connect(source, secret).await?;
+    let mut source = source.control().await?;
     let ahead = servers::clock_ahead(&mut source).await?;
     Ok((ahead, crate::source::survey(&mut source).await?.version))
 }

@@ -6,7 +6,7 @@ use async_channel::{Receiver, Sender, bounded};
 
 use super::{BUFFERS, DumpPlace, IntakeSetup, Told, gather, segment};
 use crate::{
-    engine::{ending::Ending, servers},
+    engine::ending::Ending,
     plan::fault::catalogue::runs,
     source::{Link, Waiting, WaitingFor},
     store::spool::{MAX_FRAME, SpoolError, SpoolWriter},
@@ -69,10 +69,10 @@ async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Recei
 
 /// Opens a replication connection.
 pub(super) async fn open(setup: &IntakeSetup) -> Result<Link, Ending> {
-    let mut control = servers::connect(&setup.source, setup.secret.as_ref()).await?;
+    let mut control = setup.source.control().await?;
     let facts = crate::source::survey(&mut control).await?;
     drop(control);
-    let mut link = Link::open(&setup.source, setup.secret.as_ref(), &facts).await?;
+    let mut link = Link::open(&setup.source, &facts).await?;
     link.hold_thread();
     Ok(link)
 }

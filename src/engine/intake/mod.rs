@@ -21,11 +21,12 @@ pub(super) use told::Told;
 use super::{ending::Ending, pace::Throttle, run::Run, teller::Teller};
 use crate::{
     journal::Record,
+    net::Access,
     plan::fault::catalogue::runs,
     source::Link,
-    step::{Endpoint, Event, StepId},
+    step::{Event, StepId},
     store::spool::{Level, SpoolWriter, Stored, remove_all, stored},
-    unit::{ByteSize, Offset, ReplId, Secret},
+    unit::{ByteSize, Offset, ReplId},
 };
 
 /// Buffers between the socket and the disk: a disk that stalls for a moment does not stall the socket.
@@ -40,8 +41,7 @@ const GROWS: Duration = Duration::from_millis(1);
 /// What taking in needs.
 #[derive(Clone)]
 pub(super) struct IntakeSetup {
-    pub(super) source: Endpoint,
-    pub(super) secret: Option<Secret>,
+    pub(super) source: Access,
     pub(super) bandwidth: Throttle,
     /// The bound on both spools together.
     pub(super) spool: ByteSize,

@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 
 use super::{IntakeSetup, LinkState, StreamState, Told, gather, getack::GetAck};
 use crate::{
-    engine::{ending::Ending, servers},
+    engine::ending::Ending,
     source::{Acks, Gap, Link, Resumed, SourceError},
     store::spool::{SpoolError, SpoolWriter},
     unit::UnixMillis,
@@ -111,10 +111,10 @@ impl Inlet<'_> {
         let Some((replid, offset)) = self.state.received() else {
             return Err(Refusal::Told(Told::Failed(Ending::failed("there is no stream to go on with"))));
         };
-        let mut control = servers::connect(&self.setup.source, self.setup.secret.as_ref()).await?;
+        let mut control = self.setup.source.control().await?;
         let facts = crate::source::survey(&mut control).await?;
         drop(control);
-        let mut link = Link::open(&self.setup.source, self.setup.secret.as_ref(), &facts).await?;
+        let mut link = Link::open(&self.setup.source, &facts).await?;
         link.hold_thread();
         match link.resume(replid, offset).await? {
             Resumed::Continued { replid: renamed } => {

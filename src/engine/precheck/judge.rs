@@ -12,12 +12,12 @@ use super::{
     server::{Server, heard},
 };
 use crate::{
-    engine::{Passwords, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller},
+    engine::{Servers, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller},
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
     sink::{RecordKeys, neighbours},
     step::{Check, Event, Graph, Outcome, PrecheckWork, Side, Verdict, Work},
-    unit::{Db, Secret},
+    unit::Db,
 };
 
 /// Judges for a run; fails if any item fails. Nothing was written then.
@@ -34,7 +34,7 @@ pub(in crate::engine) async fn precheck(
         begun: dump.is_some() || or_told(Box::pin(begun_elsewhere(run)), || "The destination".to_owned(), teller).await,
     };
     let graph = run.request.graph.clone();
-    let scene = judge(&graph, &run.request.passwords, (work, &place), &Wanted::all(), teller).await?;
+    let scene = judge(&graph, &run.request.servers, (work, &place), &Wanted::all(), teller).await?;
     let sides = [&scene.source, &scene.destination].into_iter().flatten();
     let mut prints: Vec<_> = sides.map(|server| (server.side, drift::print(&server.info, server.eviction()))).collect();
     if let Some(Ok(held)) = &scene.to.held {
@@ -47,15 +47,14 @@ pub(in crate::engine) async fn precheck(
 
 /// Whether this run has written from another state directory.
 async fn begun_elsewhere(run: &Run) -> bool {
-    let (endpoint, secret) = (&run.request.graph.destination, run.request.passwords.destination.as_ref());
-    let Ok(mut control) = servers::connect(endpoint, secret).await else { return false };
+    let Ok(mut control) = run.request.servers.destination.control().await else { return false };
     crate::sink::has_begun(&mut control, &run.keys).await.unwrap_or(false)
 }
 
 /// Judges without a run. Of all items those in `only`, or all when there are none in it.
 pub(in crate::engine) async fn alone(
     graph: &Graph,
-    passwords: &Passwords,
+    servers: &Servers,
     only: &[String],
     stop: &async_channel::Receiver<()>,
     teller: &mut Teller<'_>,
@@ -68,7 +67,7 @@ pub(in crate::engine) async fn alone(
     };
     let place = Where { state_dir: std::path::Path::new(".").to_owned(), source_needed: true, begun: false };
     let wanted = Wanted::of(only);
-    let judging = std::pin::pin!(judge(graph, passwords, (work, &place), &wanted, teller));
+    let judging = std::pin::pin!(judge(graph, servers, (work, &place), &wanted, teller));
     let stopped = std::pin::pin!(stop.recv());
     match future::select(stopped, judging).await {
         Either::Left(_) => Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped.")),
@@ -100,7 +99,7 @@ impl Wanted {
 
 async fn judge<'a>(
     graph: &'a Graph,
-    passwords: &Passwords,
+    servers: &Servers,
     (work, place): (&'a PrecheckWork, &'a Where),
     wanted: &Wanted,
     teller: &mut Teller<'_>,
@@ -110,15 +109,11 @@ async fn judge<'a>(
     let waiting = &waited_for;
     let asked = |side: Side, needed: bool| async move {
         let place = usize::from(side == Side::Destination);
-        let (endpoint, secret): (_, Option<&Secret>) = match side {
-            Side::Source => (&graph.source, passwords.source.as_ref()),
-            Side::Destination => (&graph.destination, passwords.destination.as_ref()),
-        };
         if !needed {
             return None;
         }
         note(waiting, place, Some(side));
-        let answer = Server::ask(side, endpoint, secret).await;
+        let answer = Server::ask(side, servers.of(side)).await;
         note(waiting, place, None);
         Some(answer)
     };
@@ -145,8 +140,8 @@ async fn judge<'a>(
     let mut from = reached(Side::Source, source, &mut scene.source, &mut checks);
     let mut to = reached(Side::Destination, destination, &mut scene.destination, &mut checks);
     let tried = future::join(
-        try_source(from.as_mut(), scene.source.as_ref(), (&scene, passwords), follows),
-        try_destination(to.as_mut(), scene.destination.as_ref(), (&scene, passwords), follows),
+        try_source(from.as_mut(), scene.source.as_ref(), &scene, follows),
+        try_destination(to.as_mut(), scene.destination.as_ref(), &scene, follows),
     )
     .await;
     match tried {
@@ -184,11 +179,11 @@ fn reached(
 async fn try_source(
     control: Option<&mut Control>,
     server: Option<&Server>,
-    (scene, passwords): (&Scene<'_>, &Passwords),
+    scene: &Scene<'_>,
     follows: bool,
 ) -> Result<FromSource, ControlError> {
     let (Some(control), Some(server)) = (control, server) else { return Ok(FromSource::default()) };
-    let own = || servers::connect(&server.endpoint, passwords.source.as_ref());
+    let own = || server.access.control();
     let replication = Some(probe::replication(own().await?, server).await?);
     let fence = match fence(scene.graph) {
         Some(fence) => probe::fence(own().await?, server, fence).await?,
@@ -210,11 +205,11 @@ async fn try_source(
 async fn try_destination(
     control: Option<&mut Control>,
     server: Option<&Server>,
-    (scene, passwords): (&Scene<'_>, &Passwords),
+    scene: &Scene<'_>,
     follows: bool,
 ) -> Result<AtDestination, ControlError> {
     let (Some(control), Some(server)) = (control, server) else { return Ok(AtDestination::default()) };
-    let own = servers::connect(&server.endpoint, passwords.destination.as_ref()).await?;
+    let own = server.access.control().await?;
     let taken = probe::taken(own, server, (scene.work, &scene.graph.name, follows)).await?;
     let databases = Some(servers::databases(control).await.map_err(|error| error.to_string()));
     let mut held = Ok(vec![]);

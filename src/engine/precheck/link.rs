@@ -11,7 +11,7 @@ const FAR: Duration = Duration::from_millis(20);
 pub(super) fn reached(side: Side, asked: &Result<Server, ControlError>) -> Finding {
     match asked {
         Ok(server) => {
-            let address = &server.endpoint.address;
+            let address = &server.access.address;
             Finding::pass(format!("{address} answers: {}", servers::version_of(&server.info)))
         }
         Err(error) => {

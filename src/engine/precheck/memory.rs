@@ -26,8 +26,8 @@ fn judge_fork(server: &Server, kernel: Option<Kernel>) -> Finding {
         return Finding::unknown("it does not show its host's memory", remedy);
     };
     let seen = format!("it uses {used} of its host's {total}");
-    let local = matches!(&server.endpoint.address, Address::Unix { .. })
-        || matches!(&server.endpoint.address, Address::Tcp { host, .. } if ["127.0.0.1", "::1", "localhost"].contains(&host.as_str()));
+    let local = matches!(&server.access.address, Address::Unix { .. })
+        || matches!(&server.access.address, Address::Tcp { host, .. } if ["127.0.0.1", "::1", "localhost"].contains(&host.as_str()));
     // Only of a host that is this one the kernel can be asked; another one shows the same total only by chance.
     let kernel = kernel.filter(|kernel| local && kernel.total == total.0);
     match kernel {
@@ -143,13 +143,13 @@ mod tests {
     use super::*;
     use crate::{
         command::Info,
-        step::{Endpoint, Side, Verdict},
+        net::Access,
+        step::{Side, Verdict},
     };
 
     fn server(host: &str, info: &str) -> Server {
         let address = Address::Tcp { host: host.to_owned(), port: 6379 };
-        let endpoint = Endpoint { address, tls: None, username: None, password: None, plaintext: None };
-        Server { info: Info::parse(info), ..Server::unasked(Side::Source, endpoint) }
+        Server { info: Info::parse(info), ..Server::unasked(Side::Source, Access::plain(address)) }
     }
 
     #[test]

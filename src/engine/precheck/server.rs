@@ -7,15 +7,15 @@ use redis::{Value, cmd, pipe};
 use crate::{
     command::Info,
     engine::servers,
-    net::{Control, ControlError},
-    step::{Endpoint, Side},
-    unit::{Secret, ServerVersion},
+    net::{Access, Control, ControlError},
+    step::Side,
+    unit::ServerVersion,
 };
 
 /// One side, asked.
 pub(super) struct Server {
     pub(super) side: Side,
-    pub(super) endpoint: Endpoint,
+    pub(super) access: Access,
     pub(super) info: Info,
     pub(super) settings: Settings,
     /// Its commands in lower case, and whether each writes; `None` where it does not tell.
@@ -74,12 +74,8 @@ const SETTINGS: [&str; 19] = [
 
 impl Server {
     /// Connects, signs in and asks.
-    pub(super) async fn ask(
-        side: Side,
-        endpoint: &Endpoint,
-        secret: Option<&Secret>,
-    ) -> Result<(Control, Self), ControlError> {
-        let mut control = servers::connect(endpoint, secret).await?;
+    pub(super) async fn ask(side: Side, access: &Access) -> Result<(Control, Self), ControlError> {
+        let mut control = access.control().await?;
         let latency = servers::round_trip(&mut control).await?;
         let info = servers::info(&mut control).await?;
         let calls = heard(control.info(Some("commandstats")).await)?.map(|text| Info::parse(&text)).unwrap_or_default();
@@ -100,7 +96,7 @@ impl Server {
         let modules = servers::names_of(modules, "name");
         let server = Self {
             side,
-            endpoint: endpoint.clone(),
+            access: access.clone(),
             info,
             settings,
             calls,
@@ -118,10 +114,10 @@ impl Server {
 
     /// A side that said nothing.
     #[cfg(test)]
-    pub(super) fn unasked(side: Side, endpoint: Endpoint) -> Self {
+    pub(super) fn unasked(side: Side, access: Access) -> Self {
         Self {
             side,
-            endpoint,
+            access,
             info: Info::default(),
             settings: Settings::default(),
             commands: None,
@@ -143,7 +139,7 @@ impl Server {
 
     /// The user of the plan, or the one that everybody is.
     pub(super) fn user(&self) -> &str {
-        self.user.as_deref().or(self.endpoint.username.as_deref()).unwrap_or("default")
+        self.user.as_deref().or(self.access.username.as_deref()).unwrap_or("default")
     }
 
     /// Whether it is known not to have this command (lower case).
@@ -160,7 +156,7 @@ impl Server {
 
     /// The plan's key for who we are there.
     pub(super) fn user_place(&self) -> String {
-        let key = if self.endpoint.username.is_some() { "username" } else { "url" };
+        let key = if self.access.username.is_some() { "username" } else { "url" };
         format!("{}.{key}", self.side)
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     compare::{self, Begun, Pair, Recheck, Setup, Told},
-    engine::{AskError, Passwords, Steersman, apply::finish, ending::Ending, run::not_ours, servers, teller::Teller},
+    engine::{AskError, Servers, Steersman, apply::finish, ending::Ending, run::not_ours, servers, teller::Teller},
     plan::fault::catalogue::runs,
     step::{
         Event, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict, VerifyWork, Work,
@@ -42,8 +42,8 @@ pub struct VerifyRequest {
     pub repair: bool,
     /// Where the run keeps its files, if there is one.
     pub state_dir: PathBuf,
-    /// The passwords, already read from where the plan says.
-    pub passwords: Passwords,
+    /// How both servers are entered.
+    pub servers: Servers,
     /// Closed when it is to stop.
     pub stop: Receiver<()>,
 }
@@ -126,7 +126,7 @@ fn capitalised(text: &str) -> String {
 }
 
 async fn new_setup(request: &VerifyRequest, recheck: Recheck) -> Result<Setup, Ending> {
-    let mut setup = setup(&request.graph, &request.passwords, &request.work, recheck).await?;
+    let mut setup = setup((&request.graph, &request.servers), &request.work, recheck).await?;
     setup.seed = request.seed;
     Ok(setup)
 }
@@ -167,12 +167,12 @@ async fn until_done(
 }
 
 async fn copier(request: &VerifyRequest) -> Result<Copier, Ending> {
-    let VerifyRequest { graph, passwords, .. } = request;
-    let mut destination = servers::connect(&graph.destination, passwords.destination.as_ref()).await?;
+    let VerifyRequest { graph, servers, .. } = request;
+    let mut destination = servers.destination.control().await?;
     let guard = Guard::ask(&mut destination, graph, &request.digest, &request.state_dir).await?;
     let token = crate::sink::RecordKeys::of(&graph.name).token;
     let there = servers::destination(&mut destination, &token).await?;
-    let source = servers::connect(&graph.source, passwords.source.as_ref()).await?;
+    let source = servers.source.control().await?;
     let replaces = graph.steps.iter().any(|step| match &step.work {
         Work::Full(work) => work.on_conflict == OnConflict::Replace,
         _ => false,

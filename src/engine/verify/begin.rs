@@ -11,11 +11,11 @@ use redis::cmd;
 
 use crate::{
     compare::{self, Begun, CompareFault, Recheck, Server, Setup, Told},
-    engine::{Passwords, ending::Ending, run::Run, servers},
-    net::{Control, ControlError},
+    engine::{Servers, ending::Ending, run::Run, servers},
+    net::{Access, Control, ControlError},
     sink::{RecordKeys, RunRecord},
-    step::{Endpoint, Graph, Side, VerifyWork},
-    unit::{Db, Secret},
+    step::{Graph, Side, VerifyWork},
+    unit::Db,
 };
 
 /// Pairs of connections where the plan says nothing else.
@@ -28,7 +28,7 @@ pub(super) const ALONE: &str = "verify-alone.json";
 /// Begins a comparison within a run, at the end of its copying or between the fence and the seal. Whoever asks takes what it
 /// tells, judges the result by [`super::verdict`], and ends it.
 pub(in crate::engine) async fn begin(run: &Run, work: &VerifyWork) -> Result<Begun, Ending> {
-    let mut setup = setup(&run.request.graph, &run.request.passwords, work, Recheck::Alone).await?;
+    let mut setup = setup((&run.request.graph, &run.request.servers), work, Recheck::Alone).await?;
     setup.seed = seed(run);
     setup.checkpoint = checkpoint(&run.request.state_dir, IN_A_RUN, &run.request.digest, &setup);
     Ok(compare::begin(setup))
@@ -36,10 +36,10 @@ pub(in crate::engine) async fn begin(run: &Run, work: &VerifyWork) -> Result<Beg
 
 /// Begins a comparison beside a step that goes on meanwhile. What it tells, and why it could not begin, goes to `tell`.
 pub(in crate::engine) fn beside(run: &Run, work: &VerifyWork, recheck: Recheck, tell: Sender<Told>) -> JoinHandle<()> {
-    let (graph, passwords, work) = (run.request.graph.clone(), run.request.passwords.clone(), work.clone());
+    let (graph, servers, work) = (run.request.graph.clone(), run.request.servers.clone(), work.clone());
     let seed = seed(run);
     async_std::task::spawn(async move {
-        match setup(&graph, &passwords, &work, recheck).await {
+        match setup((&graph, &servers), &work, recheck).await {
             Ok(setup) => compare::tell_to(Setup { seed, ..setup }, tell).await,
             Err(fault) => _ = tell.send(Told::Done(Box::new(Err(fault)))).await,
         }
@@ -61,15 +61,14 @@ pub(super) fn checkpoint(state_dir: &Path, name: &str, digest: &str, setup: &Set
 
 /// Asks both servers.
 pub(super) async fn setup(
-    graph: &Graph,
-    passwords: &Passwords,
+    (graph, servers): (&Graph, &Servers),
     work: &VerifyWork,
     recheck: Recheck,
 ) -> Result<Setup, CompareFault> {
     let at = |side| move |error| CompareFault::Control { side, error };
-    let there = destination(graph, passwords).await.map_err(at(Side::Destination))?;
+    let there = destination(graph, &servers.destination).await.map_err(at(Side::Destination))?;
     let (record, skipped, destination) = there;
-    let source = source(graph, passwords).await.map_err(at(Side::Source))?;
+    let source = source(&servers.source).await.map_err(at(Side::Source))?;
     let connections = crate::engine::run::limits(graph).and_then(|limits| limits.connections).unwrap_or(WORKERS);
     Ok(Setup {
         source,
@@ -87,21 +86,21 @@ pub(super) async fn setup(
     })
 }
 
-async fn source(graph: &Graph, passwords: &Passwords) -> Result<Server, ControlError> {
-    let mut control = servers::connect(&graph.source, passwords.source.as_ref()).await?;
-    server(&mut control, &graph.source, passwords.source.as_ref()).await
+async fn source(access: &Access) -> Result<Server, ControlError> {
+    let mut control = access.control().await?;
+    server(&mut control, access).await
 }
 
 /// The destination, what it knows of the run, and the keys that the copy left as they were.
 async fn destination(
     graph: &Graph,
-    passwords: &Passwords,
+    access: &Access,
 ) -> Result<(Option<RunRecord>, HashSet<Vec<u8>>, Server), ControlError> {
-    let mut control = servers::connect(&graph.destination, passwords.destination.as_ref()).await?;
+    let mut control = access.control().await?;
     let keys = RecordKeys::of(&graph.name);
     let record = record(&mut control, &keys).await?;
     let skipped = skipped(&mut control, &keys).await?;
-    let mut destination = server(&mut control, &graph.destination, passwords.destination.as_ref()).await?;
+    let mut destination = server(&mut control, access).await?;
     destination.deferred = record.as_ref().is_some_and(|record| record.deadlines.defers());
     Ok((record, skipped, destination))
 }
@@ -126,15 +125,14 @@ pub(super) async fn record(control: &mut Control, keys: &RecordKeys) -> Result<O
     Ok(RunRecord::read(&fields))
 }
 
-async fn server(control: &mut Control, endpoint: &Endpoint, secret: Option<&Secret>) -> Result<Server, ControlError> {
+async fn server(control: &mut Control, access: &Access) -> Result<Server, ControlError> {
     let info = servers::info(control).await?;
     let mut keys: Vec<(Db, u64)> = info.keyspace().into_iter().map(|(db, space)| (db, space.keys)).collect();
     if keys.is_empty() {
         keys = counted(control).await?;
     }
     Ok(Server {
-        endpoint: endpoint.clone(),
-        secret: secret.cloned(),
+        access: access.clone(),
         version: servers::version_of(&info),
         clock_ahead: servers::clock_ahead(control).await?,
         process: info.run_id().unwrap_or_default().to_owned(),

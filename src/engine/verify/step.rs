@@ -8,9 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::begin::begin;
 use crate::{
     compare::{Begun, Told},
-    engine::{
-        background, ending::Ending, full::claim, orders::refused, run::Run, servers, steering::Asked, teller::Teller,
-    },
+    engine::{background, ending::Ending, full::claim, orders::refused, run::Run, steering::Asked, teller::Teller},
     plan::fault::catalogue::runs,
     sink::{Lease, LeaseFault},
     step::{Activity, Event, Outcome, StepId, VerifyResult, VerifyVerdict, VerifyWork},
@@ -35,8 +33,7 @@ pub(in crate::engine) async fn step(
     lease: Option<Lease>,
     teller: &mut Teller<'_>,
 ) -> Result<(Lease, String), Ending> {
-    let graph = &run.request.graph;
-    let mut control = servers::connect(&graph.destination, run.request.passwords.destination.as_ref()).await?;
+    let mut control = run.request.servers.destination.control().await?;
     let lease = match lease {
         Some(lease) => lease,
         None => claim(run, &mut control, teller).await?.0,

@@ -4,27 +4,15 @@ use std::time::Duration;
 
 use async_channel::Sender;
 use async_std::future::timeout;
-use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
 use super::{
     run::LaneReport,
     wire::{self, Head, NotAReply, Walk},
 };
 use crate::{
-    net::{NetError, NetFault, Stream, Timeouts, dial},
-    resp::{self, Refusal},
-    step::Endpoint,
-    unit::{KeyText, Secret, UnixMillis},
+    net::{Access, ControlError, NetError, NetFault, Stream, Timeouts},
+    unit::{KeyText, UnixMillis},
 };
-
-/// How to get into a server.
-#[derive(Clone)]
-pub struct Access {
-    /// Where it is and as whom.
-    pub endpoint: Endpoint,
-    /// The password, resolved.
-    pub secret: Option<Secret>,
-}
 
 /// The longest a destination may take for one answer: a transaction of a lane takes milliseconds, a blocked server
 /// (fork, slow script, swap) seconds.
@@ -47,6 +35,16 @@ pub(super) enum Broken {
 impl From<NetError> for Broken {
     fn from(error: NetError) -> Self {
         Self::Link(error.to_string())
+    }
+}
+
+impl From<ControlError> for Broken {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Net(error) => error.into(),
+            ControlError::Refused { refusal, .. } => Self::Refused(refusal.text),
+            ControlError::Unexpected { .. } => Self::Protocol,
+        }
     }
 }
 
@@ -132,31 +130,9 @@ impl Connection {
         listener: Option<Sender<LaneReport>>,
     ) -> Result<Self, Broken> {
         let timeouts = Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() };
-        let mut stream = dial(&access.endpoint.address, access.endpoint.tls.as_ref(), timeouts).await?;
+        let mut stream = access.session(name, timeouts).await?;
         stream.hold_thread();
-        let mut connection = Self { stream, input: vec![0; INPUT], at: 0, end: 0, low_water: 1, listener };
-        if let Some(secret) = &access.secret {
-            let (user, secret_len) = (access.endpoint.username.as_ref(), secret.expose_secret().len());
-            // Wiped when it is sent, and with room from the start: a vector that grows leaves copies behind.
-            let mut auth = Zeroizing::new(Vec::with_capacity(secret_len + user.map_or(0, String::len) + 128));
-            match user {
-                Some(user) => resp::command(&mut auth, &[b"AUTH", user.as_bytes(), secret.expose_secret().as_bytes()]),
-                None => resp::command(&mut auth, &[b"AUTH", secret.expose_secret().as_bytes()]),
-            }
-            connection.send(&auth).await?;
-            connection.line().await.map_err(|broken| match broken {
-                Broken::Refused(text) => Broken::Refused(Refusal::of_auth(&text).text),
-                broken => broken,
-            })?;
-        }
-        // A name helps whoever reads CLIENT LIST; a server that refuses it is none the worse.
-        let mut naming = vec![];
-        resp::command(&mut naming, &[b"CLIENT", b"SETNAME", name.as_bytes()]);
-        connection.send(&naming).await?;
-        match connection.line().await {
-            Ok(()) | Err(Broken::Refused(_)) => Ok(connection),
-            Err(broken) => Err(broken),
-        }
+        Ok(Self { stream, input: vec![0; INPUT], at: 0, end: 0, low_water: 1, listener })
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {

@@ -25,7 +25,6 @@ mod size;
 mod turns;
 mod wire;
 
-pub use connection::Access;
 pub use fault::LaneFault;
 pub use part::Part;
 pub use run::{Lane, LaneReport, LaneSetup};

@@ -8,11 +8,12 @@ use std::{
 use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
-    Access, LaneFault, Part, TooLarge, Turns,
+    LaneFault, Part, TooLarge, Turns,
     connection::{Broken, Connection, Executed, Nil},
     deadlines::Settling,
 };
 use crate::{
+    net::Access,
     resp,
     sink::{Batch, BatchSize, DeadlineMode, Destination, Job, Mark, RecordKeys, Window},
     step::{KeyFailure, OnConflict},

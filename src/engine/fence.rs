@@ -109,6 +109,7 @@ pub(super) async fn fence(mut control: Control, plan: Plan, timeout: Duration) -
     };
     let said = facts.and_then(|facts| Some((facts.repl_offset?, facts)));
     let (offset, facts) = said.ok_or("the source does not say its offset")?;
+    tracing::info!(fence = %plan, offset = offset.0, "the source's writers are fenced off");
     Ok(Fenced { offset, facts, since, control, version, plan, timeout })
 }
 
@@ -232,6 +233,7 @@ impl Fenced {
 
     /// Lets writers go on. Answers when they do: at once, or after this long.
     pub(super) async fn lift(mut self) -> Result<Duration, String> {
+        tracing::info!(fence = %self.plan, after_ms = self.since.elapsed().as_millis(), "the fence is lifted");
         match &self.plan {
             Plan::Server(Fence::ClientPause) if self.version.has_redis((6, 2)) => {
                 self.control.command(cmd("CLIENT").arg("UNPAUSE")).await.map_err(|error| error.to_string())?;

@@ -1,6 +1,9 @@
 //! The connection for questions and settings.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use redis::{
     AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError, Value,
@@ -56,11 +59,14 @@ impl Control {
     /// Asks once. What was refused inside a transaction is a [`Value::ServerError`] in the array of `EXEC`'s answer.
     pub async fn command(&mut self, command: &Cmd) -> Result<Value, ControlError> {
         // A refusal comes as a value here; inside an array (a transaction's) it stays one.
-        match self.connection.send_packed_command(command).await {
+        let asked = Instant::now();
+        let outcome = match self.connection.send_packed_command(command).await {
             Ok(Value::ServerError(error)) => Err(self.fault(&error.into(), &name(command))),
             Ok(value) => Ok(value),
             Err(error) => Err(self.fault(&error, &name(command))),
-        }
+        };
+        self.log(&name(command), asked, outcome.as_ref().err());
+        outcome
     }
 
     /// Asks once and reads the answer as a `T`.
@@ -77,8 +83,11 @@ impl Control {
         pipeline.ignore_errors();
         let atomic = pipeline.is_transaction();
         let (skip, count) = if atomic { (pipeline.len().saturating_add(1), 1) } else { (0, pipeline.len()) };
+        let asked = Instant::now();
         let outcome = self.connection.send_packed_commands(&pipeline, skip, count).await;
-        outcome.map_err(|error| self.fault(&error, "a pipeline"))
+        let outcome = outcome.map_err(|error| self.fault(&error, "a pipeline"));
+        self.log(if atomic { "a transaction" } else { "a pipeline" }, asked, outcome.as_ref().err());
+        outcome
     }
 
     /// `INFO`, or one section of it.
@@ -105,6 +114,15 @@ impl Control {
     /// What a refusal inside a transaction's answer is.
     pub fn refused(&self, command: &str, error: redis::ServerError) -> ControlError {
         self.fault(&error.into(), command)
+    }
+
+    /// What was asked and how it went, without arguments and values: they may hold a secret.
+    fn log(&self, command: &str, asked: Instant, error: Option<&ControlError>) {
+        let (address, micros) = (&self.address, asked.elapsed().as_micros());
+        match error {
+            None => tracing::trace!(%address, command, micros, "answered"),
+            Some(error) => tracing::trace!(%address, command, micros, %error, "not answered as asked"),
+        }
     }
 
     fn fault(&self, error: &RedisError, command: &str) -> ControlError {

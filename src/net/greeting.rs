@@ -27,7 +27,14 @@ pub(super) async fn enter(
         {
             Err(stream.fault(TlsFault::Encrypted.into()).into())
         }
-        outcome => outcome.map(|()| stream),
+        Err(error) => {
+            tracing::debug!(address = %access.address, %error, "not let in");
+            Err(error)
+        }
+        Ok(()) => {
+            tracing::debug!(address = %access.address, tls = access.tls.is_some(), user = access.username, "connected");
+            Ok(stream)
+        }
     }
 }
 

@@ -259,6 +259,7 @@ pub async fn claim(
         control.command(&store(keys, &record)).await?;
         control.command(&listing(keys)).await?;
         if control.command(&cmd("EXEC")).await? != Value::Nil {
+            tracing::info!(run = keys.run, token, owner = claimant.owner, "the lease is taken");
             let lease = Lease { keys: keys.clone(), token, owner: claimant.owner.clone() };
             return Ok(Claim::Taken { lease, record: Box::new(record), ours });
         }
@@ -278,11 +279,13 @@ impl Claimant {
 impl Lease {
     /// Renews the heartbeat while the token is ours. To be called every few seconds.
     pub async fn renew(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        tracing::debug!(run = self.keys.run, "the lease is renewed");
         self.guarded(control, &[heartbeat(&self.keys, &self.owner)]).await
     }
 
     /// Lets go: the next process need not wait for the heartbeat to end.
     pub async fn release(&self, control: &mut Control) -> Result<(), LeaseFault> {
+        tracing::info!(run = self.keys.run, "the lease is released");
         self.guarded(control, &[cmd("DEL").arg(&self.keys.heartbeat).clone()]).await
     }
 

@@ -158,7 +158,9 @@ impl Link {
         loop {
             let line = self.line().await?;
             if !line.is_empty() {
-                return Ok(PsyncReply::classify(&line));
+                let reply = PsyncReply::classify(&line);
+                tracing::info!(source = %self.address(), ?reply, "PSYNC is answered");
+                return Ok(reply);
             }
             wait(WaitingFor::Start);
         }

@@ -377,3 +377,30 @@ fn no_other_process_of_its_user_reads_the_memory_of_a_run() {
     process.wait().unwrap();
     assert_eq!(owners, [0, 0], "they belong to its user");
 }
+
+#[test]
+fn each_level_of_the_log_shows_what_its_help_says_and_no_value() {
+    let source = Server::of("redis-7.2.4").password(SOURCE).start();
+    let destination = Server::of("redis-7.2.4").password(DESTINATION).start();
+    source.client().command(&cmd!["SET", "key", "a value of a customer"]);
+    let plan = Plan::between(&source, &destination)
+        .source("password: { env: SOURCE_PASSWORD }")
+        .destination("password: { env: DESTINATION_PASSWORD }")
+        .following("{ any: [source_idle: { for: 1s }] }");
+    for (flag, shows, hides) in [
+        ("-v", [" INFO ", "step_done", "the lease is taken"], " DEBUG "),
+        ("-vv", [" INFO ", " DEBUG ", "connected"], " TRACE "),
+        ("-vvv", [" DEBUG ", " TRACE ", "command=\"INFO\""], "a value of a customer"),
+    ] {
+        let tool = Tool::new().env("SOURCE_PASSWORD", SOURCE).env("DESTINATION_PASSWORD", DESTINATION);
+        destination.client().command(&cmd!["FLUSHALL"]);
+        tool.write("plan.yaml", &plan.text());
+        let run = tool.run(["apply", "plan.yaml", flag, "--progress", "none"]).expect(0);
+        for text in shows {
+            assert!(run.stderr.contains(text), "{flag} does not show {text:?}: {}", run.stderr);
+        }
+        for text in [hides, SOURCE, DESTINATION] {
+            assert!(!run.stderr.contains(text), "{flag} shows {text:?}: {}", run.stderr);
+        }
+    }
+}

@@ -93,6 +93,7 @@ impl Lane {
         self.connection = None;
         self.connections += 1;
         let name = format!("redis-plan-lane-{}", self.setup.part.name());
+        tracing::info!(lane = self.setup.part.name(), again = self.connected_before, "the lane connects");
         let mut connection = Connection::open(&self.setup.access, &name, Some(self.reports.clone())).await?;
         if self.connected_before {
             self.cut_off_the_last(&mut connection).await?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     net::{ControlError, NetError},
+    resp::{Refusal, RefusalKind},
     step::Side,
 };
 
@@ -28,14 +29,14 @@ pub enum CompareFault {
     },
     /// A server refused to let a key be read.
     #[error(
-        "the {side} does not let this user read what is to be compared: {text}. TYPE, PTTL, SCAN and the read commands of each \
+        "the {side} does not let this user read what is to be compared: {refusal}. TYPE, PTTL, SCAN and the read commands of each \
          type are needed"
     )]
     Refused {
         /// Which server.
         side: Side,
-        /// Its words.
-        text: String,
+        /// What it said.
+        refusal: Refusal,
     },
     /// A server sent something that is no reply.
     #[error("the {side} sent something that is no answer: {what}")]
@@ -65,7 +66,7 @@ impl CompareFault {
         match self {
             Self::Net { .. } => true,
             Self::Control { error, .. } => error.retryable(),
-            Self::Refused { text, .. } => text.starts_with("LOADING") || text.starts_with("BUSY"),
+            Self::Refused { refusal, .. } => matches!(refusal.kind, RefusalKind::Loading | RefusalKind::Busy),
             Self::Protocol { .. } | Self::File { .. } | Self::Lost => false,
         }
     }

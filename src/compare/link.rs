@@ -3,7 +3,7 @@
 use super::{CompareFault, side::Server};
 use crate::{
     net::{NetFault, Stream, Timeouts},
-    resp::{Limits, Reply, ReplyReader},
+    resp::{Limits, Refusal, Reply, ReplyReader},
     step::Side,
     unit::UnixMillis,
 };
@@ -52,7 +52,7 @@ impl Link {
     pub(super) async fn accepted(&mut self) -> Result<(), CompareFault> {
         let side = self.side;
         match self.reply().await?.error() {
-            Some(text) => Err(CompareFault::Refused { side, text }),
+            Some(text) => Err(CompareFault::Refused { side, refusal: Refusal::of(&text) }),
             None => Ok(()),
         }
     }

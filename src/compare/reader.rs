@@ -8,7 +8,7 @@ use super::{
     windows::{Broken, Windows, text, unexpected},
 };
 use crate::{
-    resp::{Reply, command},
+    resp::{Refusal, Reply, command},
     unit::UnixMillis,
 };
 
@@ -43,7 +43,7 @@ enum State {
     Value(Windows),
     Stream(Box<Stream>),
     Done(Seen),
-    Refused(String),
+    Refused(Refusal),
 }
 
 /// The type that a key has on the other side is the one that it has on this, nearly always: it is not asked for, and the
@@ -140,7 +140,7 @@ impl<'a> KeyReader<'a> {
                 self.state = State::Head;
             }
             Err(Broken::Moved) => self.state = State::Done(Seen { at: clock.to, what: What::Moved }),
-            Err(Broken::Refused(text)) => self.state = State::Refused(text),
+            Err(Broken::Refused(refusal)) => self.state = State::Refused(refusal),
         }
     }
 
@@ -149,12 +149,12 @@ impl<'a> KeyReader<'a> {
         matches!(self.state, State::Done(_) | State::Refused(_))
     }
 
-    /// What was seen, or in which words the server refused.
-    pub(super) fn seen(self) -> Result<Seen, String> {
+    /// What was seen, or that the server refused; `None` before the end.
+    pub(super) fn seen(self) -> Result<Option<Seen>, Refusal> {
         match self.state {
-            State::Done(seen) => Ok(seen),
-            State::Refused(text) => Err(text),
-            _ => Err("it was not read to its end".to_owned()),
+            State::Done(seen) => Ok(Some(seen)),
+            State::Refused(refusal) => Err(refusal),
+            _ => Ok(None),
         }
     }
 
@@ -204,6 +204,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        resp::RefusalKind,
         resp::ReplyReader,
         step::DifferenceKind,
         unit::{Db, ServerVersion},
@@ -213,11 +214,11 @@ mod tests {
     const ASK: Ask<'_> = Ask { db: Db(0), key: b"k", depth: Depth::Whole, expects: None };
 
     /// What a reader makes of these answers, given in RESP2 one round after another; `None` when it wants more.
-    fn read(version: ServerVersion, answers: &str) -> Option<Result<Seen, String>> {
+    fn read(version: ServerVersion, answers: &str) -> Option<Result<Seen, Refusal>> {
         read_expecting(None, version, answers)
     }
 
-    fn read_expecting(expects: Option<&Kind>, version: ServerVersion, answers: &str) -> Option<Result<Seen, String>> {
+    fn read_expecting(expects: Option<&Kind>, version: ServerVersion, answers: &str) -> Option<Result<Seen, Refusal>> {
         let mut replies = ReplyReader::default();
         replies.feed(answers.replace(' ', "\r\n").as_bytes());
         let mut reader = KeyReader::new(&Ask { expects, ..ASK }, Caps::of(version));
@@ -226,7 +227,7 @@ mod tests {
                 reader.take(&replies.next().ok()??, CLOCK);
             }
         }
-        Some(reader.seen())
+        reader.seen().transpose()
     }
 
     fn seen(version: ServerVersion, answers: &str) -> Seen {
@@ -278,9 +279,9 @@ mod tests {
                 reader.take(&replies.next().unwrap().unwrap(), CLOCK);
             }
         }
-        assert_eq!(reader.seen().unwrap().what, What::Moved);
+        assert_eq!(reader.seen().unwrap().unwrap().what, What::Moved);
         assert_eq!(text("+list :-1 *0 ").unwrap().what, What::Moved);
-        assert!(text("-NOPERM :-1 ").unwrap_err().contains("NOPERM"));
+        assert!(text("-NOPERM :-1 ").unwrap_err().kind == RefusalKind::NoPermission);
     }
 
     #[test]

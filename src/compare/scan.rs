@@ -85,7 +85,7 @@ impl Scanner {
         }
         let side = self.link.side;
         let (cursor, keys) = names(&self.link.reply().await?).map_err(|broken| match broken {
-            windows::Broken::Refused(text) => CompareFault::Refused { side, text },
+            windows::Broken::Refused(refusal) => CompareFault::Refused { side, refusal },
             windows::Broken::Moved => CompareFault::Protocol { side, what: "SCAN was not answered".to_owned() },
         })?;
         self.cursor = cursor;

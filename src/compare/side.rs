@@ -55,7 +55,11 @@ impl SideReader {
             open.retain(|index| readers.get(*index).is_some_and(|(_, reader)| !reader.is_done()));
         }
         let side = self.link.side;
-        readers.into_iter().map(|(_, key)| key.seen().map_err(|text| CompareFault::Refused { side, text })).collect()
+        let seen = |(_, key): (_, KeyReader<'_>)| match key.seen() {
+            Ok(seen) => seen.ok_or(CompareFault::Lost),
+            Err(refusal) => Err(CompareFault::Refused { side, refusal }),
+        };
+        readers.into_iter().map(seen).collect()
     }
 
     /// One round of questions of these readers.

@@ -48,8 +48,8 @@ impl Width {
 pub(super) enum Broken {
     /// It is not what it was a moment ago.
     Moved,
-    /// The server refused, in these words.
-    Refused(String),
+    /// The server refused.
+    Refused(Refusal),
 }
 
 /// A value being read.
@@ -400,9 +400,10 @@ pub(super) fn items<'a>(reply: &'a Reply<'_>) -> Result<&'a [Reply<'a>], Broken>
 pub(super) fn unexpected(reply: &Reply<'_>) -> Broken {
     let Reply::Error(text) = reply else { return Broken::Moved };
     let refusal = Refusal::of(&String::from_utf8_lossy(text));
-    let lower = refusal.text.to_ascii_lowercase();
-    let moved = refusal.kind == RefusalKind::WrongType || lower.starts_with("nogroup") || lower.contains("no such key");
-    if moved { Broken::Moved } else { Broken::Refused(refusal.to_string()) }
+    match refusal.kind {
+        RefusalKind::WrongType | RefusalKind::NoGroup | RefusalKind::NoKey => Broken::Moved,
+        _ => Broken::Refused(refusal),
+    }
 }
 
 #[cfg(test)]

@@ -49,6 +49,12 @@ pub enum RefusalKind {
     BadPayload,
     /// The key holds another type.
     WrongType,
+    /// There is no such key.
+    NoKey,
+    /// The stream has no such consumer group, or there is no such stream.
+    NoGroup,
+    /// A function library or a function of this name exists already (functions.c, `functionsCreateWithLibraryCtx`).
+    LibraryExists,
     /// The script is not in the cache.
     NoScript,
     /// A transaction was dropped because one of its commands was refused when queued.
@@ -66,7 +72,7 @@ pub enum RefusalKind {
 }
 
 /// First words that settle the kind.
-const WORDS: [(&str, RefusalKind); 22] = [
+const WORDS: [(&str, RefusalKind); 23] = [
     ("NOAUTH", RefusalKind::NoAuth),
     ("WRONGPASS", RefusalKind::WrongPassword),
     ("NOPERM", RefusalKind::NoPermission),
@@ -81,6 +87,7 @@ const WORDS: [(&str, RefusalKind); 22] = [
     ("NOREPLICAS", RefusalKind::NoReplicas),
     ("BUSYKEY", RefusalKind::BusyKey),
     ("WRONGTYPE", RefusalKind::WrongType),
+    ("NOGROUP", RefusalKind::NoGroup),
     ("NOSCRIPT", RefusalKind::NoScript),
     ("EXECABORT", RefusalKind::ExecAbort),
     ("MOVED", RefusalKind::Cluster),
@@ -92,7 +99,7 @@ const WORDS: [(&str, RefusalKind); 22] = [
 ];
 
 /// Beginnings of the text after `ERR`, in lower case.
-const TEXTS: [(&str, RefusalKind); 14] = [
+const TEXTS: [(&str, RefusalKind); 15] = [
     ("operation not permitted", RefusalKind::NoAuth),
     ("invalid password", RefusalKind::WrongPassword),
     ("client sent auth, but no password is set", RefusalKind::NoPasswordSet),
@@ -102,6 +109,7 @@ const TEXTS: [(&str, RefusalKind); 14] = [
     ("target key name is busy", RefusalKind::BusyKey),
     ("dump payload version or checksum are wrong", RefusalKind::BadPayload),
     ("bad data format", RefusalKind::BadPayload),
+    ("no such key", RefusalKind::NoKey),
     ("unknown command", RefusalKind::UnknownCommand),
     ("wrong number of arguments", RefusalKind::Arity),
     ("invalid db index", RefusalKind::DbRange),
@@ -135,8 +143,14 @@ impl Refusal {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         let lower = rest.to_ascii_lowercase();
         let by_text = || TEXTS.iter().find(|(start, _)| word == "ERR" && lower.starts_with(start));
-        let found = WORDS.iter().find(|(known, _)| *known == word).or_else(by_text);
-        Self { kind: found.map_or(RefusalKind::Other, |(_, kind)| *kind), text: quoted(text.as_bytes(), usize::MAX) }
+        let found = WORDS.iter().find(|(known, _)| *known == word).or_else(by_text).map(|(_, kind)| *kind);
+        let kind = found.unwrap_or_else(|| match lower.strip_suffix(" already exists") {
+            Some(start) if start.starts_with("library ") || start.starts_with("function ") => {
+                RefusalKind::LibraryExists
+            }
+            _ => RefusalKind::Other,
+        });
+        Self { kind, text: quoted(text.as_bytes(), usize::MAX) }
     }
 
     /// Judges an error reply to `AUTH`. Only its kind is kept: a server that was given a password may say it back in its own
@@ -180,6 +194,10 @@ mod tests {
             ("ERR Target key name is busy.", Kind::BusyKey),
             ("ERR DUMP payload version or checksum are wrong", Kind::BadPayload),
             ("ERR Bad data format", Kind::BadPayload),
+            ("ERR no such key", Kind::NoKey),
+            ("NOGROUP No such key 'x' or consumer group 'g'", Kind::NoGroup),
+            ("ERR Library 'mine' already exists", Kind::LibraryExists),
+            ("ERR Function mine already exists", Kind::LibraryExists),
             ("ERR syntax error", Kind::Other),
             ("", Kind::Other),
         ];

@@ -22,7 +22,7 @@ impl Follow {
             LaneReport::Confirmed { mark, .. } => {
                 self.silence.heard(Side::Destination);
                 self.figures.gauge.confirmed(Offset(mark.at));
-                self.waiting.take_if(|reason| reason.starts_with(DESTINATION));
+                self.waiting.take_if(|(side, _)| *side == Side::Destination);
             }
             LaneReport::Failed(failure) | LaneReport::Conflict(failure) | LaneReport::Lossy(failure) => {
                 self.refused((failure, ""), run, teller)?;
@@ -33,7 +33,7 @@ impl Follow {
                  of them was refused is not known."
             )),
             LaneReport::Waiting { reason } => {
-                self.waiting = Some(reason.clone());
+                self.waiting = Some((Side::Destination, reason.clone()));
                 teller.tell(Event::Waiting { step: StepId::Incremental, reason });
             }
             LaneReport::Emptied { db, keys } => self.figures.emptied.add(db, keys),
@@ -120,5 +120,3 @@ pub(in crate::engine) async fn note_loss(
 
 /// What else to do about a script.
 const SCRIPT: &str = " A script that failed midway at the source is sent all the same: compare its keys.";
-/// How a lane's reason to wait begins.
-const DESTINATION: &str = "destination: ";

@@ -233,7 +233,7 @@ pub(super) struct Follow {
     /// An operator said `plan cutover`; they wait for the answer.
     pub(super) cutover: Vec<Asked>,
     /// Why nothing moves, when it does not.
-    pub(super) waiting: Option<String>,
+    pub(super) waiting: Option<(Side, String)>,
     pub(super) silence: Silence,
     /// What is spooled cannot be read on.
     spoiled: bool,

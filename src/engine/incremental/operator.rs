@@ -146,7 +146,10 @@ impl Follow {
             let reason = format!("the spool is at its bound, {}: the source is not read", run.spool_bound());
             status.reasons.insert(0, reason);
         }
-        status.reasons.splice(..0, self.waiting.iter().cloned().chain(self.silence.reasons(Instant::now())));
+        status.reasons.splice(
+            ..0,
+            self.waiting.iter().map(|(_, reason)| reason.clone()).chain(self.silence.reasons(Instant::now())),
+        );
         status.following = Some(self.figures.progress());
         status.backlog_lasts = self.figures.backlog_lasts();
         status.spool_lasts = self.figures.spool_lasts(run.spool_bound());

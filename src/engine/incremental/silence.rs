@@ -120,9 +120,11 @@ impl Follow {
 
     pub(super) fn note_wait(&mut self, told: &Told) {
         match told {
-            Told::LinkLost(reason) => self.waiting = Some(format!("the connection to the source is lost: {reason}")),
-            Told::Waiting(reason) => self.waiting = Some(reason.clone()),
-            Told::Following { .. } => self.waiting = None,
+            Told::LinkLost(reason) => {
+                self.waiting = Some((Side::Source, format!("the connection to the source is lost: {reason}")));
+            }
+            Told::Waiting(reason) => self.waiting = Some((Side::Source, reason.clone())),
+            Told::Following { .. } => drop(self.waiting.take_if(|(side, _)| *side == Side::Source)),
             _ => {}
         }
     }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::url::Url;
 use super::{Checking, Rule};
+use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::{endpoints, exposure};
-use crate::plan::fault::{Fault, Problem};
 use crate::plan::raw;
 use crate::plan::text::{Path, Span, is_variable_name};
 use crate::step::{Plaintext, VersionRange};
@@ -46,23 +46,8 @@ fn url(checking: &mut Checking<'_>, side: &str, url: Option<&str>) {
     let place = checking.at(&path.to_string()).value;
     for fault in faults {
         let range = inside(place, checking.text, url, &fault.range);
-        let problem = Problem::new(fault.fault, path.clone(), fault.message)
-            .label(range, url_label(fault.fault))
-            .help(fault.help);
+        let problem = Problem::new(fault.fault, path.clone(), fault.message).label(range, fault.label).help(fault.help);
         checking.report(problem);
-    }
-}
-
-/// What to call the part of a url that a fault is about.
-fn url_label(fault: &Fault) -> &'static str {
-    match fault.code {
-        "P202" => "user and password",
-        "P203" => "the user",
-        "P204" => "no known scheme",
-        "P206" => "the port",
-        "P207" => "a database",
-        "P208" => "never read",
-        _ => "not an address",
     }
 }
 

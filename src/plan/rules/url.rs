@@ -26,6 +26,8 @@ pub(in crate::plan) struct UrlFault {
     /// The bytes of the url that it is about.
     pub(super) range: Range<usize>,
     pub(super) help: &'static str,
+    /// What those bytes are called.
+    pub(super) label: &'static str,
 }
 
 impl Url {
@@ -38,7 +40,7 @@ impl Url {
 }
 
 fn read(text: &str, faults: &mut Vec<UrlFault>) -> Option<Url> {
-    let fault = |fault, message, range, help| UrlFault { fault, message, range, help };
+    let fault = |fault, message, range, help| UrlFault { fault, message, range, help, label: "no known scheme" };
     let Some((scheme, rest)) = text.split_once("://") else {
         let help = "write for example `redis://host:6379`";
         faults.push(fault(&endpoints::URL_SCHEME, "the url has no scheme", 0..text.len(), help));
@@ -79,12 +81,14 @@ fn user_fault(user_info: &str, range: Range<usize>) -> UrlFault {
     match user_info.split_once(':') {
         Some((_, password)) if !password.is_empty() => UrlFault {
             fault: &endpoints::SECRET_IN_URL,
+            label: "user and password",
             message: "a password stands in the url",
             range,
             help: "move the user to `username` and write `password: { env: NAME }`, `{ file: PATH }` or `{ command: [program] }`",
         },
         _ => UrlFault {
             fault: &endpoints::USER_IN_URL,
+            label: "the user",
             message: "a user stands in the url",
             range,
             help: "move the part before `@` to `username`",
@@ -96,6 +100,7 @@ fn socket(path: &str, start: usize, faults: &mut Vec<UrlFault>) -> Option<Url> {
     if !path.starts_with('/') || path.len() < 2 {
         faults.push(UrlFault {
             fault: &endpoints::URL_HOST,
+            label: "not an address",
             message: "a socket's url has an absolute path",
             range: start..start + path.len(),
             help: "write for example `unix:///run/redis.sock`, with three slashes",
@@ -107,7 +112,13 @@ fn socket(path: &str, start: usize, faults: &mut Vec<UrlFault>) -> Option<Url> {
 
 fn authority_of(authority: &str, start: usize, faults: &mut Vec<UrlFault>) -> Option<Address> {
     let mut host_fault = |message, help| {
-        faults.push(UrlFault { fault: &endpoints::URL_HOST, message, range: start..start + authority.len(), help });
+        faults.push(UrlFault {
+            fault: &endpoints::URL_HOST,
+            message,
+            range: start..start + authority.len(),
+            help,
+            label: "not an address",
+        });
         None
     };
     let (host, port, port_at) = if let Some(rest) = authority.strip_prefix('[') {
@@ -150,6 +161,7 @@ fn authority_of(authority: &str, start: usize, faults: &mut Vec<UrlFault>) -> Op
         let help = "write a number from 1 to 65535, or leave `:` and port out for 6379";
         faults.push(UrlFault {
             fault: &endpoints::URL_PORT,
+            label: "the port",
             message: "the port is not a number from 1 to 65535",
             range,
             help,
@@ -166,6 +178,7 @@ fn after_authority(behind: &str, start: usize, faults: &mut Vec<UrlFault>) {
     if !database.is_empty() {
         faults.push(UrlFault {
             fault: &endpoints::URL_DATABASE,
+            label: "a database",
             message: "the url names a database",
             range: start..start + path.len(),
             help: "delete it and say with `databases` what moves, for example `databases: [0]`",
@@ -174,6 +187,7 @@ fn after_authority(behind: &str, start: usize, faults: &mut Vec<UrlFault>) {
     if !rest.is_empty() {
         faults.push(UrlFault {
             fault: &endpoints::URL_REST,
+            label: "never read",
             message: "the url has a query or a fragment",
             range: start + path_end..start + behind.len(),
             help: "delete it; options are keys of the plan",

@@ -365,9 +365,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
         }
     });
     match Refusal::of(error).kind {
-        RefusalKind::BusyKey => LaneReport::Conflict(failure),
-        // functions.c, `functionsCreateWithLibraryCtx`; also a function of this name in another library.
-        _ if failure.kind == LIBRARY && error.ends_with("already exists") => LaneReport::Conflict(failure),
+        RefusalKind::BusyKey | RefusalKind::LibraryExists => LaneReport::Conflict(failure),
         _ if script => LaneReport::ScriptFailed(failure),
         _ => LaneReport::Failed(failure),
     }

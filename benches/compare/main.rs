@@ -5,6 +5,8 @@
 //!   `RESTORE` commands (and by `redis-cli --pipe` where there is one), and by `plan apply`, each into an empty server.
 //! - `set64`, `mixed64`, `mixed1k`: a fixed number of commands that wait in the stream is drained, by a replica that was
 //!   stopped, by a plain sender of the same commands in the same transactions, and by a run that was paused.
+//! - `settle`, `settle near`: deadlines that were deferred while the source was followed are made exact, a million before the fence of
+//!   a cutover and a hundred thousand under it, beside a plain sender of the same reads and writes.
 //! - `verify`: both sides of a finished copy are compared, `strings` and `mixed`, in every mode of `plan verify`, beside a client
 //!   that reads all of one server and compares nothing.
 //! - `lag`: how long a write takes to the destination at steady rates.
@@ -34,6 +36,7 @@ mod lag;
 mod memory;
 mod meter;
 mod sender;
+mod settle;
 mod table;
 mod verify;
 
@@ -85,6 +88,11 @@ fn main() {
     for commands in data::STREAMS {
         if options.wants(commands.name) {
             sections.push(drain::measure(&options, commands).print());
+        }
+    }
+    for kind in &settle::KINDS {
+        if options.wants(kind.name) {
+            sections.push(settle::measure(&options, kind).print());
         }
     }
     if options.wants("verify") {

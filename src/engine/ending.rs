@@ -275,7 +275,7 @@ impl From<LaneFault> for Ending {
             LaneFault::Refused { .. } | LaneFault::TooLarge(_) => {
                 Self::of(&runs::DESTINATION_REFUSES, fault.to_string())
             }
-            LaneFault::Protocol => Self::failed(fault.to_string()),
+            LaneFault::Protocol | LaneFault::NoPass => Self::failed(fault.to_string()),
         }
     }
 }

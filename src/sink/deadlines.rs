@@ -45,7 +45,7 @@ pub enum DeadlineStep {
 }
 
 /// How far making deadlines exact is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The pass is over, or what was asked for is done.
     pub done: bool,
@@ -57,6 +57,14 @@ pub struct Settled {
     pub remembered: u64,
     /// How deadlines stand now, as the run record says.
     pub mode: DeadlineMode,
+}
+
+impl Settled {
+    /// Nothing was done yet, and deadlines stand so.
+    #[must_use]
+    pub const fn of(mode: DeadlineMode) -> Self {
+        Self { done: false, looked: 0, written: 0, remembered: 0, mode }
+    }
 }
 
 /// A pass over the destination.

@@ -145,7 +145,7 @@ pub enum Event {
         deadlines: u64,
         /// Keys that were remembered, because their deadlines were near or written meanwhile.
         remembered: u64,
-        /// Seconds since that began.
+        /// Seconds that it took: before the fence, or under it.
         seconds: f64,
         /// Whether writers were blocked at its end: the remembered ones are exact too.
         fenced: bool,

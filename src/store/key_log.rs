@@ -10,11 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::own::{Access, open};
+use super::{
+    BlockKey, KeyBlock,
+    own::{Access, open},
+};
 use crate::unit::Db;
 
-/// Keys that are remembered so as not to be written twice.
-const RECENT: usize = 1 << 16;
+/// Keys that are remembered so as not to be written twice, and bytes of them.
+const RECENT: (usize, usize) = (1 << 16, 8 << 20);
+/// Bytes of keys after which a block that is read ends.
+const BLOCK: usize = 1 << 20;
 /// The longest key (Redis `proto-max-bulk-len`).
 const LONGEST: u32 = 512 << 20;
 /// Bytes of a record before its key.
@@ -40,6 +45,8 @@ pub struct KeyLog {
     path: PathBuf,
     file: BufWriter<File>,
     recent: HashSet<LoggedKey>,
+    /// Bytes of the keys among them.
+    recent_bytes: usize,
     count: u64,
 }
 
@@ -49,7 +56,7 @@ impl KeyLog {
         let mut file = BufWriter::with_capacity(64 << 10, open(path, Access::Replace)?);
         file.write_all(&tag.to_le_bytes())?;
         file.write_all(&boot_id().unwrap_or([0; BOOT_ID]))?;
-        Ok(Self { path: path.to_owned(), file, recent: HashSet::new(), count: 0 })
+        Ok(Self { path: path.to_owned(), file, recent: HashSet::new(), recent_bytes: 0, count: 0 })
     }
 
     /// Adds a key, unless it was added a short while ago.
@@ -57,16 +64,32 @@ impl KeyLog {
         if self.recent.contains(&key) {
             return Ok(());
         }
-        let length = u32::try_from(key.key.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        self.file.write_all(&key.db.0.to_le_bytes())?;
-        self.file.write_all(&[u8::from(key.fields)])?;
-        self.file.write_all(&length.to_le_bytes())?;
-        self.file.write_all(&key.key)?;
-        self.count += 1;
-        if self.recent.len() >= RECENT {
+        self.append(BlockKey { db: key.db, fields: key.fields, key: &key.key })?;
+        let size = key.key.len();
+        if self.recent.len() >= RECENT.0 || self.recent_bytes.saturating_add(size) > RECENT.1 {
             self.recent.clear();
+            self.recent_bytes = 0;
         }
-        self.recent.insert(key);
+        if size <= RECENT.1 {
+            self.recent_bytes += size;
+            self.recent.insert(key);
+        }
+        Ok(())
+    }
+
+    /// Adds a key, whether or not it is there already.
+    pub fn append(&mut self, key: BlockKey<'_>) -> io::Result<()> {
+        let length = u32::try_from(key.key.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut head = [0; HEAD];
+        let (db, rest) = head.split_at_mut(4);
+        db.copy_from_slice(&key.db.0.to_le_bytes());
+        if let Some((fields, size)) = rest.split_first_mut() {
+            *fields = u8::from(key.fields);
+            size.copy_from_slice(&length.to_le_bytes());
+        }
+        self.file.write_all(&head)?;
+        self.file.write_all(key.key)?;
+        self.count += 1;
         Ok(())
     }
 
@@ -122,21 +145,17 @@ impl KeyLogReader {
         Ok(Self { file, tag: i64::from_le_bytes(tag), boot })
     }
 
-    /// The next keys, `most` at most; none at the end, or where a record is cut off.
-    pub fn next(&mut self, most: usize) -> io::Result<Vec<LoggedKey>> {
-        let mut keys = vec![];
-        while keys.len() < most
-            && let Some(key) = self.one()?
-        {
-            keys.push(key);
-        }
+    /// The next keys, `most` at most, fewer where they are long; none at the end, or where a record is cut off.
+    pub fn next(&mut self, most: usize) -> io::Result<KeyBlock> {
+        let mut keys = KeyBlock::default();
+        while keys.len() < most && keys.size() < BLOCK && self.one(&mut keys)? {}
         Ok(keys)
     }
 
-    fn one(&mut self) -> io::Result<Option<LoggedKey>> {
+    fn one(&mut self, keys: &mut KeyBlock) -> io::Result<bool> {
         let mut head = [0; HEAD];
         if !whole(self.file.read_exact(&mut head))? {
-            return Ok(None);
+            return Ok(false);
         }
         let (db, rest) = head.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
         let (fields, length) = rest.split_first().unwrap_or((&0, &[]));
@@ -144,10 +163,12 @@ impl KeyLogReader {
         if length > LONGEST {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a key longer than any server holds"));
         }
-        let mut key = vec![];
-        (&mut self.file).take(u64::from(length)).read_to_end(&mut key)?;
-        let is_whole = key.len() as u64 == u64::from(length);
-        Ok(is_whole.then(|| LoggedKey { db: Db(u32::from_le_bytes(*db)), fields: *fields != 0, key }))
+        let read = (&mut self.file).take(u64::from(length)).read_to_end(keys.room())?;
+        let is_whole = read as u64 == u64::from(length);
+        if is_whole {
+            keys.end_key(Db(u32::from_le_bytes(*db)), *fields != 0);
+        }
+        Ok(is_whole)
     }
 }
 
@@ -173,6 +194,47 @@ mod tests {
         LoggedKey { db: Db(db), fields, key: key.to_vec() }
     }
 
+    fn logged(block: &KeyBlock) -> Vec<LoggedKey> {
+        block.iter().map(BlockKey::to_logged).collect()
+    }
+
+    #[test]
+    fn what_a_list_holds_in_memory_is_bounded_and_the_rest_is_in_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let mut log = KeyLog::create(&path, 7).unwrap();
+        let mut most = (0, 0);
+        let mut see = |log: &KeyLog| {
+            assert_eq!(log.recent_bytes, log.recent.iter().map(|key| key.key.len()).sum::<usize>());
+            most = (most.0.max(log.recent.len()), most.1.max(log.recent_bytes));
+        };
+        for number in 0..200_000u32 {
+            log.add(key(0, false, &number.to_le_bytes())).unwrap();
+            if number % 5000 == 0 {
+                see(&log);
+            }
+        }
+        for number in 0..40u8 {
+            log.add(key(0, true, &vec![number; 1 << 20])).unwrap();
+            see(&log);
+        }
+        log.add(key(1, true, &vec![1; RECENT.1 + 1])).unwrap();
+        see(&log);
+        assert!(most.0 > 1000 && most.0 <= RECENT.0 && most.1 > 1 << 20 && most.1 <= RECENT.1, "{most:?}");
+        let (mut reader, mut keys, mut largest) = (log.read().unwrap(), 0, 0);
+        loop {
+            let block = reader.next(2000).unwrap();
+            if block.is_empty() {
+                break;
+            }
+            keys += block.len();
+            // A block ends behind the key with which it is full.
+            largest = largest.max(block.size() - block.iter().last().unwrap().key.len());
+        }
+        assert_eq!((keys as u64, keys), (log.count(), 200_041));
+        assert!(largest < BLOCK, "{largest}");
+    }
+
     #[test]
     fn keys_read_back_in_their_order_and_a_cut_record_ends_the_list() {
         let folder = tempfile::tempdir().unwrap();
@@ -184,8 +246,8 @@ mod tests {
         }
         assert_eq!(log.count(), 3, "a key that was just added is not added again");
         let mut reader = log.read().unwrap();
-        assert_eq!(reader.next(2).unwrap(), keys[..2]);
-        assert_eq!(reader.next(2).unwrap(), keys[2..]);
+        assert_eq!(logged(&reader.next(2).unwrap()), keys[..2]);
+        assert_eq!(logged(&reader.next(2).unwrap()), keys[2..]);
         assert!(reader.next(2).unwrap().is_empty());
         let whole = std::fs::read(&path).unwrap();
         assert!((0..8 + BOOT_ID).all(|cut| {
@@ -194,7 +256,7 @@ mod tests {
         }));
         for cut in 8 + BOOT_ID..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            let read = KeyLogReader::open(&path).unwrap().next(9).unwrap();
+            let read = logged(&KeyLogReader::open(&path).unwrap().next(9).unwrap());
             assert!(read.len() < 3 && keys.starts_with(&read), "{cut}");
         }
     }

@@ -2,6 +2,7 @@
 //! a plan names are found here too.
 
 mod durable;
+mod key_block;
 mod key_log;
 mod lock;
 pub mod own;
@@ -9,6 +10,7 @@ mod program;
 pub mod spool;
 
 pub use durable::{read_bounded, sync_folder, write_whole};
+pub use key_block::{BlockKey, KeyBlock};
 pub use key_log::{KeyLog, KeyLogReader, LoggedKey};
 pub use lock::{FolderLock, LockError};
 pub use program::program;

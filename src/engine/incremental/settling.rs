@@ -190,6 +190,7 @@ impl Follow {
         };
         (cutting.part, cutting.deadlines) = (CutoverPart::Settle, Progress::Resting(began));
         teller.tell(Event::CutoverPart { part: CutoverPart::Settle, offset: Some(offset) });
+        self.settling_since = Some(Instant::now());
         self.beside.settler.rest(number).await;
     }
 

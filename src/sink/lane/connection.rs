@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     net::{Access, ControlError, NetError, NetFault, Stream, Timeouts},
-    unit::{KeyText, UnixMillis},
+    store::KeyBlock,
+    unit::{Db, KeyText, UnixMillis},
 };
 
 /// The longest a destination may take for one answer: a transaction of a lane takes milliseconds, a blocked server
@@ -166,8 +167,14 @@ impl Connection {
 
     /// Reads a reply that is a bulk string or nothing. It is held, so it must be one that is short or a key.
     pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        let mut out = vec![];
+        Ok(self.bulk_into(&mut out).await?.then_some(out))
+    }
+
+    /// The same, appended to `out`; answers whether there is one.
+    pub(super) async fn bulk_into(&mut self, out: &mut Vec<u8>) -> Result<bool, Broken> {
         let size = match self.head().await? {
-            Head::Bulk(None) => return Ok(None),
+            Head::Bulk(None) => return Ok(false),
             Head::Bulk(Some(size @ ..=HELD)) => usize::try_from(size).map_err(|_| Broken::Protocol)?,
             Head::Error(error) => return Err(Broken::Refused(text(error))),
             Head::Bulk(Some(_)) | Head::Line(_) | Head::Array(_) => return Err(Broken::Protocol),
@@ -177,15 +184,21 @@ impl Connection {
             self.fill(0).await?;
         }
         let body = self.unread().get(..whole).and_then(|body| body.strip_suffix(b"\r\n"));
-        let body = body.ok_or(Broken::Protocol)?.to_vec();
+        out.extend_from_slice(body.ok_or(Broken::Protocol)?);
         self.at += whole;
-        Ok(Some(body))
+        Ok(true)
     }
 
     /// Reads a reply that is a number.
     pub(super) async fn number(&mut self) -> Result<i64, Broken> {
+        if let Some((number, len)) = wire::integer(self.unread()) {
+            self.at += len;
+            return Ok(number);
+        }
         match self.head().await? {
-            Head::Line(digits) => text(digits).parse().map_err(|_| Broken::Protocol),
+            Head::Line(digits) => {
+                std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(Broken::Protocol)
+            }
             Head::Error(error) => Err(Broken::Refused(text(error))),
             Head::Bulk(_) | Head::Array(_) => Err(Broken::Protocol),
         }
@@ -236,8 +249,34 @@ impl Connection {
         }
     }
 
+    /// The same, with keys of `db` that are added to `keys`.
+    pub(super) async fn scanned_into(
+        &mut self,
+        keys: &mut KeyBlock,
+        (db, fields): (Db, bool),
+    ) -> Result<Vec<u8>, Broken> {
+        let (cursor, count) = self.scan_head().await?.ok_or(Broken::Protocol)?;
+        for _ in 0..count {
+            if !self.bulk_into(keys.room()).await? {
+                return Err(Broken::Protocol);
+            }
+            keys.end_key(db, fields);
+        }
+        Ok(cursor)
+    }
+
     /// The same for HSCAN; `None` when the key is of another type.
     pub(super) async fn scanned_if_there(&mut self) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Broken> {
+        let Some((cursor, count)) = self.scan_head().await? else { return Ok(None) };
+        let mut keys = vec![];
+        for _ in 0..count {
+            keys.push(self.bulk().await?.ok_or(Broken::Protocol)?);
+        }
+        Ok(Some((cursor, keys)))
+    }
+
+    /// The next cursor and how many elements follow; `None` when the key is of another type.
+    async fn scan_head(&mut self) -> Result<Option<(Vec<u8>, u64)>, Broken> {
         match self.head().await? {
             Head::Array(Some(2)) => {}
             Head::Error(error) if error.starts_with(b"WRONGTYPE") => return Ok(None),
@@ -246,11 +285,7 @@ impl Connection {
         }
         let cursor = self.bulk().await?.ok_or(Broken::Protocol)?;
         let Head::Array(Some(count)) = self.head().await? else { return Err(Broken::Protocol) };
-        let mut keys = vec![];
-        for _ in 0..count {
-            keys.push(self.bulk().await?.ok_or(Broken::Protocol)?);
-        }
-        Ok(Some((cursor, keys)))
+        Ok(Some((cursor, count)))
     }
 
     /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An answer of nothing to
@@ -289,7 +324,10 @@ impl Connection {
         let mut errors = vec![];
         let mut left = count;
         while left > 0 {
-            let fine = self.pass(wire::OK, left);
+            let fine = match self.pass(wire::OK, left) {
+                0 => self.pass(wire::ONE, left),
+                fine => fine,
+            };
             left -= fine;
             if fine == 0 {
                 match self.whole(wire::SHORTEST.saturating_mul(left as usize)).await? {

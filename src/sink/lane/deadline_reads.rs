@@ -35,19 +35,18 @@ impl Lane {
         }
     }
 
-    /// A step of a walk: the next cursor, and keys.
+    /// A step of a walk over fields: the next cursor, and hashes.
     pub(super) async fn walk(&mut self, walk: Walk, cursor: &[u8]) -> Result<(Vec<u8>, Vec<LoggedKey>), Trouble> {
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"SELECT", walk.db.to_string().as_bytes()]);
-        let scan: &[&[u8]] = &[b"SCAN", cursor, b"COUNT", LOOK_AT, b"TYPE", b"hash"];
-        resp::command(&mut asking, if walk.fields { scan } else { scan.get(..4).unwrap_or_default() });
+        resp::command(&mut asking, &[b"SCAN", cursor, b"COUNT", LOOK_AT, b"TYPE", b"hash"]);
         resp::command(&mut asking, &[b"SELECT", b"0"]);
         connection.send(&asking).await?;
         connection.line().await?;
         let (next, keys) = connection.scanned().await?;
         connection.line().await?;
-        Ok((next, keys.into_iter().map(|key| LoggedKey { db: walk.db, fields: walk.fields, key }).collect()))
+        Ok((next, keys.into_iter().map(|key| LoggedKey { db: walk.db, fields: true, key }).collect()))
     }
 
     /// Watches keys: before 7.0 PEXPIREAT has no condition.
@@ -68,36 +67,7 @@ impl Lane {
         Ok(())
     }
 
-    /// When keys end (7.0 and later); `None` for one that does not.
-    pub(super) async fn ends(&mut self, keys: &[LoggedKey]) -> Result<Vec<Option<UnixMillis>>, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-        let mut out = Commands::default();
-        let mut asked = vec![];
-        for key in keys {
-            let before = out.count;
-            out.select(key.db);
-            asked.push(out.count > before);
-            out.add(&[b"PEXPIRETIME", &key.key]);
-        }
-        let before = out.count;
-        out.select(Db(0));
-        let back = out.count > before;
-        connection.send(&out.bytes).await?;
-        let mut ends = vec![];
-        for selected in asked {
-            if selected {
-                connection.line().await?;
-            }
-            let at = connection.number().await?;
-            ends.push((at >= 0).then_some(UnixMillis(at)));
-        }
-        if back {
-            connection.line().await?;
-        }
-        Ok(ends)
-    }
-
-    /// The same before 7.0, which tells only how long keys still live: exact where the clock showed the same millisecond
+    /// When keys end, before 7.0, which tells only how long they still live: exact where the clock showed the same millisecond
     /// before and after the question, else asked again.
     pub(super) async fn ends_by_clock(&mut self, keys: &[LoggedKey]) -> Result<Vec<Option<UnixMillis>>, Trouble> {
         let mut ends = vec![None; keys.len()];
@@ -218,6 +188,8 @@ impl Lane {
 pub(super) struct Commands {
     pub(super) bytes: Vec<u8>,
     pub(super) count: u32,
+    /// Deadlines that they write.
+    pub(super) written: u64,
     selected: Db,
 }
 

@@ -7,17 +7,20 @@ use super::{
     LaneFault,
     connection::Executed,
     deadline_reads::Commands,
+    deadline_writes::{Notes, Pages, Way, disk},
     run::{Lane, Trouble, arm},
 };
 use crate::{
     resp,
     sink::{DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Settled, deadlines::Walk, record::DEADLINES},
-    store::{KeyLog, KeyLogReader, LoggedKey},
+    store::{BlockKey, KeyBlock, KeyLog, KeyLogReader, LoggedKey},
     unit::{Db, UnixMillis},
 };
 
-/// Keys of a page.
-const PAGE: usize = 2000;
+/// Pages of a walk that are written between two batches of the stream.
+const PAGES: usize = 8;
+/// Keys that are read from a list at once.
+const LISTED: usize = 1000;
 /// Hashes whose fields are read together.
 const HASHES: usize = 64;
 /// How long a page waits before it is begun again.
@@ -40,47 +43,12 @@ pub(super) struct Settling {
     pub(super) settled: Settled,
 }
 
-/// Which way deadlines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Deferred ones become exact, if they lie behind this moment.
-    Exact(UnixMillis),
-    /// Exact ones are deferred.
-    Defer,
-}
-
-impl Way {
-    /// What is written in place of the deadline `at`; `None` when it stays.
-    fn written(self, at: UnixMillis) -> Option<UnixMillis> {
-        match self {
-            Self::Exact(_) => at.if_deferred(),
-            Self::Defer => Some(at.deferred()).filter(|deferred| *deferred != at && at.if_deferred().is_none()),
-        }
-    }
-
-    /// Whether it is written now.
-    fn is_due(self, written: UnixMillis) -> bool {
-        match self {
-            Self::Exact(horizon) => written > horizon,
-            Self::Defer => true,
-        }
-    }
-
-    /// The condition that leaves a key alone which somebody else has replaced meanwhile (7.0 and later).
-    const fn condition(self) -> &'static [u8] {
-        match self {
-            Self::Exact(_) => b"LT",
-            Self::Defer => b"GT",
-        }
-    }
-}
-
 impl Settling {
     fn begin(pass: DeadlinePass, mode: DeadlineMode, connection: u64) -> io::Result<Self> {
         let mut ledger = KeyLog::create(&DeadlinePass::ledger(&pass.folder), mode.since())?;
         ledger.flush()?;
         let remembered = KeyLog::create(&DeadlinePass::remembered(&pass.folder), mode.since())?;
-        let settled = Settled { mode, ..Settled::default() };
+        let settled = Settled::of(mode);
         Ok(Self {
             pass,
             walks: None,
@@ -102,13 +70,10 @@ impl Settling {
         Settled { done, remembered: self.remembered.count(), ..self.settled }
     }
 
-    /// Notes what is about to be written; a process that dies finds it in the ledger.
-    fn note<'a>(&mut self, deadlines: impl Iterator<Item = &'a LoggedKey>) -> io::Result<()> {
-        for key in deadlines {
-            self.ledger.add(key.clone())?;
-            self.settled.written += 1;
-        }
-        self.ledger.flush()
+    /// Adds what came of some keys.
+    const fn add(&mut self, (looked, written): (u64, u64)) {
+        self.settled.looked += looked;
+        self.settled.written += written;
     }
 }
 
@@ -133,14 +98,10 @@ impl Lane {
         Ok(())
     }
 
-    /// One page of the pass.
+    /// The next pages of the pass.
     async fn page(&mut self) -> Result<Settled, LaneFault> {
-        let Some(mut settling) = self.settling.take() else { return Ok(Settled { done: true, ..Settled::default() }) };
-        if settling.connection != self.connections {
-            settling.restart();
-            settling.connection = self.connections;
-        }
-        let outcome = self.next_page(&mut settling).await;
+        let mut settling = self.settling.take().ok_or(LaneFault::NoPass)?;
+        let outcome = self.persist(async |lane| lane.next_pages(&mut settling).await).await;
         let is_through = settling.walks.as_ref().is_some_and(VecDeque::is_empty);
         let done = is_through && settling.connection == self.connections;
         let at_once = settling.pass.ahead.is_none();
@@ -165,24 +126,33 @@ impl Lane {
         .await
     }
 
-    async fn next_page(&mut self, settling: &mut Settling) -> Result<(), LaneFault> {
+    async fn next_pages(&mut self, settling: &mut Settling) -> Result<(), Trouble> {
+        if settling.connection != self.connections {
+            // On another connection nothing says that what was made exact before is still so.
+            settling.restart();
+            settling.connection = self.connections;
+        }
         if settling.walks.is_none() {
             // Only now: what the stream writes from here on is remembered.
-            let info = self.persist(async |lane| lane.keyspace().await).await?;
+            let info = self.keyspace().await?;
             settling.walks = Some(settling.pass.walks(&info, self.setup.destination.knows_field_deadlines()));
         }
         let Some(walk) = settling.walks.as_ref().and_then(|walks| walks.front().copied()) else { return Ok(()) };
-        let cursor = settling.cursor.clone();
-        let (next, mut keys) = self.persist(async |lane| lane.walk(walk, &cursor).await).await?;
-        keys.retain(|key| settling.pass.takes(key.db, &key.key));
         let way = Way::Exact(settling.pass.horizon(self.now()));
-        settling.settled.looked += keys.len() as u64;
         if walk.fields {
-            self.fields(&keys, way, settling).await?;
+            let (next, mut keys) = self.walk(walk, &settling.cursor).await?;
+            keys.retain(|key| settling.pass.takes(key.db, &key.key));
+            settling.settled.looked += keys.len() as u64;
+            settling.settled.written += self.fields(&keys, way, Some(&mut *settling)).await?;
+            settling.cursor = next;
         } else {
-            self.keys(&keys, way, settling).await?;
+            let Settling { pass, cursor, ledger, remembered, .. } = &mut *settling;
+            let mut notes = Notes { ledger: Some(ledger), remembered: Some(remembered), ..Notes::default() };
+            let outcome = self.write_deadlines(Pages::walk(pass, walk, cursor, PAGES), way, &mut notes).await;
+            let noted = (notes.looked, notes.written);
+            settling.add(noted);
+            outcome?;
         }
-        settling.cursor = next;
         if settling.cursor == b"0"
             && let Some(walks) = &mut settling.walks
         {
@@ -193,7 +163,7 @@ impl Lane {
 
     /// Makes exact what is remembered.
     async fn rest(&mut self) -> Result<Settled, LaneFault> {
-        let Some(mut settling) = self.settling.take() else { return Ok(Settled { done: true, ..Settled::default() }) };
+        let mut settling = self.settling.take().ok_or(LaneFault::NoPass)?;
         // A process that takes over from here on cannot know that no key has expired too early.
         let mode = DeadlineMode::Settling(DeadlineMode::AT_ONCE);
         settling.settled.mode = mode;
@@ -215,32 +185,50 @@ impl Lane {
     }
 
     async fn all_remembered(&mut self, settling: &mut Settling) -> Result<(), LaneFault> {
-        let mut reader = settling.remembered.read().map_err(unwritten)?;
         let way = Way::Exact(UnixMillis(i64::MIN));
-        loop {
-            let mut keys = reader.next(PAGE).map_err(unwritten)?;
-            if keys.is_empty() {
-                return Ok(());
-            }
-            if settling.everywhere {
-                let dbs: Vec<Db> = settling.pass.databases.iter().map(|(db, _)| *db).collect();
-                keys = keys
-                    .into_iter()
-                    .flat_map(|key| dbs.iter().map(move |db| LoggedKey { db: *db, ..key.clone() }))
-                    .collect();
-            }
-            self.both(&keys, way, settling).await?;
-        }
+        let everywhere: Vec<Db> = match settling.everywhere {
+            true => settling.pass.databases.iter().map(|(db, _)| *db).collect(),
+            false => vec![],
+        };
+        settling.remembered.flush().map_err(unwritten)?;
+        let path = DeadlinePass::remembered(&settling.pass.folder);
+        self.persist(async |lane| {
+            let list = KeyLogReader::open(&path).map_err(disk)?;
+            let mut notes = Notes { ledger: Some(&mut settling.ledger), ..Notes::default() };
+            let pages = Pages::List { list, everywhere: &everywhere };
+            let outcome = lane.write_deadlines(pages, way, &mut notes).await;
+            // They were counted when they were remembered.
+            settling.settled.written += notes.written;
+            outcome
+        })
+        .await?;
+        self.listed_fields((&path, &everywhere), way, Some(settling)).await.map(drop)
     }
 
-    /// The deadlines of keys, and of the fields of those where fields are meant too.
-    async fn both(&mut self, keys: &[LoggedKey], way: Way, settling: &mut Settling) -> Result<(), LaneFault> {
-        self.keys(keys, way, settling).await?;
+    /// The deadlines of fields of those keys of a list where they are meant too; answers how many were written.
+    async fn listed_fields(
+        &mut self,
+        (path, everywhere): (&Path, &[Db]),
+        way: Way,
+        mut settling: Option<&mut Settling>,
+    ) -> Result<u64, LaneFault> {
+        let mut written = 0;
         if !self.setup.destination.knows_field_deadlines() {
-            return Ok(());
+            return Ok(written);
         }
-        let with_fields: Vec<LoggedKey> = keys.iter().filter(|key| key.fields).cloned().collect();
-        self.fields(&with_fields, way, settling).await
+        let mut list = KeyLogReader::open(path).map_err(unwritten)?;
+        loop {
+            let keys = list.next(LISTED).map_err(unwritten)?;
+            if keys.is_empty() {
+                return Ok(written);
+            }
+            let hashes = with_fields(&keys, everywhere);
+            let some = self.persist(async |lane| lane.fields(&hashes, way, settling.as_deref_mut()).await).await?;
+            written += some;
+            if let Some(settling) = &mut settling {
+                settling.settled.written += some;
+            }
+        }
     }
 
     /// Defers again what the ledger in `folder` names. What else was made exact by then is not known.
@@ -252,46 +240,37 @@ impl Lane {
             mode = settling.settled.mode;
         }
         self.settling = None;
-        let mut reader = KeyLogReader::open(&DeadlinePass::ledger(folder)).map_err(unwritten)?;
-        let mut settled = Settled { done: true, ..Settled::default() };
-        loop {
-            let keys = reader.next(PAGE).map_err(unwritten)?;
-            if keys.is_empty() {
-                break;
-            }
-            settled.looked += keys.len() as u64;
-            settled.written += self.deferred(&keys).await?;
-        }
+        let ledger = DeadlinePass::ledger(folder);
+        let mut settled = Settled { done: true, ..Settled::of(mode) };
+        self.persist(async |lane| {
+            let list = KeyLogReader::open(&ledger).map_err(disk)?;
+            let mut notes = Notes::default();
+            let outcome = lane.write_deadlines(Pages::List { list, everywhere: &[] }, Way::Defer, &mut notes).await;
+            settled.looked = notes.looked;
+            settled.written += notes.written;
+            outcome
+        })
+        .await?;
+        settled.written += self.listed_fields((&ledger, &[]), Way::Defer, None).await?;
         settled.mode = mode.deferred_again(self.now());
         self.note_mode(settled.mode).await?;
-        KeyLog::remove(&DeadlinePass::ledger(folder)).map_err(unwritten)?;
+        KeyLog::remove(&ledger).map_err(unwritten)?;
         KeyLog::remove(&DeadlinePass::remembered(folder)).map_err(unwritten)?;
         Ok(settled)
     }
 
-    async fn deferred(&mut self, keys: &[LoggedKey]) -> Result<u64, LaneFault> {
-        let mut written = self.persist(async |lane| lane.keys_once(keys, Way::Defer, None).await).await?;
-        if self.setup.destination.knows_field_deadlines() {
-            let with_fields: Vec<LoggedKey> = keys.iter().filter(|key| key.fields).cloned().collect();
-            for some in with_fields.chunks(HASHES) {
-                written += self.persist(async |lane| lane.fields_once(some, Way::Defer, None).await).await?;
-            }
+    /// The deadlines of the fields of hashes; answers how many were written.
+    async fn fields(
+        &mut self,
+        keys: &[LoggedKey],
+        way: Way,
+        mut settling: Option<&mut Settling>,
+    ) -> Result<u64, Trouble> {
+        let mut written = 0;
+        for some in keys.chunks(HASHES) {
+            written += self.fields_once(some, way, settling.as_deref_mut()).await?;
         }
         Ok(written)
-    }
-
-    async fn keys(&mut self, keys: &[LoggedKey], way: Way, settling: &mut Settling) -> Result<(), LaneFault> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        self.persist(async |lane| lane.keys_once(keys, way, Some(&mut *settling)).await).await.map(drop)
-    }
-
-    async fn fields(&mut self, keys: &[LoggedKey], way: Way, settling: &mut Settling) -> Result<(), LaneFault> {
-        for some in keys.chunks(HASHES) {
-            self.persist(async |lane| lane.fields_once(some, way, Some(&mut *settling)).await).await?;
-        }
-        Ok(())
     }
 
     /// Tries until it is done, over new connections where that is needed.
@@ -324,47 +303,7 @@ impl Lane {
         UnixMillis(UnixMillis::now().0.saturating_add(self.setup.clock_ahead))
     }
 
-    /// Reads the deadlines of keys and writes those that are due; answers how many. Those that are not are remembered.
-    async fn keys_once(
-        &mut self,
-        keys: &[LoggedKey],
-        way: Way,
-        settling: Option<&mut Settling>,
-    ) -> Result<u64, Trouble> {
-        let guards = !self.setup.destination.version.has_redis((7, 0));
-        if guards {
-            self.watch(keys).await?;
-        }
-        let ends = if guards { self.ends_by_clock(keys).await? } else { self.ends(keys).await? };
-        let mut writes = vec![];
-        let mut later = vec![];
-        for (key, at) in keys.iter().zip(ends) {
-            let key = LoggedKey { fields: false, ..key.clone() };
-            match at.and_then(|at| way.written(at)) {
-                Some(at) if way.is_due(at) => writes.push((key, at)),
-                Some(_) => later.push(key),
-                None => {}
-            }
-        }
-        let written = writes.len() as u64;
-        if let Some(settling) = settling {
-            settling.note(writes.iter().map(|(key, _)| key)).map_err(|error| Trouble::Disk(error.to_string()))?;
-            for key in later {
-                settling.remembered.add(key).map_err(|error| Trouble::Disk(error.to_string()))?;
-            }
-        }
-        let mut out = Commands::default();
-        for (key, at) in &writes {
-            out.select(key.db);
-            let at = at.0.to_string();
-            let words: &[&[u8]] = &[b"PEXPIREAT", &key.key, at.as_bytes(), b"XX", way.condition()];
-            out.add(if guards { words.get(..3).unwrap_or_default() } else { words });
-        }
-        self.carry_out(out).await?;
-        Ok(written)
-    }
-
-    /// The same for the fields of hashes.
+    /// Reads the deadlines of the fields of hashes and writes those that are due; answers how many.
     async fn fields_once(
         &mut self,
         keys: &[LoggedKey],
@@ -376,7 +315,7 @@ impl Lane {
         while !open.is_empty() {
             let fields = self.some_fields(&mut open).await?;
             let ends = self.field_ends(&fields).await?;
-            let mut out = Commands::default();
+            let (mut out, mut due_now) = (Commands::default(), 0);
             for ((key, names), ends) in fields.iter().zip(ends) {
                 let mut due: Vec<(UnixMillis, &[u8])> = vec![];
                 let mut remembers = false;
@@ -387,24 +326,30 @@ impl Lane {
                         None => {}
                     }
                 }
-                written += due.len() as u64;
+                due_now += due.len() as u64;
                 if let Some(settling) = settling.as_deref_mut() {
-                    let disk = |error: io::Error| Trouble::Disk(error.to_string());
-                    let key = LoggedKey { fields: true, ..key.clone() };
-                    settling.note(due.iter().map(|_| &key)).map_err(disk)?;
+                    let key = BlockKey { db: key.db, fields: true, key: &key.key };
+                    if !due.is_empty() {
+                        settling.ledger.append(key).map_err(disk)?;
+                    }
                     if remembers {
-                        settling.remembered.add(key).map_err(disk)?;
+                        settling.remembered.append(key).map_err(disk)?;
                     }
                 }
                 out.expire_fields(key, due);
             }
+            if let Some(settling) = settling.as_deref_mut() {
+                // A process that dies finds in it what it has written.
+                settling.ledger.flush().map_err(disk)?;
+            }
             self.carry_out(out).await?;
+            written += due_now;
         }
         Ok(written)
     }
 
     /// Carries commands out under the guard; the connection is armed for the next batch then.
-    async fn carry_out(&mut self, mut out: Commands) -> Result<(), Trouble> {
+    pub(super) async fn carry_out(&mut self, mut out: Commands) -> Result<(), Trouble> {
         let Some(mut connection) = self.connection.take() else { return Err(Trouble::NotConnected) };
         if out.count > 0 {
             out.select(Db(0));
@@ -431,6 +376,15 @@ impl Lane {
         }
         self.connection = Some(connection);
         Ok(())
+    }
+}
+
+/// Those keys whose fields are meant too, in every one of these databases where some are named.
+fn with_fields(keys: &KeyBlock, everywhere: &[Db]) -> Vec<LoggedKey> {
+    let hashes = keys.iter().filter(|key| key.fields).map(BlockKey::to_logged);
+    match everywhere {
+        [] => hashes.collect(),
+        dbs => hashes.flat_map(|key| dbs.iter().map(move |db| LoggedKey { db: *db, ..key.clone() })).collect(),
     }
 }
 

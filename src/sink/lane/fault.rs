@@ -46,6 +46,12 @@ pub enum LaneFault {
     /// A file of the state directory cannot be written.
     #[error("{0}")]
     Disk(String),
+    /// Deadlines were to be made exact, and nobody had said which.
+    #[error(
+        "deadlines at the destination were to be made exact by a pass that was never begun, or is over: a fault of this program. \
+         Nothing was sealed; deadlines stay as they are, and the same command continues the run"
+    )]
+    NoPass,
     /// The destination sent something that is no reply.
     #[error(
         "the destination sent something that is not a reply: look at what stands between it and this host; what is confirmed \

@@ -11,6 +11,7 @@
 mod big;
 mod connection;
 mod deadline_reads;
+mod deadline_writes;
 mod deadlines;
 mod emptied;
 mod erase;

@@ -20,6 +20,9 @@ pub(super) struct NotAReply;
 /// The longest line of a server: its errors repeat a part of a command at most.
 const MAX_LINE: usize = 64 << 10;
 
+/// The longest number, with the end of its line.
+const INTEGER: usize = 24;
+
 /// Reads the head at the start of `bytes` and its length in bytes; `None` when more bytes are needed.
 pub(super) fn head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, NotAReply> {
     let Some(end) = memchr::memchr(b'\n', bytes.get(..MAX_LINE).unwrap_or(bytes)) else {
@@ -102,6 +105,15 @@ impl Walk {
     }
 }
 
+/// Reads a whole `:…` at the start of `bytes`, and its length in bytes; `None` for anything else, and where bytes are missing.
+pub(super) fn integer(bytes: &[u8]) -> Option<(i64, usize)> {
+    let rest = bytes.strip_prefix(b":")?;
+    let end = memchr::memchr(b'\r', rest.get(..INTEGER).unwrap_or(rest))?;
+    let (digits, behind) = rest.split_at_checked(end)?;
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    behind.starts_with(END).then_some((number, end + 1 + END.len()))
+}
+
 /// How many times `line` stands whole at the start of `bytes`, at most `most`.
 pub(super) fn repeats(bytes: &[u8], line: &[u8], most: u32) -> u32 {
     let there = bytes.chunks_exact(line.len().max(1)).take(most as usize).take_while(|there| *there == line).count();
@@ -112,6 +124,8 @@ pub(super) fn repeats(bytes: &[u8], line: &[u8], most: u32) -> u32 {
 pub(super) const QUEUED: &[u8] = b"+QUEUED\r\n";
 /// The reply to most commands.
 pub(super) const OK: &[u8] = b"+OK\r\n";
+/// The reply to a command that did what it is for with one key.
+pub(super) const ONE: &[u8] = b":1\r\n";
 /// Bytes of the shortest reply there is: a digit, or an empty array.
 pub(super) const SHORTEST: usize = b":0\r\n".len();
 
@@ -127,6 +141,16 @@ fn count(digits: &[u8]) -> Result<Option<u64>, NotAReply> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_number_is_read_and_nothing_else() {
+        assert_eq!(integer(b":-12\r\n:3\r\n"), Some((-12, 6)));
+        assert_eq!(integer(b":9223372036854775807\r\n"), Some((i64::MAX, 22)));
+        for other in [&b":12\r"[..], b":12", b":", b"", b"+OK\r\n", b":1x\r\n", b":12\rx", b":99999999999999999999\r\n"]
+        {
+            assert_eq!(integer(other), None, "{}", other.escape_ascii());
+        }
+    }
 
     /// How long the reply at the start of `bytes` is, fed in these pieces; `None` when it is not over.
     fn length<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize>, NotAReply> {

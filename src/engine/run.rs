@@ -13,7 +13,7 @@ use super::{
 use crate::{
     journal::{Journal, Record},
     plan::fault::catalogue::runs,
-    sink::{self, Checkpoint, Claimant, DeadlinePass, RecordKeys},
+    sink::{self, Checkpoint, Claimant, DeadlinePass, NotedSettings, RecordKeys},
     step::{
         Activity, CutoverWork, Event, FullWork, Graph, Limits, OnConflict, Selection, Status, StepId, VerifyWork, Work,
     },
@@ -32,6 +32,8 @@ pub(super) struct Run {
     claimant: Claimant,
     /// The destination knows what this run has changed at the source: whoever takes the run over puts it back.
     pub(super) settings_are_shared: bool,
+    /// What it has changed there and not put back yet.
+    pub(super) noted: NotedSettings,
     pub(super) keys: RecordKeys,
     /// Commands a second to the destination.
     pub(super) writes: Throttle,
@@ -100,6 +102,8 @@ impl Run {
             let number = state.attempts + 1;
             journal.append(&Record::Attempt { number, owner, at: UnixMillis::now() })?;
         }
+        let noted = NotedSettings::default();
+        noted.set(journal.state().settings.clone());
         let blank = blank(&request, &journal);
         let board = Board::new(blank.clone());
         let (steering, asked) = match Steering::open(folder, board.clone()) {
@@ -117,6 +121,7 @@ impl Run {
             journal,
             claimant,
             settings_are_shared: false,
+            noted,
             keys,
             writes,
             bandwidth,

@@ -134,7 +134,14 @@ impl Run {
     /// Notes that a setting may be changed.
     pub(super) fn note_setting(&mut self, setting: Setting, was: &str, set_to: &str) -> Result<(), Ending> {
         let (name, was, set_to) = (setting.name().to_owned(), was.to_owned(), set_to.to_owned());
-        Ok(self.journal.append(&Record::SettingWas { name, was, set_to })?)
+        self.append_setting(&Record::SettingWas { name, was, set_to })
+    }
+
+    /// Notes what is to be put back, or is.
+    fn append_setting(&mut self, record: &Record) -> Result<(), Ending> {
+        self.journal.append(record)?;
+        self.noted.set(self.journal.state().settings.clone());
+        Ok(())
     }
 
     /// Takes over what another process of this run has changed; answers whether there was something.
@@ -144,7 +151,7 @@ impl Run {
         let mut some = false;
         for (name, (was, set_to)) in others {
             let (name, was, set_to) = (name.clone(), was.clone(), set_to.clone());
-            self.journal.append(&Record::SettingWas { name, was, set_to })?;
+            self.append_setting(&Record::SettingWas { name, was, set_to })?;
             some = true;
         }
         Ok(some)
@@ -198,7 +205,7 @@ impl Run {
             found
         };
         let name = setting.name().to_owned();
-        self.journal.append(&Record::SettingRestored { name: name.clone() })?;
+        self.append_setting(&Record::SettingRestored { name: name.clone() })?;
         teller.tell(Event::SettingRestored { setting: name, was: was.clone(), now });
         Ok(())
     }

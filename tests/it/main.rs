@@ -53,6 +53,7 @@ mod routes;
 mod sealed;
 mod selection;
 mod settings;
+mod settling;
 mod silence;
 mod steering;
 mod story;

@@ -89,7 +89,7 @@ impl Beside {
             patience: PATIENCE,
             size: size.clone(),
         };
-        let lane = Lane::new(setup, jobs, reports_in, window.clone());
+        let lane = Lane::new(setup, jobs, reports_in, window.clone()).with_settings(run.noted.clone());
         let told = signals_in.clone();
         working.push(background::own_thread(move || async move {
             let ended = lane.run().await;

@@ -72,14 +72,19 @@ pub(in crate::engine) async fn settle_at_once(
         size: BatchSize::new(1),
     };
     let (jobs, work) = bounded(1);
-    let (reports, _heard) = bounded(4096);
+    let (reports, heard) = bounded(64);
     let lane = Lane::new(setup, work, reports, Window::new(1));
     let (told, ended) = bounded(1);
     let working = background::own_thread(move || async move {
         let _ = told.send(lane.run().await).await;
     });
+    // A pass may take longer than the lease lasts without a heartbeat, and the lane may tell more than a channel holds.
+    let hearing = async_std::task::spawn(async move { while heard.recv().await.is_ok() {} });
+    let (signals, lost) = bounded(1);
+    let beating = background::heartbeat(run, lease.clone(), signals, |fault| fault, None);
     let mut step = DeadlineStep::Begin(Box::new(pass));
     let mut written = 0;
+    let mut outcome = Ok(());
     loop {
         let (reply, replied) = bounded(1);
         let sent = jobs.send(Job::Deadlines(Box::new(DeadlineJob { step, reply }))).await;
@@ -92,10 +97,16 @@ pub(in crate::engine) async fn settle_at_once(
             }
             _ => break, // The lane says why below.
         }
+        if let Ok(fault) = lost.try_recv() {
+            outcome = Err(Ending::of_lost(fault));
+            break;
+        }
         step = DeadlineStep::Page;
     }
     drop(jobs);
     working.await;
+    background::end([beating, hearing]).await;
+    outcome?;
     ended.recv().await.unwrap_or(Ok(()))?;
     run.remove_deadline_lists()?;
     Ok(written)

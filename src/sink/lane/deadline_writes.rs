@@ -10,6 +10,7 @@ use super::{
     connection::{Broken, Connection, Executed, Nil},
     deadline_reads::Commands,
     run::{Lane, MULTI, Trouble, arm},
+    settle::done,
 };
 use crate::{
     resp,
@@ -267,9 +268,7 @@ impl Lane {
             return Err(Trouble::Token(token));
         }
         match executed {
-            Executed::Done(errors) => {
-                errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(Trouble::Aborted(error)))
-            }
+            Executed::Done(errors) => done(errors),
             Executed::Untouched => Err(Trouble::Untouched),
             Executed::Aborted(error) => Err(Trouble::Aborted(error)),
         }

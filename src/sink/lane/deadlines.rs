@@ -274,7 +274,7 @@ impl Lane {
     }
 
     /// Tries until it is done, over new connections where that is needed.
-    async fn persist<T>(
+    pub(super) async fn persist<T>(
         &mut self,
         mut attempt: impl AsyncFnMut(&mut Self) -> Result<T, Trouble>,
     ) -> Result<T, LaneFault> {
@@ -391,4 +391,65 @@ fn with_fields(keys: &KeyBlock, everywhere: &[Db]) -> Vec<LoggedKey> {
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 pub(super) fn unwritten(error: io::Error) -> LaneFault {
     LaneFault::Disk(format!("the list of deadlines in the state directory cannot be kept: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use async_channel::bounded;
+
+    use super::*;
+    use crate::{
+        sink::{BatchSize, Destination, Job, LaneSetup, Mark, Part, RecordKeys, Turns, Window, lane::Access},
+        step::{Endpoint, OnConflict},
+        store::spool::Level,
+        unit::{Address, Expiry, ServerVersion},
+    };
+
+    /// A lane whose destination does not answer.
+    fn lane(jobs: async_channel::Receiver<Job>) -> Lane {
+        let endpoint = Endpoint {
+            address: Address::Tcp { host: "127.0.0.1".to_owned(), port: 1 },
+            tls: None,
+            username: None,
+            password: None,
+            plaintext: None,
+        };
+        let version = ServerVersion::redis(7, 0, 0);
+        let setup = LaneSetup {
+            part: Part::Stream,
+            access: Access { endpoint, secret: None },
+            destination: Destination {
+                version,
+                rdb_version: 10,
+                modules: None,
+                databases: 16,
+                expiry: Expiry::Deferred,
+            },
+            keys: RecordKeys::of("move"),
+            token: "1:here".to_owned(),
+            from: Mark::default(),
+            on_conflict: OnConflict::Replace,
+            clock_ahead: 0,
+            spool: PathBuf::new(),
+            spool_tag: 0,
+            level: Level::default(),
+            turns: Turns::new(),
+            patience: Duration::ZERO,
+            size: BatchSize::new(1),
+        };
+        Lane::new(setup, jobs, bounded(16).0, Window::new(1))
+    }
+
+    #[test]
+    fn pages_of_a_pass_that_was_not_begun_are_an_error_and_not_a_success() {
+        for step in [DeadlineStep::Page, DeadlineStep::Rest] {
+            let ((jobs, work), (reply, replied)) = (bounded(1), bounded(1));
+            jobs.try_send(Job::Deadlines(Box::new(DeadlineJob { step, reply }))).unwrap();
+            drop(jobs);
+            assert_eq!(async_std::task::block_on(lane(work).run()), Err(LaneFault::NoPass));
+            assert!(replied.try_recv().is_err());
+        }
+    }
 }

@@ -6,24 +6,37 @@ use super::{
     LaneFault,
     connection::Executed,
     run::{Lane, LaneReport, Trouble, arm},
+    settle::done,
 };
 use crate::{resp, sink::Erase};
 
 /// How many keys a step of the pass looks at.
 const LOOK_AT: &[u8] = b"1000";
 
+/// What a pass has erased.
+#[derive(Default)]
+struct Erased {
+    keys: u64,
+    /// Keys whose deletion was sent, and not answered.
+    unsure: Vec<Vec<u8>>,
+}
+
 impl Lane {
-    /// Erases what `erase` names. Begun anew after any trouble: what is gone stays gone.
+    /// Erases what `erase` names. Begun again after any trouble: what is gone stays gone.
     pub(super) async fn erase(&mut self, erase: &Erase) -> Result<(), LaneFault> {
         self.settle_pending().await?;
         let mut since = Instant::now();
+        let mut erased = Erased::default();
         loop {
-            match self.pass(erase).await {
-                Ok(0) => return Ok(()),
-                Ok(erased) => {
-                    since = Instant::now();
-                    self.tell(LaneReport::Emptied { db: erase.db, keys: erased as u64 }).await;
-                }
+            let outcome = self.pass(erase, &mut erased).await;
+            let keys = std::mem::take(&mut erased.keys);
+            if keys > 0 {
+                since = Instant::now();
+                self.tell(LaneReport::Emptied { db: erase.db, keys }).await;
+            }
+            match outcome {
+                Ok(()) if keys == 0 => return Ok(()),
+                Ok(()) => {}
                 Err(trouble) => {
                     self.judge(&trouble, since).await?;
                     async_std::task::sleep(std::time::Duration::from_millis(250)).await;
@@ -35,18 +48,20 @@ impl Lane {
         }
     }
 
-    /// One pass over the database; answers how many keys were erased.
-    async fn pass(&mut self, erase: &Erase) -> Result<usize, Trouble> {
+    /// One pass over the database.
+    async fn pass(&mut self, erase: &Erase, erased: &mut Erased) -> Result<(), Trouble> {
         if self.connection.is_none() {
             self.reconnect().await?;
         }
+        if !erased.unsure.is_empty() {
+            erased.keys += self.missing(erase, &erased.unsure).await?;
+            erased.unsure.clear();
+        }
         let mut cursor = b"0".to_vec();
-        let mut erased = 0;
         loop {
             let (next, keys) = self.look(erase, &cursor).await?;
             if !keys.is_empty() {
-                erased += keys.len();
-                self.delete(erase, &keys).await?;
+                self.delete(erase, keys, erased).await?;
             }
             if next == b"0" {
                 break;
@@ -59,7 +74,7 @@ impl Lane {
         connection.send(&arming).await?;
         connection.line().await?;
         let token = connection.bulk().await?;
-        if token.as_deref() == Some(self.setup.token.as_bytes()) { Ok(erased) } else { Err(Trouble::Token(token)) }
+        if token.as_deref() == Some(self.setup.token.as_bytes()) { Ok(()) } else { Err(Trouble::Token(token)) }
     }
 
     async fn look(&mut self, erase: &Erase, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), Trouble> {
@@ -76,20 +91,39 @@ impl Lane {
         Ok((next, keys))
     }
 
-    async fn delete(&mut self, erase: &Erase, keys: &[Vec<u8>]) -> Result<(), Trouble> {
+    /// How many of these keys are not there.
+    async fn missing(&mut self, erase: &Erase, keys: &[Vec<u8>]) -> Result<u64, Trouble> {
+        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        let mut asking = vec![];
+        resp::command(&mut asking, &[b"SELECT", erase.db.to_string().as_bytes()]);
+        keys.iter().for_each(|key| resp::command(&mut asking, &[b"EXISTS", key]));
+        resp::command(&mut asking, &[b"SELECT", b"0"]);
+        connection.send(&asking).await?;
+        connection.line().await?;
+        let mut missing = 0;
+        for _ in keys {
+            missing += u64::from(connection.number().await? == 0);
+        }
+        connection.line().await?;
+        Ok(missing)
+    }
+
+    async fn delete(&mut self, erase: &Erase, keys: Vec<Vec<u8>>, erased: &mut Erased) -> Result<(), Trouble> {
         let Some(mut connection) = self.connection.take() else { return Err(Trouble::NotConnected) };
         let mut deleting = vec![];
         resp::command(&mut deleting, &[b"SELECT", erase.db.to_string().as_bytes()]);
         resp::array_header(&mut deleting, keys.len() + 1);
         resp::bulk(&mut deleting, b"DEL");
-        for key in keys {
+        for key in &keys {
             resp::bulk(&mut deleting, key);
         }
         resp::command(&mut deleting, &[b"SELECT", b"0"]);
+        erased.unsure = keys;
         let executed = self.guarded(&mut connection, &deleting, 3).await?;
+        let keys = std::mem::take(&mut erased.unsure);
         self.connection = Some(connection);
         match executed {
-            Executed::Done(_) => Ok(()),
+            Executed::Done(errors) => done(errors).map(|()| erased.keys += keys.len() as u64),
             Executed::Untouched => Err(Trouble::Untouched),
             Executed::Aborted(error) => Err(Trouble::Aborted(error)),
         }

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 
 use super::{
     LaneFault,
+    deadline_reads::Commands,
     deadlines::{Settling, unwritten},
     run::Lane,
 };
@@ -36,7 +37,13 @@ impl Settling {
 impl Lane {
     /// Notes what a batch does to deadlines before it is written; answers the folder of the ledger from which they are to be
     /// deferred again behind it: far ones in it are exact, and meanwhile the cutover that wanted them so was undone.
-    pub(super) async fn observe(&mut self, batch: &mut Batch) -> Result<Option<PathBuf>, LaneFault> {
+    ///
+    /// One that writes the run record back does so with these `settings`, and with how deadlines stand.
+    pub(super) async fn observe(
+        &mut self,
+        batch: &mut Batch,
+        settings: &[(String, String)],
+    ) -> Result<Option<PathBuf>, LaneFault> {
         let mut late = None;
         if let Some(settling) = &mut self.settling {
             if settling.observe(batch).map_err(unwritten)? {
@@ -59,14 +66,37 @@ impl Lane {
             ledger.flush().map_err(unwritten)?;
             late = Some(folder);
         }
-        if batch.restores_record
-            && let Some(mode) = self.noted
-        {
-            let (run, mode) = (self.setup.keys.run.as_bytes(), mode.to_string());
-            resp::command(&mut batch.bytes, &[b"HSET", run, DEADLINES.as_bytes(), mode.as_bytes()]);
-            batch.commands += 1;
+        if batch.restores_record {
+            let run = self.setup.keys.run.as_bytes();
+            let mode = self.noted.map(|mode| (DEADLINES.to_owned(), mode.to_string()));
+            for (field, value) in settings.iter().chain(&mode) {
+                resp::command(&mut batch.bytes, &[b"HSET", run, field.as_bytes(), value.as_bytes()]);
+                batch.commands += 1;
+            }
         }
         Ok(late)
+    }
+
+    /// Behind a batch that has written the run record back with the settings `restored`: notes those again that have changed
+    /// since. Where they were noted between, the batch has removed them.
+    pub(super) async fn note_settings(&mut self, restored: &[(String, String)]) -> Result<(), LaneFault> {
+        self.settle_pending().await?;
+        let now = self.settings.fields();
+        let gone = restored.iter().filter(|(field, _)| now.iter().all(|(other, _)| other != field));
+        let gone = gone.map(|(field, _)| (field.clone(), String::new()));
+        let changed: Vec<_> = now.iter().filter(|field| !restored.contains(field)).cloned().chain(gone).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let run = self.setup.keys.run.clone();
+        self.persist(async |lane| {
+            let mut out = Commands::default();
+            for (field, value) in &changed {
+                out.add(&[b"HSET", run.as_bytes(), field.as_bytes(), value.as_bytes()]);
+            }
+            lane.carry_out(out).await
+        })
+        .await
     }
 
     /// How deadlines stand while some are exact for a moment.

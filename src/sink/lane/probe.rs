@@ -47,8 +47,7 @@ impl Lane {
             Cow::Owned(rest) => rest.bytes,
         };
         let settled = Batch { bytes, keys: batch.keys.saturating_sub(left), mark, probes: vec![], ..batch };
-        self.confirmed(settled, errors).await;
-        Ok(())
+        self.confirmed(settled, errors).await
     }
 
     async fn probe_and_write(

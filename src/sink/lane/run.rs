@@ -15,7 +15,7 @@ use super::{
 use crate::{
     net::Access,
     resp,
-    sink::{Batch, BatchSize, DeadlineMode, Destination, Job, Mark, RecordKeys, Window},
+    sink::{Batch, BatchSize, DeadlineMode, Destination, Job, Mark, NotedSettings, RecordKeys, Window},
     step::{KeyFailure, OnConflict},
     store::spool::Level,
     unit::Db,
@@ -123,6 +123,8 @@ pub struct Lane {
     pub(super) noted: Option<DeadlineMode>,
     /// The folder whose ledger was deferred again last.
     pub(super) deferred_in: Option<PathBuf>,
+    /// What stands in the run record beside what it is written back from.
+    pub(super) settings: NotedSettings,
 }
 
 impl Lane {
@@ -146,7 +148,14 @@ impl Lane {
             settling: None,
             noted: None,
             deferred_in: None,
+            settings: NotedSettings::default(),
         }
+    }
+
+    /// The same, which writes these settings back with the run record.
+    #[must_use]
+    pub fn with_settings(self, settings: NotedSettings) -> Self {
+        Self { settings, ..self }
     }
 
     /// To be run on a thread of its own, which it holds while it waits.
@@ -189,8 +198,12 @@ impl Lane {
 
     /// Writes a batch; it may still be pending when this returns.
     pub(super) async fn write(&mut self, mut batch: Batch) -> Result<(), LaneFault> {
-        let late = self.observe(&mut batch).await?;
+        let restored = batch.restores_record.then(|| self.settings.fields());
+        let late = self.observe(&mut batch, restored.as_deref().unwrap_or_default()).await?;
         self.write_observed(batch).await?;
+        if let Some(restored) = restored {
+            self.note_settings(&restored).await?;
+        }
         if let Some(folder) = late { self.defer_late(&folder).await } else { Ok(()) }
     }
 
@@ -216,7 +229,7 @@ impl Lane {
         if let Some(pending) = self.pending.take() {
             let settled = settle(connection, &pending, &self.setup).await;
             match settled {
-                Ok(errors) => self.carried_out(pending, errors).await,
+                Ok(errors) => self.carried_out(pending, errors).await.map_err(Trouble::Lasting)?,
                 Err(trouble) => {
                     self.pending = Some(pending);
                     return Err(trouble);
@@ -230,20 +243,17 @@ impl Lane {
     }
 
     /// The batch sent last was carried out just now.
-    async fn carried_out(&mut self, batch: Batch, errors: Vec<(u32, String)>) {
+    async fn carried_out(&mut self, batch: Batch, errors: Vec<(u32, String)>) -> Result<(), LaneFault> {
         let size = (batch.bytes.len(), batch.commands);
         self.setup.size.learn(size, self.sent_at.elapsed(), self.round_trip);
-        self.confirmed(batch, errors).await;
+        self.confirmed(batch, errors).await
     }
 
     /// Waits until nothing is pending.
     pub(super) async fn settle_pending(&mut self) -> Result<(), LaneFault> {
         let (Some(connection), Some(pending)) = (&mut self.connection, self.pending.take()) else { return Ok(()) };
         match settle(connection, &pending, &self.setup).await {
-            Ok(errors) => {
-                self.carried_out(pending, errors).await;
-                Ok(())
-            }
+            Ok(errors) => self.carried_out(pending, errors).await,
             Err(trouble) => {
                 self.pending = Some(pending);
                 self.recover(trouble, None).await
@@ -252,11 +262,11 @@ impl Lane {
     }
 
     /// Tells what became of a batch and gives its room back.
-    pub(super) async fn confirmed(&mut self, batch: Batch, mut errors: Vec<(u32, String)>) {
+    pub(super) async fn confirmed(&mut self, batch: Batch, mut errors: Vec<(u32, String)>) -> Result<(), LaneFault> {
         let mut failed = std::collections::BTreeSet::new();
         if self.setup.part != Part::Stream && !errors.is_empty() {
             errors = self.fall_back(&batch, errors).await;
-            self.note_left_alone(&batch, &errors).await;
+            self.note_left_alone(&batch, &errors).await?;
         }
         self.confirmed = self.confirmed.max(batch.mark);
         for (index, error) in &errors {
@@ -271,6 +281,7 @@ impl Lane {
         let keys = batch.keys.saturating_sub(u32::try_from(failed.len()).unwrap_or(u32::MAX));
         self.tell(LaneReport::Confirmed { part: self.setup.part, mark: batch.mark, keys }).await;
         self.window.give(batch.charged);
+        Ok(())
     }
 
     pub(super) async fn tell(&self, report: LaneReport) {
@@ -298,6 +309,8 @@ pub(super) enum Trouble {
     TooLarge(TooLarge),
     /// A file of the state directory cannot be written.
     Disk(String),
+    /// Nothing can be done about it any more.
+    Lasting(LaneFault),
 }
 
 impl From<Broken> for Trouble {

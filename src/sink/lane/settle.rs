@@ -71,6 +71,7 @@ impl Lane {
             Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
             Trouble::Forgot => return Err(LaneFault::Forgot),
             Trouble::TooLarge(large) => return Err(LaneFault::TooLarge(large.clone())),
+            Trouble::Lasting(fault) => return Err(fault.clone()),
             Trouble::Disk(reason) => return Err(LaneFault::Disk(reason.clone())),
             Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
             Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
@@ -158,18 +159,25 @@ impl Lane {
         Ok(connection.executed(count, Nil::Answer, &[]).await?)
     }
 
-    /// Notes in the run record the keys that a batch without probes met: a later dump must not take them for ours.
-    pub(super) async fn note_left_alone(&self, batch: &Batch, errors: &[(u32, String)]) {
+    /// Notes in the run record the keys that a batch without probes met: a later dump must not take them for ours. Tries for
+    /// as long as the lane waits for its destination; one that cannot note them ends.
+    pub(super) async fn note_left_alone(&self, batch: &Batch, errors: &[(u32, String)]) -> Result<(), LaneFault> {
         let members = refused_keys(batch, errors);
         if members.is_empty() {
-            return;
+            return Ok(());
         }
-        for _ in 0..3 {
-            if self.note(&members).await.is_ok() {
-                return;
-            }
-            async_std::task::sleep(std::time::Duration::from_millis(100)).await;
+        let since = Instant::now();
+        let mut attempt = 0;
+        while let Err(trouble) = self.note(&members).await {
+            self.judge(&trouble, since).await?;
+            let pause = PAUSES.get(attempt).or(PAUSES.last()).copied().unwrap_or(1000);
+            async_std::task::sleep(std::time::Duration::from_millis(pause)).await;
+            attempt += 1;
         }
+        if attempt > 0 {
+            self.tell(LaneReport::GoesOn).await;
+        }
+        Ok(())
     }
 
     /// On a connection of its own: on the lane's the next batch may have begun.
@@ -181,8 +189,9 @@ impl Lane {
         }
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
         match self.guarded(&mut connection, &adding, count).await? {
-            Executed::Done(_) => Ok(()),
-            Executed::Untouched | Executed::Aborted(_) => Err(Trouble::Untouched),
+            Executed::Done(errors) => done(errors),
+            Executed::Untouched => Err(Trouble::Untouched),
+            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
         }
     }
 
@@ -205,7 +214,7 @@ impl Lane {
                 settle(connection, batch, &self.setup).await?
             };
             if let Some(batch) = unsettled.pop_front() {
-                self.confirmed(batch, errors).await;
+                self.confirmed(batch, errors).await.map_err(Trouble::Lasting)?;
             }
         }
         Ok(())
@@ -247,6 +256,11 @@ impl Lane {
         let original = |(index, error): (u32, String)| Some((*indexes.get(index as usize / 2)?, error));
         Ok(errors.into_iter().filter_map(original).collect())
     }
+}
+
+/// The first error of commands that a transaction has carried out, none of which may fail.
+pub(super) fn done(errors: Vec<(u32, String)>) -> Result<(), Trouble> {
+    errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(Trouble::Aborted(error)))
 }
 
 /// Every command of a batch that writes a key: database, key, bytes, index.

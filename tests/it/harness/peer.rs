@@ -108,3 +108,34 @@ fn play(mut link: &TcpStream, dump: &Flood, stream: &Flood) -> io::Result<()> {
         link.write_all(answer.as_bytes())?;
     }
 }
+
+/// The port of a relay that passes everything on to a server, but says `to` in place of `from` in what it sends there.
+pub fn replacing(server: &Server, from: &'static str, to: &'static str) -> u16 {
+    let real = server.port();
+    serve(move |client| {
+        let link = TcpStream::connect(("127.0.0.1", real)).unwrap();
+        let (mut answers, mut back) = (link.try_clone().unwrap(), client.try_clone().unwrap());
+        thread::spawn(move || io::copy(&mut answers, &mut back));
+        thread::spawn(move || drop(replace(&client, &link, (from.as_bytes(), to.as_bytes()))));
+    })
+}
+
+fn replace(mut client: &TcpStream, mut server: &TcpStream, (from, to): (&[u8], &[u8])) -> io::Result<()> {
+    let (mut held, mut buffer) = (vec![], vec![0; 64 << 10]);
+    loop {
+        let count = io::Read::read(&mut client, &mut buffer)?;
+        if count == 0 {
+            return server.shutdown(std::net::Shutdown::Both);
+        }
+        held.extend_from_slice(&buffer[..count]);
+        while let Some(at) = held.windows(from.len()).position(|window| window == from) {
+            server.write_all(&held[..at])?;
+            server.write_all(to)?;
+            held.drain(..at + from.len());
+        }
+        // The beginning of it may stand at the end.
+        let kept = (1..from.len()).rev().find(|length| held.ends_with(&from[..*length])).unwrap_or(0);
+        server.write_all(&held[..held.len() - kept])?;
+        held.drain(..held.len() - kept);
+    }
+}

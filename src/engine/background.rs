@@ -7,6 +7,7 @@ use async_std::task::{JoinHandle, block_on, sleep, spawn, spawn_blocking};
 
 use super::run::Run;
 use crate::{
+    command::Info,
     net::Control,
     sink::{Lease, LeaseFault},
 };
@@ -45,13 +46,14 @@ pub(super) async fn end(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
     }
 }
 
-/// Keeps the lease; sends a signal when it is lost, and one each time it is kept where that is wanted.
+/// Keeps the lease; sends a signal when it is lost, and one each time it is kept where that is wanted, with what the
+/// destination says of itself.
 pub(super) fn heartbeat<S: Send + 'static>(
     run: &Run,
     lease: Lease,
     signals: Sender<S>,
     lost: fn(LeaseFault) -> S,
-    kept: Option<fn() -> S>,
+    kept: Option<fn(Info) -> S>,
 ) -> JoinHandle<()> {
     let destination = run.request.servers.destination.clone();
     spawn(async move {
@@ -63,13 +65,13 @@ pub(super) fn heartbeat<S: Send + 'static>(
             if let Some(open) = &mut control {
                 // What the destination has lost is noticed long before the end.
                 let renewed = match lease.renew(open).await {
-                    Ok(()) => lease.look(open).await.map(drop),
+                    Ok(()) => lease.look(open).await.map(|(_, info)| info),
                     Err(fault) => Err(fault),
                 };
                 match renewed {
-                    Ok(()) => {
+                    Ok(info) => {
                         if let Some(kept) = kept {
-                            let _ = signals.send(kept()).await;
+                            let _ = signals.send(kept(info)).await;
                         }
                     }
                     // The lanes find out by themselves whether the destination is there.

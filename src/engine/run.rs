@@ -315,6 +315,7 @@ fn blank(request: &ApplyRequest, journal: &Journal) -> Status {
         following: None,
         backlog_lasts: None,
         spool_lasts: None,
+        settling: None,
         spool_limit: spool_bound(&request.graph),
         bandwidth: None,
         writes: None,

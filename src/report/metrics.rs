@@ -33,7 +33,7 @@ pub struct Metric {
 type Value = (Vec<String>, f64);
 
 /// Every metric, in the order in which they are told.
-pub const METRICS: [Metric; 25] = [
+pub const METRICS: [Metric; 26] = [
     Metric {
         name: "redis_plan_run",
         kind: "info",
@@ -175,6 +175,25 @@ pub const METRICS: [Metric; 25] = [
             };
             let counts = m.following.iter().flat_map(of);
             counts.map(|(result, count)| (vec![result.to_owned()], float(count))).collect()
+        },
+    },
+    Metric {
+        name: "redis_plan_deadlines",
+        kind: "gauge",
+        unit: "",
+        labels: &["state"],
+        help: "Deadlines at the destination: deferred while the source is followed, settled (made exact by a cutover), and the \
+               keys a cutover remembered for its fence; scripts that met them.",
+        values: |m| {
+            let Some(figures) = m.following.as_ref().and_then(|following| following.deadlines) else { return vec![] };
+            [
+                ("deferred", figures.deferred),
+                ("remembered", figures.remembered),
+                ("settled", figures.settled),
+                ("scripts", figures.scripts),
+            ]
+            .map(|(state, count)| (vec![state.to_owned()], float(count)))
+            .to_vec()
         },
     },
     Metric {

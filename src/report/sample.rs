@@ -1,10 +1,10 @@
 //! Graphs and events for the golden tests.
 
 use crate::step::{
-    Activity, BufferWork, Check, CleanupWork, ConditionState, DbRule, DbSource, DestinationExpect, Endpoint, Event,
-    Eviction, FollowProgress, FullProgress, FullWork, Graph, KeyFailure, KeyPattern, Lag, Limits, OnConflict,
-    OnStreamLost, OnUnsupported, Outcome, PrecheckWork, Role, Selection, SourceExpect, Stamped, Status, Step, StepId,
-    Verdict, Work,
+    Activity, BufferWork, Check, CleanupWork, ConditionState, DbRule, DbSource, DeadlineFigures, DestinationExpect,
+    Endpoint, Event, Eviction, FollowProgress, FullProgress, FullWork, Graph, KeyFailure, KeyPattern, Lag, Limits,
+    OnConflict, OnStreamLost, OnUnsupported, Outcome, PrecheckWork, Role, Selection, SettlingForecast, SourceExpect,
+    Stamped, Status, Step, StepId, Verdict, Work,
 };
 use crate::unit::{Address, ByteRate, ByteSize, CountRate, Db, Offset, Percent, Period, ReplId, SecretRef, UnixMillis};
 
@@ -140,9 +140,19 @@ pub(super) fn status() -> Status {
             filtered: 42,
             failed: 1,
             spooled: ByteSize::mib(12),
+            deadlines: Some(DeadlineFigures { deferred: 1_200_000, remembered: 0, settled: 0, scripts: 0 }),
         }),
         backlog_lasts: Some(41.0),
         spool_lasts: None,
+        settling: Some(SettlingForecast {
+            deadlines: 1_200_000,
+            rate: 480_000.0,
+            measured: true,
+            before_fence: 2.5,
+            remembered: Some(40_000),
+            under_fence: 0.08,
+            timeout: Some(30.0),
+        }),
         spool_limit: ByteSize(64 << 30),
         bandwidth: None,
         writes: Some(CountRate(20_000)),

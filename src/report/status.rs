@@ -8,7 +8,7 @@ use super::{
     run::{RunSummary, outcome_word},
     text::{Clean, grouped, per_second, percentage, spoken, whole},
 };
-use crate::step::{Activity, FollowProgress, FullProgress, Status};
+use crate::step::{Activity, FollowProgress, FullProgress, SettlingForecast, Status};
 use crate::unit::{ByteRate, ByteSize, CountRate};
 
 /// How a run stands that a process works on.
@@ -32,6 +32,7 @@ pub fn status_text(status: &Status) -> String {
     if let Some(seconds) = status.backlog_lasts {
         rows.push(("backlog", format!("if the connection broke now, the source could go on for {}", spoken(seconds))));
     }
+    rows.extend(status.settling.iter().map(|settling| ("deadlines", deadlines(settling))));
     rows.push(("spool", spool(status)));
     rows.push(("limits", limits(status)));
     rows.extend(status.conditions.iter().enumerate().map(|(index, condition)| {
@@ -138,6 +139,22 @@ pub(super) fn commands(following: &FollowProgress) -> String {
         }
     }
     text
+}
+
+/// How long making deadlines exact will take.
+fn deadlines(settling: &SettlingForecast) -> String {
+    let about = if settling.measured { "" } else { " (not measured yet)" };
+    let under = match settling.remembered {
+        Some(remembered) => format!("{} under it for {} keys", spoken(settling.under_fence), grouped(remembered)),
+        None => format!("{} under it at most", spoken(settling.under_fence)),
+    };
+    let of =
+        settling.timeout.map_or_else(String::new, |timeout| format!(", of {} (`cutover.timeout`)", spoken(timeout)));
+    format!(
+        "{} deferred; exact in about {} before the fence and {under}{of}{about}",
+        grouped(settling.deadlines),
+        spoken(settling.before_fence)
+    )
 }
 
 fn spool(status: &Status) -> String {

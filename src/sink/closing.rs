@@ -101,7 +101,7 @@ impl Lease {
     }
 
     async fn shows(&self, control: &mut Control, (position, deadlines): Needed<'_>) -> Result<(), LeaseFault> {
-        let record = self.look(control).await?;
+        let (record, _) = self.look(control).await?;
         if position.is_held(&record) {
             let mode = record.deadlines;
             return match deadlines {
@@ -117,7 +117,7 @@ impl Lease {
     }
 
     /// The record while the token is ours. Fails where the destination has lost something since the copy began.
-    pub async fn look(&self, control: &mut Control) -> Result<RunRecord, LeaseFault> {
+    pub async fn look(&self, control: &mut Control) -> Result<(RunRecord, Info), LeaseFault> {
         let mut asking = pipe();
         asking.add_command(cmd("GET").arg(&self.keys.token).clone());
         asking.add_command(cmd("HGETALL").arg(&self.keys.run).clone());
@@ -142,9 +142,9 @@ impl Lease {
         let record = RunRecord::read(&fields).ok_or_else(unreadable)?;
         // A service may hide INFO.
         let info: Vec<u8> = FromRedisValue::from_redis_value(info).unwrap_or_default();
-        let now = Removed::of(&Info::parse(&String::from_utf8_lossy(&info)));
-        whole(&record, now.as_ref())?;
-        Ok(record)
+        let info = Info::parse(&String::from_utf8_lossy(&info));
+        whole(&record, Removed::of(&info).as_ref())?;
+        Ok((record, info))
     }
 
     /// Notes why this copy is not whole: only a new one settles that.

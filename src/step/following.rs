@@ -120,6 +120,42 @@ pub struct FollowProgress {
     pub failed: u64,
     /// Bytes in the spool.
     pub spooled: ByteSize,
+    /// Deadlines at the destination; `None` where they are not deferred, or it has not said yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadlines: Option<DeadlineFigures>,
+}
+
+/// How the deadlines of keys at the destination stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadlineFigures {
+    /// Those that lie far in the future, so that only the source's own deletions end a key.
+    pub deferred: u64,
+    /// Keys that the last cutover remembered: their deadlines are made exact under the fence.
+    pub remembered: u64,
+    /// Those that a cutover has made exact.
+    pub settled: u64,
+    /// Scripts of the source that set or read expiries and were run again at the destination by this process.
+    #[serde(default)]
+    pub scripts: u64,
+}
+
+/// How long a cutover will take to make deadlines exact, as far as it is known before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettlingForecast {
+    /// Deadlines at the destination.
+    pub deadlines: u64,
+    /// Keys that are worked off a second.
+    pub rate: f64,
+    /// Whether this run has measured that; else it is a cautious guess.
+    pub measured: bool,
+    /// Seconds before the fence, while writers work.
+    pub before_fence: f64,
+    /// Keys that the last pass remembered for the fence; `None` before the first.
+    pub remembered: Option<u64>,
+    /// Seconds under the fence; before the first pass as many as it would take if all were near.
+    pub under_fence: f64,
+    /// `cutover.timeout` in seconds; `None` without a cutover.
+    pub timeout: Option<f64>,
 }
 
 /// One stop condition and how it stands.
@@ -165,6 +201,9 @@ pub struct Status {
     pub backlog_lasts: Option<f64>,
     /// Seconds until the spool reaches `limits.spool` at the current rates; `None` when it does not grow.
     pub spool_lasts: Option<f64>,
+    /// How long a cutover will take to make deadlines exact; `None` where they are not deferred, or that is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<SettlingForecast>,
     /// The bound of the spool.
     pub spool_limit: ByteSize,
     /// Bytes a second read from the source at most.

@@ -22,8 +22,8 @@ pub use event::{Check, Difference, Event, FullProgress, KeyFailure, Side, Stampe
 pub use evidence::{LinkBytes, ServerFacts, Traffic};
 pub use expect::{DestinationExpect, Eviction, Role, RunId, SourceExpect, VersionRange};
 pub use following::{
-    Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, FollowProgress, IncrementalWork, Lag, Order,
-    Setting, Status, WhenMet,
+    Activity, Answer, Condition, ConditionState, Deadline, DeadlineEnd, DeadlineFigures, FollowProgress,
+    IncrementalWork, Lag, Order, Setting, SettlingForecast, Status, WhenMet,
 };
 pub use graph::{
     Account, BufferWork, CleanupWork, FullWork, Graph, Limits, OnConflict, OnStreamLost, OnUnsupported, PrecheckWork,

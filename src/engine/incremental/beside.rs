@@ -8,11 +8,11 @@ use async_channel::{Receiver, Sender, bounded};
 use super::{
     deadlines::{Asking, Told},
     feed::{Feed, Outlet, OutletParts, feed},
-    follow::Signal,
     gauge::Gauge,
     poll::{EVERY, poll, stands},
     settler::Settler,
     setup::There,
+    signal::Signal,
 };
 use crate::{
     engine::{background, intake::StreamState, run::Run},
@@ -130,7 +130,13 @@ impl Beside {
         working.push(async_std::task::spawn_blocking(move || feed(feeding)));
         let background = vec![
             background::ticks(signals_in.clone(), TICK, || Signal::Tick),
-            background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat, Some(|| Signal::Kept)),
+            background::heartbeat(
+                run,
+                lease.clone(),
+                signals_in.clone(),
+                Signal::Heartbeat,
+                Some(|info| Signal::Kept(Box::new(info))),
+            ),
             background::stop(run, signals_in.clone(), || Signal::Stop),
             poll(run, signals_in.clone(), told),
         ];

@@ -2,13 +2,11 @@
 
 use super::{
     follow::{Follow, Phase},
-    settling::doubtful_work,
     stop::Compared,
 };
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
-    sink::DeadlineMode,
-    step::{CutoverPart, Event, VerifyMode, VerifyWork},
+    step::{CutoverPart, Event},
 };
 
 /// Why keys could not be verified.
@@ -17,12 +15,8 @@ const OPEN: &str = "which changed whenever they were looked at, or for which the
 impl Follow {
     /// Begins to compare both sides.
     pub(super) async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        // What a doubt is about may be any key.
-        let is_enough = |work: &&VerifyWork| {
-            self.deadlines != DeadlineMode::Doubtful || !matches!(work.mode, VerifyMode::Sample { .. })
-        };
-        let work = run.verify_work().filter(is_enough).cloned();
-        let work = work.unwrap_or_else(|| doubtful_work(&self.work.selection));
+        let work = run.verify_work().filter(|work| self.is_enough(work)).cloned();
+        let work = work.unwrap_or_else(|| self.doubtful_work(&self.work.selection));
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         cutting.part = CutoverPart::Verify;
         let offset = cutting.since.map(|_| self.figures.gauge.applied());

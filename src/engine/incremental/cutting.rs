@@ -4,9 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    follow::{Follow, Phase, Signal},
+    follow::{Follow, Phase},
     sealing::Unsealed,
     settling::Progress,
+    signal::Signal,
 };
 use crate::{
     engine::{
@@ -23,7 +24,7 @@ use crate::{
     },
     journal::Record,
     net::{Control, ControlError},
-    sink::{DeadlineMode, Lease},
+    sink::Lease,
     step::{CutoverPart, CutoverResult, Event, Fence, Hook, Moment},
     unit::{Offset, UnixMillis},
 };
@@ -112,7 +113,7 @@ impl Follow {
             hooks: run.hooks_of(Moment::CutoverFenced),
             busy: false,
             stands: false,
-            compared: run.verify_work().is_none() && self.deadlines != DeadlineMode::Doubtful,
+            compared: run.verify_work().is_none() && !self.must_compare(),
             deadlines: Progress::of(self.deadlines),
         }));
         self.raise_fence(&work.fence, run, teller).await

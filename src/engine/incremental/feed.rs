@@ -6,9 +6,9 @@ use std::sync::{Arc, atomic::AtomicI64};
 use async_channel::Sender;
 
 use super::{
-    follow::Signal,
     gauge::{Counts, Gauge},
     settler::written,
+    signal::Signal,
 };
 use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
@@ -209,6 +209,10 @@ impl Outlet {
             self.out.commands += self.restore.commands;
             self.out.reselect(Db(0));
             translator.restore_scripts(&mut self.out);
+        }
+        if self.out.scripts > 0 {
+            let (count, names) = (std::mem::take(&mut self.out.scripts), std::mem::take(&mut self.out.new_scripts));
+            let _ = self.to.signals.send_blocking(Signal::Scripts(count, names));
         }
         let counts = Counts { commands: u64::from(self.out.commands), filtered: self.out.filtered };
         let replid = self.to.state.received().map_or(self.replid, |(replid, _)| replid);

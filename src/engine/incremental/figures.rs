@@ -16,7 +16,7 @@ use crate::{
         teller::Teller,
     },
     source::SourceFacts,
-    step::{Event, FollowProgress, Lag},
+    step::{DeadlineFigures, Event, FollowProgress, Lag},
     unit::{ByteSize, Offset, UnixMillis},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Figures {
     pub(super) failed: u64,
     /// Keys that went with databases of the source.
     pub(super) emptied: Emptied,
+    /// How deadlines at the destination stand.
+    pub(super) deadlines: Option<DeadlineFigures>,
     /// When this process began to follow.
     begun: Instant,
     /// The same by the wall clock: when the source last wrote before that is not known.
@@ -60,6 +62,7 @@ impl Figures {
             facts: None,
             failed: 0,
             emptied: Emptied::default(),
+            deadlines: None,
             begun: Instant::now(),
             since,
             began,
@@ -143,6 +146,7 @@ impl Figures {
             failed: self.failed,
             spooled: ByteSize(self.state.spool().held()),
             lag: self.lag(UnixMillis::now()),
+            deadlines: self.deadlines,
         }
     }
 

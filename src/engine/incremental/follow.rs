@@ -12,33 +12,32 @@ use super::{
     answers::note_loss,
     beside::Beside,
     comparison::Comparison,
-    cutting::{Cut, Cutting},
+    cutting::Cutting,
     figures::Figures,
+    forecast::Forecast,
     gauge::Gauge,
     heard::Heard,
-    settler::Came,
+    scripted::Scripted,
     setup::There,
+    signal::Signal,
     silence::Silence,
     stop::{Standing, StopWatch},
     taking_up::{prepare, take_up},
 };
 use crate::{
-    compare,
     engine::{
         ending::Ending,
         full::claim,
-        intake::{self, Intake, Told},
+        intake::{self, Intake},
         run::Run,
         steering::Asked,
         teller::Teller,
     },
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{DeadlineMode, Destination, LaneFault, LaneReport, Lease, LeaseFault, Position, Upto},
-    source::SourceFacts,
+    sink::{DeadlineMode, Destination, LaneFault, Lease, LeaseFault, Position, Upto},
     step::{
-        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, KeyFailure, Outcome, Side,
-        StepId, WhenMet,
+        CutoverMode, CutoverResult, CutoverWork, DeadlineEnd, Event, IncrementalWork, Outcome, Side, StepId, WhenMet,
     },
     store::spool::{remove_all, remove_before},
     unit::{Offset, ReplId, UnixMillis},
@@ -48,43 +47,6 @@ use crate::{
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// How often what is applied is removed from the spool.
 const REMOVE_EVERY: Duration = Duration::from_secs(1);
-
-/// What the parts of following tell its loop.
-#[derive(Debug)]
-pub(super) enum Signal {
-    /// Something happened while taking in.
-    Intake(Told),
-    /// The source, asked at this moment, said where it stands.
-    Source(Box<SourceFacts>, UnixMillis),
-    /// The source said where it stands and in which history, asked after the stop condition was met.
-    Stands(Option<ReplId>, Offset),
-    /// A command was not sent.
-    Left(KeyFailure),
-    /// Feeding cannot go on.
-    Fed(Ending),
-    /// What is spooled cannot be read on, for this reason; the source may send it again.
-    Spoiled(String),
-    /// The lane tells.
-    Lane(LaneReport),
-    /// The lane ended.
-    LaneEnded(Result<(), LaneFault>),
-    /// The lease is lost.
-    Heartbeat(LeaseFault),
-    /// The lease was kept: the destination answers.
-    Kept,
-    /// An operator asks for something.
-    Asked(Asked),
-    /// A part of a cutover tells.
-    Cut(Cut),
-    /// Making deadlines exact tells.
-    Settled(Came),
-    /// A comparison of both sides tells.
-    Compared(compare::Told),
-    /// Time passed.
-    Tick,
-    /// Somebody asked for a stop.
-    Stop,
-}
 
 /// What following leaves for the next step.
 pub(in crate::engine) struct Followed {
@@ -246,6 +208,10 @@ pub(super) struct Follow {
     pub(super) left_alone: Arc<HashSet<Vec<u8>>>,
     /// How deadlines stand at the destination.
     pub(super) deadlines: DeadlineMode,
+    /// Scripts that set or read expiries.
+    pub(super) scripts: Scripted,
+    /// How long making them exact will take.
+    pub(super) forecast: Forecast,
     /// Since when deadlines are being deferred again.
     pub(super) deferring: Option<Instant>,
     /// Since when they are being made exact.
@@ -296,6 +262,8 @@ impl Follow {
             destination: there.destination.clone(),
             left_alone: there.left_alone.clone(),
             deadlines: there.record.deadlines,
+            scripts: Scripted::known(there.expiring_scripts()),
+            forecast: Forecast::default(),
             deferring: there.defers_first.then_some(now),
             settling_since: None,
             heard,
@@ -386,8 +354,12 @@ impl Follow {
                 self.silence.heard(Side::Source);
                 self.figures.hear(*facts, asked);
             }
-            Signal::Kept => self.silence.heard(Side::Destination),
+            Signal::Kept(info) => {
+                self.silence.heard(Side::Destination);
+                self.forecast.hear(&info, &self.work.selection);
+            }
             Signal::Stands(history, offset) => self.stands_at(history, offset, teller),
+            Signal::Scripts(count, names) => self.take_scripts(count, names, teller),
             Signal::Left(failure) => {
                 self.figures.failed += 1;
                 teller.tell(Event::KeyFailed { failure });

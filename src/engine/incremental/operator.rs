@@ -150,6 +150,11 @@ impl Follow {
             ..0,
             self.waiting.iter().map(|(_, reason)| reason.clone()).chain(self.silence.reasons(Instant::now())),
         );
+        if self.deadlines.defers() {
+            let timeout = self.cutover_work.as_ref().map(|work| work.timeout.0.as_secs_f64());
+            status.settling = self.forecast.settling(timeout);
+        }
+        self.figures.deadlines = self.forecast.figures(self.scripts.calls).filter(|_| self.deadlines.defers());
         status.following = Some(self.figures.progress());
         status.backlog_lasts = self.figures.backlog_lasts();
         status.spool_lasts = self.figures.spool_lasts(run.spool_bound());

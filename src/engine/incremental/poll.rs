@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::Sender;
 use async_std::task::{JoinHandle, sleep, spawn};
 
-use super::{deadlines::Told, follow::Signal};
+use super::{deadlines::Told, signal::Signal};
 use crate::{engine::run::Run, net::Control, unit::UnixMillis};
 
 /// How often.

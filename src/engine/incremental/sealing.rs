@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::{
     cutting::Cut,
-    follow::{Follow, Phase, Signal},
+    follow::{Follow, Phase},
     gauge::Gauge,
+    signal::Signal,
 };
 use crate::{
     engine::{

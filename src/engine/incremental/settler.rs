@@ -11,7 +11,7 @@ use std::{
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{beside::Beside, follow::Signal};
+use super::{beside::Beside, signal::Signal};
 use crate::{
     engine::gate::Gate,
     sink::{DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Job, Settled, Window},

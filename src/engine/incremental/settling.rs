@@ -14,7 +14,7 @@ use super::{
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
     sink::{DeadlineMode, Settled},
-    step::{CutoverPart, Event, Outcome, Selection, VerifyMode, VerifyWork},
+    step::{CutoverPart, Event, Outcome},
     unit::Offset,
 };
 
@@ -91,12 +91,14 @@ impl Follow {
         if self.deferring.is_some() || self.comparison.is_under_way() {
             return Ok(());
         }
-        if self.deadlines == DeadlineMode::Doubtful && !self.comparison.compared.is_equal() {
+        if self.must_compare() && !self.comparison.compared.is_equal() {
             if let Some(reason) = self.unequal() {
                 return Err(Ending::new(Outcome::Different, format!("{reason}.{DOUBTED}")));
             }
-            teller.notice(DOUBTED.trim_start());
-            let work = doubtful_work(&self.work.selection);
+            if self.deadlines == DeadlineMode::Doubtful {
+                teller.notice(DOUBTED.trim_start());
+            }
+            let work = self.doubtful_work(&self.work.selection);
             self.comparison.begin_now(&work, run, &self.figures.gauge).await;
             return Ok(());
         }
@@ -214,9 +216,10 @@ impl Follow {
     }
 
     /// Tells how many deadlines are exact.
-    pub(super) fn tell_settled(&self, settled: Settled, fenced: bool, teller: &mut Teller<'_>) {
+    pub(super) fn tell_settled(&mut self, settled: Settled, fenced: bool, teller: &mut Teller<'_>) {
         let Settled { written, remembered, .. } = settled;
         let seconds = self.settling_since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        self.forecast.learn(settled, seconds, fenced);
         teller.tell(Event::DeadlinesSettled { deadlines: written, remembered, seconds, fenced });
     }
 
@@ -234,17 +237,13 @@ impl Follow {
     /// Everything is deferred again.
     fn deferred_again(&mut self, settled: Settled, teller: &mut Teller<'_>) {
         self.deferring = None;
+        self.forecast.undo();
         let Settled { looked, written, mode, .. } = settled;
         let doubt = if mode == DeadlineMode::Doubtful { DOUBT } else { "" };
         teller.notice(format!(
             "{written} of {looked} deadlines that were exact at the destination are deferred again.{doubt}"
         ));
     }
-}
-
-/// How both sides are compared where deadlines were exact for too long.
-pub(super) fn doubtful_work(selection: &Selection) -> VerifyWork {
-    VerifyWork { selection: selection.clone(), mode: VerifyMode::Keys, rate: None }
 }
 
 const DOUBTED: &str = " Deadlines at the destination were exact for some time while the source was followed, so both sides are \

@@ -74,6 +74,11 @@ impl There {
         })
     }
 
+    /// How many of the scripts that the run has met set or read expiries.
+    pub(super) fn expiring_scripts(&self) -> usize {
+        self.scripts.values().filter(|body| crate::sink::meets_deadlines(std::iter::once(body.as_slice()))).count()
+    }
+
     /// What the translator needs.
     pub(super) fn translator(
         &self,

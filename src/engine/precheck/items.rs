@@ -59,7 +59,7 @@ const fn cutting_over(name: &'static str, judge: Judge) -> Item {
 }
 
 /// Every item.
-pub(super) static ITEMS: [Item; 42] = [
+pub(super) static ITEMS: [Item; 43] = [
     always("source-reachable", Judge::Reached(Side::Source)),
     always("source-version", Judge::Source(source::version)),
     always("source-role", Judge::Source(source::role)),
@@ -91,6 +91,7 @@ pub(super) static ITEMS: [Item; 42] = [
     always("destination-databases", Judge::Destination(destination::databases)),
     always("destination-empty", Judge::Destination(destination::emptiness)),
     always("destination-runs", Judge::Destination(runs::at_destination)),
+    following("destination-expiry", Judge::Destination(stream::expiry)),
     always("destination-persistence", Judge::Destination(destination::persistence)),
     always("destination-limits", Judge::Destination(destination::limits)),
     always("destination-latency", Judge::Destination(link::latency)),

@@ -91,6 +91,21 @@ pub(super) fn backlog(server: &Server, scene: &Scene<'_>) -> Finding {
     Finding::pass(format!("{size}; {rate}"))
 }
 
+/// What those who read at the destination before the cutover see of deadlines.
+pub(super) fn expiry(_: &Server, scene: &Scene<'_>) -> Finding {
+    let keys = scene.source.as_ref().map(|source| source.info.keyspace().values().map(|space| space.expires).sum());
+    let has = match keys {
+        Some(0) => "the source has no keys with a time to live now; until".to_owned(),
+        Some(1u64) => "the source has 1 key with a time to live; until".to_owned(),
+        Some(keys) => format!("the source has {keys} keys with a time to live; until"),
+        None => "until".to_owned(),
+    };
+    Finding::pass(format!(
+        "{has} the end of the run `TTL` here answers more than a thousand years, and a key whose time is up stays until the \
+         source deletes it"
+    ))
+}
+
 /// Scripts that the stream brings as they were said, to be run again at the destination.
 pub(super) fn scripts(server: &Server, scene: &Scene<'_>) -> Finding {
     let version = server.version();

@@ -25,5 +25,6 @@ mod tests;
 
 pub use flush::Erase;
 pub use outgoing::Outgoing;
+pub use scripts::meets_deadlines;
 pub(super) use scripts::name_of;
 pub use translator::{Deadlines, Taken, Translator, TranslatorSetup};

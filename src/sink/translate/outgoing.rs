@@ -30,6 +30,10 @@ pub struct Outgoing {
     pub makes: Vec<u32>,
     /// Whether far deadlines in them are exact.
     pub settles: bool,
+    /// Scripts among them that set or read expiries, where deadlines are deferred.
+    pub scripts: u64,
+    /// Names of those that come for the first time.
+    pub new_scripts: Vec<String>,
     /// Databases of the destination that these commands empty, each once.
     pub empties: Vec<Db>,
     selected: Option<Db>,

@@ -11,7 +11,7 @@ use super::{Outgoing, Translator, channels, route::Route, words::Words};
 use crate::{
     command::{self, Spec},
     resp,
-    unit::Db,
+    unit::{Db, KeyText},
 };
 
 impl Translator {
@@ -44,6 +44,7 @@ impl Translator {
             let reason = format!("{} does not know it", self.setup.destination.version);
             return self.leave(&words, db, &reason, out);
         }
+        self.note_expiries(&words, out);
         let sent = match (self.route, spec) {
             (Route::Whole(target), _) => {
                 out.send(std::slice::from_ref(&words), target);
@@ -54,6 +55,20 @@ impl Translator {
         };
         if let Err(reason) = sent {
             self.leave(&words, db, &reason, out);
+        }
+    }
+
+    /// Counts a script that sets or reads expiries, and names it where it is new.
+    fn note_expiries(&mut self, words: &Words<'_>, out: &mut Outgoing) {
+        let said = words.0.iter().map(|word| &**word).skip(1);
+        if !self.setup.destination.expiry.defers() || !meets_deadlines(said) {
+            return;
+        }
+        out.scripts += 1;
+        let sha: [u8; 20] = Sha1::digest(words.get(1).unwrap_or_default()).into();
+        if self.expiring.insert(sha) {
+            let beginning: Vec<u8> = words.get(1).unwrap_or_default().iter().copied().take(BEGINNING).collect();
+            out.new_scripts.push(format!("`{}` (SHA-1 {})", KeyText(&beginning), digits(&sha)));
         }
     }
 
@@ -111,6 +126,26 @@ impl Translator {
         out.send(&[words], Db(0));
     }
 }
+
+/// Whether a script, of its body and its arguments, sets or reads expiries. The names of commands stand in its text, or come
+/// as arguments.
+#[must_use]
+pub fn meets_deadlines<'w>(mut words: impl Iterator<Item = &'w [u8]>) -> bool {
+    let has = |text: &[u8], name: &[u8]| text.windows(name.len()).any(|word| word.eq_ignore_ascii_case(name));
+    let body = words.next().unwrap_or_default();
+    // PEXPIRE, EXPIREAT, PTTL and so on have these in them.
+    let named = [&b"EXPIRE"[..], b"SETEX", b"TTL", b"PERSIST", b"GETEX"].iter().any(|name| has(body, name));
+    // The options of SET are words of their own.
+    let option = [&b"'EX'"[..], b"\"EX\"", b"'PX'", b"\"PX\""].iter().any(|option| has(body, option));
+    let said = |word: &[u8]| SAID.iter().any(|name| word.eq_ignore_ascii_case(name));
+    named || option || words.any(said)
+}
+
+/// Arguments by which a script may set or read an expiry.
+const SAID: [&[u8]; 11] =
+    [b"EX", b"PX", b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT", b"SETEX", b"PSETEX", b"TTL", b"PTTL", b"PERSIST"];
+/// Bytes of a script by which it is named.
+const BEGINNING: usize = 60;
 
 /// The SHA-1 that names a script.
 pub(in crate::sink) fn name_of(body: &[u8]) -> String {

@@ -85,6 +85,8 @@ pub struct Translator {
     pub(super) db: Option<Db>,
     pub(super) route: Route,
     pub(super) scripts: HashMap<[u8; 20], Vec<u8>>,
+    /// Those of them that set or read expiries, and were named.
+    pub(super) expiring: HashSet<[u8; 20]>,
     in_transaction: bool,
     /// What the destination has.
     known: SpecSet,
@@ -107,6 +109,7 @@ impl Translator {
             db,
             route: Route::Nothing,
             scripts,
+            expiring: HashSet::new(),
             in_transaction: false,
             known,
             own: Finder::new(PREFIX).into_owned(),

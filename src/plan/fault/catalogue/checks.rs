@@ -109,6 +109,10 @@ rows! {
         "Every run of this tool has a record at its destination that names the databases it writes to. Two runs that write to one database would \
          delete what the other brings: by a FLUSHALL at one of their sources, or when one of them begins again. Finish or abort the other run \
          first (`plan abort`), or renumber with rules under `databases`.";
+    DESTINATION_EXPIRY = "C216", Item("destination-expiry"), "what a reader of the destination sees of expiries before the cutover",
+        "While the source is followed, deadlines at the destination lie more than a thousand years ahead, so that only the source's own deletions \
+         end a key, however late they arrive. Until the cutover makes them exact a reader there sees far expiries, and keys whose time is up that \
+         the source has not deleted yet. Let nobody rely on expiries there before. This item never fails.";
     CLOCKS = "C301", Item("clocks"), "both servers' clocks agree",
         "Keys with a time to live carry the moment of their end, and each server judges it by its own clock. Clocks that differ end lives \
          early or late at the destination. Synchronise the clocks of both hosts before the migration.";

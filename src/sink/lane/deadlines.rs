@@ -401,25 +401,20 @@ mod tests {
 
     use super::*;
     use crate::{
-        sink::{BatchSize, Destination, Job, LaneSetup, Mark, Part, RecordKeys, Turns, Window, lane::Access},
-        step::{Endpoint, OnConflict},
+        net::Access,
+        sink::{BatchSize, Destination, Job, LaneSetup, Mark, Part, RecordKeys, Turns, Window},
+        step::OnConflict,
         store::spool::Level,
         unit::{Address, Expiry, ServerVersion},
     };
 
     /// A lane whose destination does not answer.
     fn lane(jobs: async_channel::Receiver<Job>) -> Lane {
-        let endpoint = Endpoint {
-            address: Address::Tcp { host: "127.0.0.1".to_owned(), port: 1 },
-            tls: None,
-            username: None,
-            password: None,
-            plaintext: None,
-        };
+        let address = Address::Tcp { host: "127.0.0.1".to_owned(), port: 1 };
         let version = ServerVersion::redis(7, 0, 0);
         let setup = LaneSetup {
             part: Part::Stream,
-            access: Access { endpoint, secret: None },
+            access: Access::plain(address),
             destination: Destination {
                 version,
                 rdb_version: 10,

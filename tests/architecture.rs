@@ -151,3 +151,223 @@ fn only_net_store_source_sink_compare_engine_and_the_roof_name_the_runtime() {
     }
     assert!(wrong.is_empty(), "codecs and vocabulary are pure:\n{}", wrong.join("\n"));
 }
+
+/// The pictures and the table of `book/src/explanation/architecture.md`, drawn from the list above.
+/// `UPDATE_DOCS=1 cargo test --test architecture` writes what is stale.
+mod pictures {
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// What each module holds, in a few words.
+    const ABOUT: [(&str, &str); 17] = [
+        ("unit", "offset, size, rate, address, secret"),
+        ("resp", "frames of the protocol"),
+        ("rdb", "the dump format"),
+        ("command", "keys, versions, features"),
+        ("repl", "replication, without I/O"),
+        ("store", "durable files, the spool"),
+        ("net", "sockets, TLS, deadlines, secrets"),
+        ("step", "the graph's steps, events, selection"),
+        ("plan", "text to checked plan, codes"),
+        ("planner", "plan to graph"),
+        ("source", "the replication link"),
+        ("sink", "lanes, forms, lease, token"),
+        ("journal", "the run's local state"),
+        ("compare", "key by key"),
+        ("engine", "runs the steps, cutover"),
+        ("report", "graph, checks, progress, evidence"),
+        ("cli", "arguments, one file per subcommand, exit codes"),
+    ];
+
+    /// The way of the data: what a part is called, what it does, the module it is in.
+    const WAY: [(&str, &str, &str); 6] = [
+        ("receive", "as fast as it is sent", "source"),
+        ("spool", "append-only files", "store"),
+        ("decode", "bytes in, items out", "rdb"),
+        ("select", "databases, keys", "sink"),
+        ("translate", "form, database, expiry", "sink"),
+        ("lanes", "data and mark together", "sink"),
+    ];
+
+    /// Readable on both: the picture brings its own background, which follows the reader's system.
+    const STYLE: &str = "<style>\n\
+        .back{fill:#fff}.box{fill:#e8eef7;stroke:#1a5fb4}.end{fill:#f1f1f1;stroke:#666}.line{fill:none;stroke:#1a5fb4;stroke-width:1.5}\n\
+        .head{fill:#1a5fb4}.name{fill:#111;font-size:14px;font-weight:600}.note{fill:#444;font-size:11px}\n\
+        @media (prefers-color-scheme:dark){.back{fill:#16191d}.box{fill:#1f2d42;stroke:#7db0f0}.end{fill:#2a2e33;stroke:#999}\
+        .line{stroke:#7db0f0}.head{fill:#7db0f0}.name{fill:#f2f2f2}.note{fill:#c4c4c4}}\n</style>\n";
+
+    const WIDTH: usize = 800;
+
+    fn about(module: &str) -> &'static str {
+        let found = ABOUT.iter().find(|(name, _)| *name == module);
+        found.unwrap_or_else(|| panic!("`{module}` has no caption in ABOUT of tests/architecture.rs")).1
+    }
+
+    fn svg(height: usize, title: &str, inner: &str) -> String {
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+             font-family=\"sans-serif\">\n<title>{title}</title>\n{STYLE}<rect class=\"back\" width=\"{WIDTH}\" \
+             height=\"{height}\"/>\n{inner}</svg>\n"
+        )
+    }
+
+    fn text(class: &str, x: usize, y: usize, anchor: &str, words: &str) -> String {
+        format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{words}</text>\n")
+    }
+
+    /// A box with a name and lines of notes; a note that is too long for it is broken at a comma or a space.
+    fn card(class: &str, (x, y, width, height): (usize, usize, usize, usize), name: &str, notes: &[String]) -> String {
+        let middle = x + width / 2;
+        let top = y + (height - 14 * notes.len()) / 2 + 4;
+        let mut drawn =
+            format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"5\"/>\n");
+        drawn += &text("name", middle, top, "middle", name);
+        for (index, note) in notes.iter().enumerate() {
+            drawn += &text("note", middle, top + 15 + 14 * index, "middle", note);
+        }
+        drawn
+    }
+
+    /// Lines of at most this many pixels, at some 6 a letter.
+    fn broken(words: &str, width: usize) -> Vec<String> {
+        let mut lines: Vec<String> = vec![];
+        for word in words.split(' ') {
+            match lines.last_mut() {
+                Some(line) if (line.chars().count() + 1 + word.chars().count()) * 6 <= width => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                _ => lines.push(word.to_owned()),
+            }
+        }
+        lines
+    }
+
+    fn on(floor: u8) -> Vec<&'static str> {
+        FLOORS.iter().filter(|(_, other)| *other == floor).map(|(name, _)| *name).collect()
+    }
+
+    fn roof() -> u8 {
+        FLOORS.iter().map(|(_, floor)| *floor).max().unwrap()
+    }
+
+    fn floors() -> String {
+        let (row, left, gap) = (62, 80, 10);
+        let mut inner = String::new();
+        for floor in 0..=roof() {
+            let y = 10 + usize::from(roof() - floor) * (row + gap);
+            let modules = on(floor);
+            let width = (WIDTH - left - 10 - gap * (modules.len() - 1)) / modules.len();
+            let kind = if floor == roof() { "roof" } else { "floor" };
+            inner += &text("note", 10, y + row / 2 + 4, "start", &format!("{kind} {floor}"));
+            for (index, module) in modules.iter().enumerate() {
+                let notes = broken(about(module), width - 8);
+                inner += &card("box", (left + index * (width + gap), y, width, row), module, &notes);
+            }
+        }
+        let height = 10 + (usize::from(roof()) + 1) * (row + gap);
+        svg(height, "The floors of the program: a module imports only modules of lower floors", &inner)
+    }
+
+    fn arrow(path: &str, (x, y): (usize, usize), (back, up): (isize, isize)) -> String {
+        let at = |value: usize, moved: isize| value.checked_add_signed(moved).unwrap();
+        format!(
+            "<path class=\"line\" d=\"{path}\"/>\n<path class=\"head\" d=\"M{x} {y}L{} {}L{} {}Z\"/>\n",
+            at(x, back - up),
+            at(y, up - back),
+            at(x, back + up),
+            at(y, up + back)
+        )
+    }
+
+    fn way() -> String {
+        let (width, height, gap, y) = (110, 72, 24, 96);
+        let mut inner = card("end", (10, 10, width, 46), "source", &["server".to_owned()]);
+        let last = 10 + (WAY.len() - 1) * (width + gap);
+        inner += &card("end", (last, 10, width, 46), "destination", &["data, run record".to_owned()]);
+        for (index, (name, what, module)) in WAY.iter().enumerate() {
+            assert!(floor(module).is_some(), "`{module}` stands on no floor");
+            let x = 10 + index * (width + gap);
+            let mut notes = broken(what, width - 8);
+            notes.push(format!("({module})"));
+            inner += &card("box", (x, y, width, height), name, &notes);
+            if index > 0 {
+                let middle = y + height / 2;
+                inner += &arrow(&format!("M{} {middle}H{}", x - gap, x - 5), (x, middle), (-7, 0));
+            }
+        }
+        let (first, end) = (10 + width / 8, last + width / 3);
+        inner += &arrow(&format!("M{first} 56V{}", y - 5), (first, y), (0, -7));
+        inner += &text("note", first + 6, 78, "start", "PSYNC");
+        inner += &arrow(&format!("M{0} {y}V61", first + width / 2), (first + width / 2, 56), (0, 7));
+        inner += &text("note", first + width / 2 + 6, 78, "start", "received: ACK");
+        inner += &arrow(&format!("M{end} {y}V61"), (end, 56), (0, 7));
+        inner += &arrow(&format!("M{0} 56V{1}", end + width / 3, y - 5), (end + width / 3, y), (0, -7));
+        inner += &text("note", end + width / 3 + 6, 78, "start", "replies");
+        inner += &text("note", end - 6, 78, "end", "commands with their mark");
+        let back = y + height + 26;
+        let spool = 10 + width + gap + width / 2;
+        let from = last + width / 2;
+        let path = format!("M{from} {}V{back}H{spool}V{}", y + height, y + height + 5);
+        inner += &arrow(&path, (spool, y + height), (0, 7));
+        inner += &text(
+            "note",
+            usize::midpoint(spool, from),
+            back + 16,
+            "middle",
+            "confirmed by the mark or the checkpoint: the spool up to there is deleted",
+        );
+        svg(
+            back + 28,
+            "The way of the data: source, receive, spool, decode, select, translate, lanes, destination",
+            &inner,
+        )
+    }
+
+    /// The table of the page, the roof first.
+    fn table() -> String {
+        let mut table = "| floor | module | holds |\n| --- | --- | --- |\n".to_owned();
+        for floor in (0..=roof()).rev() {
+            for module in on(floor) {
+                writeln!(table, "| {floor} | `{module}` | {} |", about(module)).unwrap();
+            }
+        }
+        table
+    }
+
+    fn expect_file(path: &str, expected: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        if fs::read_to_string(&file).is_ok_and(|found| found == expected) {
+            return;
+        }
+        let updates = std::env::var_os("UPDATE_DOCS").is_some() && std::env::var_os("CI").is_none();
+        assert!(updates, "{path} is stale: UPDATE_DOCS=1 cargo test --test architecture");
+        fs::write(&file, expected).unwrap();
+    }
+
+    #[test]
+    fn the_page_of_the_architecture_shows_this_list() {
+        const PAGE: &str = "book/src/explanation/architecture.md";
+        const MARKS: [&str; 2] = ["<!-- floors: UPDATE_DOCS=1 cargo test --test architecture -->\n", "<!-- end -->\n"];
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
+        let (before, rest) = page.split_once(MARKS[0]).unwrap();
+        let (_, after) = rest.split_once(MARKS[1]).unwrap();
+        expect_file(PAGE, &format!("{before}{}{}{}{after}", MARKS[0], table(), MARKS[1]));
+        expect_file("book/src/explanation/floors.svg", &floors());
+        expect_file("book/src/explanation/data.svg", &way());
+    }
+
+    #[test]
+    fn every_text_of_a_picture_can_be_read() {
+        assert_eq!(WIDTH, 800);
+        for picture in [floors(), way()] {
+            let sizes: Vec<usize> = picture
+                .split("font-size:")
+                .skip(1)
+                .map(|rest| rest.split("px").next().unwrap().parse().unwrap())
+                .collect();
+            assert!(!sizes.is_empty() && sizes.iter().all(|size| *size >= 10), "{sizes:?}");
+            assert!(picture.contains("prefers-color-scheme:dark"));
+        }
+    }
+}

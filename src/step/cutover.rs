@@ -10,7 +10,7 @@ use crate::unit::{Offset, Period};
 pub struct CutoverWork {
     /// Who starts it.
     pub mode: CutoverMode,
-    /// What keeps writers off the source.
+    /// What blocks writes at the source.
     pub fence: Fence,
     /// The largest lag it may start with.
     pub max_lag: Period,
@@ -28,7 +28,7 @@ pub enum CutoverMode {
     Auto,
 }
 
-/// What keeps writers off the source.
+/// What blocks writes at the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fence {
@@ -42,14 +42,14 @@ pub enum Fence {
     Hook(FenceHook),
 }
 
-/// A program that stops the writers, and one that lets them go on.
+/// A program that stops the writers, and one that lets them write again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FenceHook {
     /// Stops the writers; when it ends with 0, no write reaches the source any more.
     #[schemars(length(min = 1), example = ["./ops/stop-writers.sh"])]
     pub run: Vec<String>,
-    /// Lets the writers go on, when the cutover is undone.
+    /// Lets clients write again, when the cutover is undone.
     #[schemars(length(min = 1), example = ["./ops/start-writers.sh"])]
     pub undo: Vec<String>,
 }

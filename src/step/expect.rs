@@ -13,7 +13,7 @@ pub struct SourceExpect {
     /// Its role in replication; otherwise both are fine.
     pub role: Option<Role>,
     /// Its very process: `run_id` of `INFO server`, which changes with every start. Otherwise a restart and a failover
-    /// are fine where the source's history goes on.
+    /// are accepted where the source's history continues.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
 }

@@ -70,7 +70,7 @@ pub struct Deadline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadlineEnd {
-    /// Go on following; only an operator ends it.
+    /// Continue to follow; only an operator ends it.
     Hold,
     /// The run fails.
     Fail,

@@ -81,10 +81,10 @@ impl std::fmt::Display for Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// The run waits for a human.
+    /// The run waits for an operator.
     Hold,
     /// The run fails.
     Fail,
-    /// It is reported and the run goes on.
+    /// It is reported and the run continues.
     Report,
 }

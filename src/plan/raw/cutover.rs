@@ -12,7 +12,7 @@ use crate::unit::Period;
 pub struct Cutover {
     /// Who starts it.
     pub mode: CutoverMode,
-    /// What keeps writers off the source meanwhile; `client_pause` by default.
+    /// What blocks writes at the source meanwhile; `client_pause` by default.
     pub fence: Option<Fence>,
     /// The largest lag it may start with; `1s` by default.
     pub max_lag: Option<Period>,

@@ -100,7 +100,7 @@ impl JsonSchema for At {
     }
 }
 
-/// What a comparison must have come to.
+/// What the result of a comparison must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
@@ -122,7 +122,7 @@ pub enum OperatorCommand {
 pub struct Deadline {
     /// Counted from the start of the incremental phase.
     pub after: Period,
-    /// How the run goes on. A deadline never counts as success.
+    /// What happens then. A deadline never counts as success.
     pub then: DeadlineEnd,
 }
 

@@ -259,7 +259,7 @@ fn fence(checking: &mut Checking<'_>) {
             .problem(
                 &steps::NO_FENCE,
                 "cutover.fence",
-                "nothing keeps writers off the source during the cutover",
+                "nothing blocks writes at the source during the cutover",
                 "no fence",
             )
             .help("write `fence: client_pause`, unless every writer is stopped by other means");

@@ -14,10 +14,10 @@ pub(super) fn verdict(report: &Report) -> String {
     let mendable = report.problems().iter().filter(|problem| problem.edit.is_some()).count();
     let mendable = match (mendable, report.errors() + report.warnings()) {
         (0, _) => String::new(),
-        (1, 1) => ", which `--fix` mends".to_owned(),
-        (some, all) if some == all => ", all of which `--fix` mends".to_owned(),
-        (1, _) => ", one of which `--fix` mends".to_owned(),
-        (some, _) => format!(", {some} of which `--fix` mends"),
+        (1, 1) => ", fixable with `--fix`".to_owned(),
+        (some, all) if some == all => ", all fixable with `--fix`".to_owned(),
+        (1, _) => ", one fixable with `--fix`".to_owned(),
+        (some, _) => format!(", {some} fixable with `--fix`"),
     };
     format!("{counts}{mendable} (`plan explain {}` says more)", first.fault.code)
 }

@@ -20,15 +20,15 @@ rows! {
          them, cannot be copied this way. Grant the list of the page \"What the users need\" to the user, or ask the service for replication.";
     SOURCE_MODE = "C105", Item("source-mode"), "the source is one server",
         "A Sentinel holds no data, and a node of a cluster holds a part of it. This version copies one server. Name the master's own address \
-         in `source.url`; a Sentinel tells it when asked for `SENTINEL GET-MASTER-ADDR-BY-NAME`.";
+         in `source.url`; a Sentinel shows it with `SENTINEL GET-MASTER-ADDR-BY-NAME`.";
     SOURCE_CHAIN = "C106", Item("source-chain"), "a source that is a replica follows its master closely",
         "A replica serves its master's data, as old as its link lets it be. While that link is down it serves no dump; what was written to a \
-         writable replica itself is in the dump and never in the stream. Mend the link, make it read-only, or copy from the master.";
+         writable replica itself is in the dump and never in the stream. Fix the link, make it read-only, or copy from the master.";
     SOURCE_COMMANDS = "C107", Item("source-commands"), "the source has the commands that a run says to it",
         "Services and `rename-command` take commands away. Without CONFIG the limits that matter cannot be read and the output buffer cannot be \
          raised while the run follows; without CLIENT or TIME less can be judged. Give them back, or set the limits there by hand.";
     SOURCE_TIMEOUT = "C108", Item("source-timeout"), "the source waits long enough for its replicas",
-        "After `repl-timeout` seconds without a word from a replica the source drops it, and a dump that is cut off begins anew. A source that pings \
+        "After `repl-timeout` seconds without a word from a replica the source drops it, and a dump that is cut off starts again. A source that pings \
          its replicas too seldom looks dead while it writes nothing. Leave 60 s and 10 s, the defaults.";
     SOURCE_OUTPUT_BUFFER = "C109", Item("source-output-buffer"), "the source keeps what is written while it makes its dump",
         "Until the dump is sent, everything written meanwhile waits in the replica's output buffer at the source. Over its limit \
@@ -36,7 +36,7 @@ rows! {
          the run then raises it and puts it back.";
     SOURCE_DUMP = "C110", Item("source-dump"), "the source can write a dump now",
         "A copy begins with a dump that the source makes in a child process. One that failed last time fails again for the same reason, often \
-         a full disk or a folder that cannot be written; one that is at work already has to end first. Mend it there, and try `BGSAVE`.";
+         a full disk or a folder that cannot be written; one that is at work already has to end first. Fix that, and try `BGSAVE`.";
     SOURCE_DISKLESS = "C111", Item("source-diskless"), "the source sends its dump without a long delay",
         "With `repl-diskless-sync` the source waits `repl-diskless-sync-delay` seconds for more replicas before it starts; early versions with it do \
          not ask whether a replica understands. Lower the delay for the time of the copy when it is long.";
@@ -44,8 +44,8 @@ rows! {
         "The dump is made by a copy of the server's process, and every page that is written meanwhile exists twice. Where memory does not suffice, \
          the fork fails or the host kills a process. Start when little is written, copy from a replica, and set `vm.overcommit_memory=1`.";
     SOURCE_BACKLOG = "C113", Item("source-backlog"), "the source's backlog bridges an outage",
-        "When the link breaks, the source goes on where it broke off only if everything written since is still in its backlog; else the whole \
-         copy begins anew. What is written in a second is measured, and should fit for a minute, and for the time of a dump. Raise \
+        "When the link breaks, the source resumes where it broke off only if everything written since is still in its backlog; otherwise the \
+         whole copy starts again. What is written in a second is measured, and should fit for a minute, and for the time of a dump. Raise \
          `repl-backlog-size` before the run: up to 6.2 changing it empties it.";
     SOURCE_SCRIPTS = "C114", Item("source-scripts"), "scripts reach the destination as what they write",
         "Sources before 5.0, and later ones by setting, send scripts as they were said, and the destination runs them again. A script that \
@@ -53,16 +53,15 @@ rows! {
     SOURCE_LATENCY = "C115", Item("source-latency"), "the source is near",
         "The time for a question to the source and its answer back, the middle one of some. The dump and the stream come over one connection, and far \
          away that is slower than the network. Run this tool near to the source or the destination.";
-    SOURCE_ADDRESS = "C116", Item("source-address"), "the source tells who we are to it",
+    SOURCE_ADDRESS = "C116", Item("source-address"), "the source shows our address and user",
         "The address and user that the source sees, for allow-lists, firewalls and its log. Behind a gateway it is not this host's own address. Where \
          it cannot be asked, nothing is wrong; grant `+client|info` to see it.";
     SOURCE_IDENTITY = "C117", Item("source-identity"), "the source is the very process that was reviewed",
         "Every start of a server gives it a new run id. Where `source.expect.run_id` names one, another means a restart, a failover or another server \
-         at this address. Without it a restart is fine wherever the source's history goes on, which its answer to PSYNC says.";
-    SOURCE_FENCE = "C118", Item("source-fence"), "writers can be kept off the source when they are moved over",
-        "A cutover keeps writers off the source until the run is sealed, as `cutover.fence` says. What puts the fence up is queued and discarded, so \
-         that a missing right, a renamed command or a version without it shows before the copy and not in the night of the cutover. A \
-         fence at a replica keeps nobody off its master.";
+         at this address. Without it a restart is accepted where the source's history continues, which its answer to PSYNC shows.";
+    SOURCE_FENCE = "C118", Item("source-fence"), "writes at the source can be blocked during the cutover",
+        "A cutover blocks writes at the source until the run is sealed, as `cutover.fence` says. The commands of the fence are queued and discarded, \
+         so that a missing permission, a renamed command or an old version is found before the copy. Pausing a replica does not pause writes on its master.";
     DESTINATION_REACHABLE = "C201", Item("destination-reachable"), "the destination answers",
         "The destination is connected to, signed in to and asked for its state (`INFO`). Nothing else can be judged without it. Check the plan's \
          `destination`: its address and port from this host, `username`, and what `password` refers to.";
@@ -84,25 +83,25 @@ rows! {
     DESTINATION_DATABASES = "C207", Item("destination-databases"), "the destination has every database that keys go to",
         "The number of databases at the destination is compared with the highest one that keys go to. Raise `databases` in its configuration, or \
          renumber with rules under the plan's `databases`. A cluster has database 0 only.";
-    DESTINATION_EMPTY = "C208", Item("destination-empty"), "nothing at the destination is in the way",
+    DESTINATION_EMPTY = "C208", Item("destination-empty"), "no existing key at the destination prevents the copy",
         "Keys that this run did not write are not overwritten unless the plan says so. With `on_conflict: fail`, or with `expect.empty: true`, \
          the databases that keys go to must be empty. Empty them, or say `on_conflict: skip` or `replace`.";
     DESTINATION_MODE = "C209", Item("destination-mode"), "the destination is one server",
         "A Sentinel takes no data, and a node of a cluster takes only its own slots. This version writes to one server. Name the master's own \
-         address in `destination.url`; a Sentinel tells it when asked for `SENTINEL GET-MASTER-ADDR-BY-NAME`.";
+         address in `destination.url`; a Sentinel shows it with `SENTINEL GET-MASTER-ADDR-BY-NAME`.";
     DESTINATION_COMMANDS = "C210", Item("destination-commands"), "the destination has the commands of the run",
         "Services and `rename-command` take commands away. Those that every run needs must be there; those that a source's stream may bring, such \
          as FLUSHALL or EVAL, must be there if anybody uses them at the source, or the run stops at the first. Give them back or grant them.";
     DESTINATION_PERSISTENCE = "C211", Item("destination-persistence"), "the destination keeps what is written",
         "A server whose last dump or append-only file failed refuses writes. One that keeps nothing on disk loses the copy, and how far it \
-         came, at its next restart. Mend its disk, and turn on a dump or an append-only file where the source has one.";
+         came, at its next restart. Fix its disk, and turn on a dump or an append-only file where the source has one.";
     DESTINATION_LIMITS = "C212", Item("destination-limits"), "the run's values and connections fit the destination's limits",
         "Values up to `limits.chunk_above` go in one piece and must fit `proto-max-bulk-len` and `client-query-buffer-limit`; `limits.connections` and \
          a few more must fit `maxclients`. Raise the server's limits, or lower the plan's.";
     DESTINATION_LATENCY = "C213", Item("destination-latency"), "the destination is near",
         "The time for a question to the destination and its answer back, the middle one of some. Each batch of a connection waits for its answer, so \
          distance costs speed. Run this tool near to the destination, or raise `limits.connections`.";
-    DESTINATION_ADDRESS = "C214", Item("destination-address"), "the destination tells who we are to it",
+    DESTINATION_ADDRESS = "C214", Item("destination-address"), "the destination shows our address and user",
         "The address and user that the destination sees, for allow-lists, firewalls and its log. Behind a gateway it is not this host's own address. \
          Where it cannot be asked, nothing is wrong; grant `+client|info` to see it.";
     DESTINATION_RUNS = "C215", Item("destination-runs"), "no other run writes to the same databases of the destination",
@@ -121,7 +120,7 @@ rows! {
          the check. With `on_unsupported: report` a run lists such keys and leaves them out. Load the module at the destination first.";
     FUNCTIONS = "C303", Item("functions"), "the destination can hold the source's function libraries",
         "Libraries of functions (Redis 7.0) are part of the dump. An older destination cannot hold them; a library of the same name there is a \
-         conflict as a key would be. Say `on_unsupported: report` to go on without them.";
+         conflict as a key would be. Set `on_unsupported: report` to continue without them.";
     LARGE_VALUES = "C304", Item("large-values"), "no string is longer than the destination takes",
         "A server takes strings up to `proto-max-bulk-len`, 512 MiB by default; a longer one from the source is refused, however it is sent. Where \
          the source could hold one, some of its keys are looked at. Raise the destination's limit to the source's.";

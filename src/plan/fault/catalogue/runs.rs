@@ -14,45 +14,45 @@ rows! {
         "An item of the precheck failed, so nothing was written and neither server was changed. Every item says what was seen and what to do; \
          `plan check` judges again without starting a run. Then run the same command again.";
     DIFFERENT = "R002", Ending(Different), "both sides were compared and differ",
-        "Some keys are not the same at the source and at the destination; the report lists them. Writers that went on after the copy are the usual \
-         cause. `plan verify --repair` copies such keys again; when they come back, find out who writes to the destination.";
-    FAILED = "R003", Ending(Failed), "the run failed, and a human must look",
-        "Something stands in the way that waiting does not mend. The summary names it and what to do; `plan report` has the history. What the \
-         destination has confirmed is kept: after mending, the same command goes on or says that it begins a new copy.";
+        "Some keys are not the same at the source and at the destination; the report lists them. Clients that kept writing after the copy are the \
+         usual cause. `plan verify --repair` copies such keys again; when they come back, find out who writes to the destination.";
+    FAILED = "R003", Ending(Failed), "the run failed and needs an operator",
+        "Waiting does not solve this problem. The summary names it and what to do; `plan report` has the history. What the destination has \
+         confirmed is kept: once the problem is fixed, the same command resumes the run, or says that it begins a new copy.";
     HELD = "R004", Ending(Held), "the run waits for something outside of it",
-        "The process ended because it must not wait by itself: a window is closed, an operator's word or an approval is missing, or a hook says \
-         so. What was confirmed is noted at the destination. The summary names what is missing; then run the same command again.";
+        "The process ended because it must not wait by itself: a window is closed, an operator's consent or an approval is missing, or a hook \
+         asks for it. What was confirmed is noted at the destination. The summary names what is missing; then run the same command again.";
     LOCKED = "R005", Ending(Locked), "another runner has this run",
         "Exactly one process writes for a run. Another one holds the lease at the destination or the lock of the state directory, so this \
          one did nothing or stopped. Leave the work to the other one; if it is dead, its lease ends by itself within seconds.";
     STALE = "R006", Ending(Stale), "something is not what this run began with",
-        "The plan, its graph or a server has changed since the run began or since it was reviewed, and going on would mix two migrations. Nothing \
+        "The plan, its graph or a server has changed since the run began or since it was reviewed, and continuing would mix two migrations. Nothing \
          more was written. Go back to what the run began with, or give the changed plan a name of its own.";
     SEALED = "R007", Ending(Sealed), "the run is sealed",
-        "The run was ended for good: no process, on any host, writes to the destination through it again, because writers may have \
+        "The run was ended permanently: no process, on any host, writes to the destination through it again, because writers may have \
          moved there. This cannot be undone. To migrate again, use a plan with another name.";
     STOPPED = "R075", Ending(Stopped), "the run stopped with a durable checkpoint",
         "The process ended before the run did: a signal, a lost connection, `--until`. Everything that was confirmed is noted at the destination, \
          so nothing is lost and nothing is applied twice. Run the same command again, by hand or by a supervisor.";
 
     FINISHED_BEFORE = "R101", Ending(Done), "the run was finished before",
-        "A run of this name with the same graph has come to its end already, so this command did nothing. To copy again, use a \
+        "A run of this name with the same graph has already ended, so this command did nothing. To copy again, use a \
          plan with another name; the finished run's record stays at the destination as long as `cleanup.run_record` says.";
     STOPPED_BY_SIGNAL = "R102", Ending(Stopped), "somebody stopped the process",
         "Ctrl-C, `kill`, a scheduler or a shutdown asked the process to stop, and it did so at a safe point. When it stopped while the dump \
-         was being received, the next start begins a new copy, because a dump cannot be resumed; otherwise it goes on where it was.";
+         was being received, the next start begins a new copy, because a dump cannot be resumed; otherwise it resumes where it was.";
     STOPPED_AT_STEP = "R103", Ending(Stopped), "the run stopped at a step, as asked",
-        "`--until` names the last step to run. What comes behind it is not done yet. Run the same command without `--until`, or with a later \
-         step, to go on; the plan must be the same.";
+        "`--until` names the last step to run. What comes after it is not done yet. Run the same command without `--until`, or with a later \
+         step, to continue; the plan must be the same.";
     ABORTED = "R104", Ending(Sealed), "an operator aborted the run",
         "`plan abort` stops the run and seals it: nothing writes to the destination through it again. What was copied stays there as it is, \
          incomplete. Empty the destination before another attempt, under another name.";
     DEADLINE = "R105", Ending(Failed), "the deadline passed before the stop condition was met",
         "`stop.deadline` bounds how long the source is followed, and a deadline never counts as success. `plan status` shows which condition \
-         did not hold. Mend the cause (lag, a source that is never idle), or end the run by `plan cutover` when the plan allows it.";
+         did not hold. Fix the cause (lag, a source that is never idle), or end the run by `plan cutover` when the plan allows it.";
     PUT_BACK = "R106", Ending(Stopped), "an operator had the source's settings put back",
-        "`plan cleanup` puts back what a run has changed at the source and no process is there to put back. No key was touched, and the run \
-         stands where it stood: `plan apply` of the same plan goes on and changes these settings again while it needs them.";
+        "`plan cleanup` puts back what a run has changed at the source and no running process will put back. No key was touched, and the run \
+         stays where it was: `plan apply` of the same plan continues it and changes these settings again while it needs them.";
 
     SOURCE_UNREACHABLE = "R201", Ending(Stopped), "the connection to the source was lost",
         "The network was cut, or the source was restarted, hangs or closed the connection. What is confirmed is kept. Run the same \
@@ -63,7 +63,7 @@ rows! {
     SOURCE_SYNC_ONLY = "R203", Ending(Failed), "the source knows only SYNC",
         "Without `PSYNC` a stream cannot be resumed after a break, so following it would lose writes at the first one. Give this host \
          `PSYNC`, which may be renamed there, or migrate with `migration: [full]` while nobody writes.";
-    STREAM_UNREADABLE = "R204", Ending(Failed), "the source's stream cannot be read on",
+    STREAM_UNREADABLE = "R204", Ending(Failed), "the source's stream cannot be read any further",
         "The stream holds something that is no command, or one that this version does not know. Nothing from there on was applied. Find out what \
          sent it (a proxy in between, a source newer than this version), and apply again.";
     DUMP_DAMAGED = "R205", Ending(Failed), "the source's dump is damaged",
@@ -78,16 +78,16 @@ rows! {
          known and nothing is applied twice. Run the same command again.";
     DESTINATION_REFUSES = "R302", Ending(Failed), "the destination refuses writes",
         "The destination answered a write with a refusal that stays: memory is full, the disk failed, it became a replica, or a permission is \
-         missing. The message repeats its words. Mend that, then run the same command again.";
+         missing. The message repeats the server's error text. Fix the cause and rerun the command.";
     RECORD_GONE = "R303", Ending(Failed), "the run record at the destination is gone",
-        "Somebody flushed the destination or deleted the run's keys while the run was writing, so it cannot be told what is there. Find out \
+        "The destination was flushed or the run's keys were deleted while the run was writing, so what the destination holds is not known. Find out \
          who writes there. Applied again, the run begins with a new copy.";
     DESTINATION_FORGOT = "R304", Ending(Failed), "the destination lost writes that it had confirmed",
         "It was restarted without its newest data, or a replica that lacked them became master. The checkpoint went back with the data, or \
-         the values cannot be trusted. The message says whether the same command goes on or begins a new copy.";
-    FOREIGN_KEY = "R305", Ending(Failed), "a key is in the way that this run did not write",
-        "With `on_conflict: fail` a key of somebody else is never overwritten, so the run stopped at it and left it as it is. Find out who \
-         writes to the destination; `on_conflict: skip` or `replace` say what to do with such keys.";
+         the values cannot be trusted. The message says whether the same command resumes the run or begins a new copy.";
+    FOREIGN_KEY = "R305", Ending(Failed), "the destination already has a key of this name",
+        "This run did not write the key. With `on_conflict: fail` a foreign key is never overwritten, so the run stopped there. Find out \
+         what else writes to the destination, or set `on_conflict` to `skip` or `replace`.";
     UNSUPPORTED = "R306", Ending(Failed), "the destination cannot hold a value or a command",
         "The source uses something that the destination's version does not know, such as a module's value or a newer command. With \
          `on_unsupported: report` such keys are listed and left out; without loss it needs a destination of a fitting version.";
@@ -95,9 +95,9 @@ rows! {
         "A command that worked at the source failed at the destination, so both sides differ there; usually somebody else writes to \
          the destination. Find out who. Applied again, the run begins with a new copy.";
 
-    UNSETTLED = "R308", Ending(Failed), "the comparison proves nothing of some keys",
-        "Some keys changed whenever they were looked at, or the destination was too far behind, so it cannot be told whether they are equal; all \
-         others are. Stop the writers of these keys, or wait until the destination has caught up, and run the same command again.";
+    UNSETTLED = "R308", Ending(Failed), "some keys could not be verified",
+        "Some keys changed whenever they were read, or the destination was too far behind, so it is not known whether they are equal; all others \
+         are. Stop the writers of these keys, or wait until the destination has caught up, and run the same command again.";
 
     RECOPY_HELD = "R309", Ending(Held), "a new full copy would replace what is at the destination",
         "The run cannot continue from what it has written: the source's backlog was overrun, its history is another one, or the state directory is \
@@ -128,7 +128,7 @@ rows! {
          destination. Grant `+config|get +config|set` at the source and run `plan cleanup`; the next `plan apply` tries it too.";
 
     EXCESS = "R320", Ending(Failed), "a server sends more than an answer can have",
-        "An answer is longer than 64 MiB, or states lengths that are no numbers, so it was not read on: memory is bounded by what is asked, not \
+        "An answer is longer than 64 MiB, or states lengths that are no numbers, so the rest was not read: memory is bounded by what is asked, not \
          by what a peer sends. Usually it is no Redis or Valkey server, or something stands in between. Check the address in the plan.";
     TOO_LONG = "R321", Ending(Failed), "a name or a command is longer than this version takes",
         "Names of keys and texts of the dump are held in memory up to 16 MiB, a command of the stream up to 1 GiB and 4,194,304 arguments, as in \
@@ -147,7 +147,7 @@ rows! {
         "The journal says what the run has done, and it cannot be read. Move the state directory away and apply again: a new copy begins, and the \
          run record at the destination says what has to be taken back. Check the disk before.";
     STATE_UNUSABLE = "R405", Ending(Failed), "the state directory cannot be used",
-        "A file in the state directory cannot be opened, written or synced; the message holds the system's words. Make it writable for \
+        "A file in the state directory cannot be opened, written or synced; the message holds the system's error text. Make it writable for \
          this user, or point `--state` elsewhere, then run the same command again.";
     STATE_NOT_OURS = "R413", Ending(Failed), "the state directory could be another user's",
         "What the state directory says decides what a run does: a journal that says `done` ends it, a link in place of a file would have \
@@ -157,17 +157,17 @@ rows! {
          own with `--state`.";
 
     OTHER_GRAPH = "R501", Ending(Stale), "the destination holds another plan's run of this name",
-        "A run of the same name began with another graph. Going on would mix both. Apply the plan that began it, give this one another \
+        "A run of the same name began with another graph. Continuing would mix both. Apply the plan that began it, give this one another \
          name, or delete the run's hash at the destination and the state directory when that run is to be forgotten.";
     PLAN_CHANGED = "R502", Ending(Stale), "the plan has changed since the run began",
-        "A run goes on only with the plan that it began with, or what ran would not be what was reviewed. Apply that one again (`git log` finds \
+        "A run continues only with the plan that it began with, or what ran would not be what was reviewed. Apply that one again (`git log` finds \
          it), or give the changed plan a name of its own, with an empty destination.";
     OTHER_PLANS_STATE = "R503", Ending(Stale), "the state directory belongs to another plan",
         "The journal in the state directory is that of a plan with another name. Using it would mix two runs. Point `--state` to this \
          plan's own directory; without the option it is `.plan/<name>/`.";
     DRIFTED = "R504", Ending(Stale), "a server is not what it was when the run began",
         "What both servers are is noted when their precheck has passed, and compared at every start and before a fence. An older version, another \
-         role, another eviction policy or keys of others in the way mean that it may not be the server that was reviewed. Give it back what it \
+         role, another eviction policy or foreign keys mean that it may not be the server that was reviewed. Give it back what it \
          was, or begin a run under another name.";
 
     LEASE_HELD = "R601", Ending(Locked), "another process holds the lease of this run",

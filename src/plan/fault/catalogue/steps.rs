@@ -5,7 +5,7 @@ use super::rows;
 rows! {
     FULL_MISSING = "P401", Error, "changes are followed without a copy",
         "`incremental` follows the writes that come after a copy of the dataset; without `full` it would apply changes to data that is not there. \
-         Write `migration: [full, incremental]`. An interrupted run goes on by itself with the same plan.";
+         Write `migration: [full, incremental]`. An interrupted run resumes with the same plan and command.";
     SAME_PHASE = "P402", Error, "a phase is written twice",
         "Each phase of `migration` runs once. A second `full` would copy the dataset again over itself. Delete one of the two; to repeat a finished \
          migration, use a plan with another name.";
@@ -35,9 +35,9 @@ rows! {
     ZERO_TIME = "P411", Error, "a time of zero can never be enough",
         "A timeout or deadline of `0s` is over before it starts, so the step would fail every time. Leave the key out for the default, or give a \
          time that the work can be done in.";
-    NO_FENCE = "P412", Warning, "nothing keeps writers off the source",
-        "With `fence: none` the run believes that you have stopped every writer. A write that comes to the source after the last one was \
-         followed is lost, without a trace. Prefer `client_pause`, unless the source refuses it.";
+    NO_FENCE = "P412", Warning, "nothing blocks writes at the source",
+        "With `fence: none` the run believes that you have stopped every writer. A write that arrives at the source after the last one \
+         was followed is lost, without a trace. Prefer `client_pause`, unless the source refuses it.";
     EMPTY_AND_CONFLICT = "P413", Warning, "an expectation contradicts what conflicts mean",
         "The destination is expected to be empty, and yet `on_conflict` says what to do with keys that exist. The run refuses to start when there are \
          any, so `on_conflict` never acts. Keep the one that is meant.";
@@ -54,8 +54,8 @@ rows! {
         "The fence `client_pause` needs `CLIENT PAUSE`, which came with Redis 3.0, and the source is expected to be older. The cutover would \
          fail at the moment it matters. `fence: min_replicas` works from 2.8 on; with `fence: none` you stop the writers yourself.";
     FENCE_OF_REPLICA = "P418", Warning, "a fence on a replica holds no writer",
-        "The source is expected to be a replica, and clients write to its master. Fencing the replica does not stop them, so writes would go on \
-         arriving while the cutover believes that there are none. Name the master as the source, or stop the writers yourself.";
+        "The source is expected to be a replica, and clients write to its master. Fencing the replica does not stop them, so writes would continue \
+         to arrive while the cutover believes that there are none. Name the master as the source, or stop the writers yourself.";
     PROGRAM_MISSING = "P419", Warning, "a program is not on this machine",
         "A hook or an account names a program that is not where the plan says: a path starts at the plan's folder, a name without `/` is \
          looked for in `PATH`. It is a warning, because the run may happen on another machine; there the program must exist.";

@@ -20,8 +20,8 @@ rows! {
          its neighbours, a missing space after `:`, an unclosed quote or bracket, and a value that starts with `*`, `&`, `@` or `%` and \
          needs quotes.";
     TAB = "P006", Error, "a tab indents a line",
-        "YAML knows no tab in indentation, because nobody can tell how wide it is. Replace it by spaces, and tell your editor to do \
-         so for *.yaml files.";
+        "YAML knows no tab in indentation, because its width is not defined. Replace it by spaces, and set your editor to do so for \
+         *.yaml files.";
     SEVERAL_DOCUMENTS = "P007", Error, "the file holds several documents",
         "A line `---` starts another document. One file is one plan: it has one name, one digest and one run. Put each plan \
          into a file of its own, or delete the `---`.";

@@ -480,7 +480,7 @@ impl Demo {
 
     /// A demo whose data is loaded and whose run is about to begin.
     fn loaded(tool: &Plan) -> Self {
-        Self::until(tool, 100_000, "goes on writing")
+        Self::until(tool, 100_000, "keeps writing")
     }
 
     /// What else it prints, how it ends, and what it started.
@@ -557,7 +557,7 @@ fn demo_folders(folder: &Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn the_demo_migrates_and_leaves_no_server_behind() {
     let tool = Plan::new();
-    let (out, status, started) = Demo::until(&tool, 3_000, "goes on writing").end();
+    let (out, status, started) = Demo::until(&tool, 3_000, "keeps writing").end();
     assert!(status.success(), "{status}: {out}");
     assert!(out.contains("verified:  all 3005 keys are equal"), "{out}");
     let [folder] = demo_folders(tool.path()).try_into().unwrap();

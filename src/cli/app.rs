@@ -15,8 +15,8 @@ use super::{
 
 /// Redis migrations that are reviewed like code and run to the end
 ///
-/// A plan file says what moves where. `plan validate` judges it, `plan preview` shows the steps it comes to, `plan apply`
-/// runs them; after a stop or a crash the same command goes on where the run was.
+/// A plan file says what moves where. `plan validate` checks it, `plan preview` shows its steps, `plan apply` runs them;
+/// after a stop or a crash the same command resumes the run.
 ///
 /// Results go to standard output, everything else to standard error.
 #[derive(Parser)]
@@ -31,11 +31,11 @@ struct App {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  done                          6  stale: plan, graph or server changed
-    1  the answer is no              7  sealed
-    2  the command line is wrong    70  a bug in plan
-    3  failed, a human must look    75  stopped, run the same command again
-    4  held: a window or a human   130, 143  as 75, after a signal
+    0  done                              6  stale: plan, graph or server changed
+    1  check failed, or data differ      7  sealed
+    2  the command line is wrong        70  a bug in plan
+    3  failed, needs an operator        75  stopped, run the same command again
+    4  held: window or operator   130, 143  as 75, after a signal
     5  another runner has the run";
 
 #[derive(Subcommand)]

@@ -21,7 +21,7 @@ use crate::store::own::ROOT;
 
 /// Run a plan, or continue its run
 ///
-/// The same command goes on after a stop, a crash or a reboot: what the destination has confirmed is not done again. A
+/// The same command resumes after a stop, a crash or a reboot: what the destination has confirmed is not done again. A
 /// run that is finished is finished; applying it again changes nothing.
 ///
 /// Sends the plan's passwords to the servers that it names and runs its programs: only for a plan that has been reviewed,
@@ -51,8 +51,8 @@ pub(super) struct Args {
 
     /// Serve the figures of the run to Prometheus and its like, by HTTP
     ///
-    /// A port alone is one of this host that nobody else reaches: `9187` is `http://127.0.0.1:9187/metrics`. For others,
-    /// name the IP address to listen at. Nobody is asked for a password: what is served are counts and the plan's name.
+    /// A bare port listens on 127.0.0.1 only: `9187` is `http://127.0.0.1:9187/metrics`. To expose it, give an address
+    /// such as `0.0.0.0:9187`. There is no authentication; only counters and the plan's name are served.
     #[arg(long, value_name = "ADDR", value_parser = super::metrics::address)]
     metrics: Option<SocketAddr>,
 

@@ -26,7 +26,7 @@ pub(super) fn explain(args: &ExplainArgs, width: usize, out: &mut dyn Write, err
         return Ok(0);
     };
     let Some(fault) = catalogue::find(code).or_else(|| catalogue::checks::of_item(code)) else {
-        writeln!(err, "error: there is no code `{}`; `plan explain` lists them all", code.escape_debug())?;
+        writeln!(err, "error: unknown code `{}`; `plan explain` lists them all", code.escape_debug())?;
         return Ok(2);
     };
     out.write_all(diagnostics::explain(fault, width).as_bytes())?;

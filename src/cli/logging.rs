@@ -12,7 +12,7 @@ use crate::unit::{masked, steers};
 /// What is logged, and how.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Log more: -v what happens, -vv why, -vvv every exchange
+    /// Show the progress as lines instead of a bar (-v), and log what libraries report (-vv, -vvv)
     ///
     /// The environment variable `RUST_LOG` sets it by module instead.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]

@@ -32,8 +32,8 @@ fn told(info: &PanicHookInfo<'_>) -> String {
 fn text(place: &str, message: &str) -> String {
     format!(
         "error: plan went wrong at {place}: {}\n\
-         This is a bug in plan, not in your plan file. A run keeps its checkpoint: run the same command again, and it goes on \
-         where it was.\nhelp: report these lines and what `plan --version` says; values are left out of them\n",
+         This is a bug in plan, not in your plan file. A run keeps its checkpoint: run the same command again to resume \
+         it.\nhelp: report these lines and what `plan --version` says; values are left out of them\n",
         without_values(message)
     )
 }

@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::report::{GraphFormat, render_graph};
 use crate::step::Outcome;
 
-/// Show the steps a plan comes to, and their digest
+/// Show the steps of a plan, and their digest
 ///
 /// Connects to nothing, runs nothing and reads no secret. The digest names all that decides what a run does; `plan apply --expect-digest` refuses
 /// anything else.

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Show how runs stand
 ///
 /// The step under way, how far behind the destination is, why nothing moves when it does not, how the stop conditions
-/// stand, how long the source's backlog and the spool would last, and what stands against a cutover.
+/// stand, how long the source's backlog and the spool would last, and what blocks a cutover.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The plan's name [default: every run in .plan]

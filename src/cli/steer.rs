@@ -44,7 +44,7 @@ impl Run {
 /// Stop writing to the destination
 ///
 /// Answers once nothing is under way any more. What the source sends is still received and spooled, so nothing is lost
-/// while the run is paused; `plan resume` goes on. The pause ends with the process: `plan apply` begins unpaused.
+/// while the run is paused; `plan resume` ends the pause. The pause ends with the process: `plan apply` begins unpaused.
 #[derive(clap::Args)]
 pub(super) struct PauseArgs {
     #[command(flatten)]
@@ -74,19 +74,19 @@ pub(super) struct SetArgs {
 
 /// Cut over, or end following
 ///
-/// In a plan with a `cutover`: keeps writers off the source, applies the last of their writes, seals the destination, and
-/// answers once it is sealed. Whatever fails until then, writers go on at the source and the run follows it on.
+/// In a plan with a `cutover`: blocks writes at the source, applies the last of them, seals the destination, and answers
+/// once it is sealed. When anything fails before that, clients write to the source again and the run continues to follow it.
 ///
 /// In a plan without one: meets the stop condition `command: cutover`, and answers once everything that the source had
 /// written at that moment is applied.
 ///
-/// Nothing happens when something stands against it: `plan status` shows what.
+/// If the cutover is blocked, nothing changes; `plan status` lists the blockers.
 #[derive(clap::Args)]
 pub(super) struct CutoverArgs {
     #[command(flatten)]
     run: Run,
 
-    /// The plan's name once more: writers are about to be kept off the source
+    /// The plan's name once more: writes at the source are about to be blocked
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
 
@@ -94,7 +94,7 @@ pub(super) struct CutoverArgs {
     #[arg(long, value_name = "TIME")]
     timeout: Option<Period>,
 
-    /// Say whether something stands against it, and do nothing
+    /// Report whether anything blocks it, and do nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -103,7 +103,7 @@ pub(super) struct CutoverArgs {
     cancel: bool,
 }
 
-/// End a run for good
+/// Abort a run permanently
 ///
 /// The source gets its settings back and the run is sealed: no process writes to the destination through it again, and
 /// `plan apply` of this plan exits with 7 from then on. What was written stays there, unless `--delete` says otherwise.
@@ -121,17 +121,17 @@ pub(super) struct AbortArgs {
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
 
-    /// The plan file, for a run that no process works on
+    /// The plan file; needed when the run is not active
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }
 
 /// Put back what a run has changed at the source
 ///
-/// For a run that was killed and is not to go on now: its settings at the source are put back, unless somebody else has
+/// For a run that was killed and must not continue now: its settings at the source are put back, unless somebody else has
 /// changed them meanwhile; those that a process on another host has changed too, as the run record at the destination says.
-/// Refused while a process works on the run, which needs them. No key is touched, `plan apply` goes on as before, and the
-/// report tells of it.
+/// Refused while a process works on the run, which needs them. No key is touched, `plan apply` continues as before, and the
+/// report shows it.
 #[derive(clap::Args)]
 pub(super) struct CleanupArgs {
     /// The plan file

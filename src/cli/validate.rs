@@ -33,7 +33,7 @@ pub(super) struct ValidateArgs {
     #[arg(long)]
     deny_warnings: bool,
 
-    /// Mend what can be mended for certain (units, quotes, misspelt keys) in the files; the rest of a file stays as it is
+    /// Fix what can be fixed for certain (units, quotes, misspelt keys) in the files; the rest of a file stays as it is
     #[arg(long)]
     fix: bool,
 
@@ -120,9 +120,9 @@ fn judge(args: &ValidateArgs, file: &Path, out: &mut dyn Write, err: &mut dyn Wr
         return Ok(fixed.before);
     }
     if fixed.mended > 0 {
-        write_in_place(file, &fixed.bytes).map_err(|error| format!("cannot mend {}: {error}", file.display()))?;
+        write_in_place(file, &fixed.bytes).map_err(|error| format!("cannot fix {}: {error}", file.display()))?;
         let problems = if fixed.mended == 1 { "problem" } else { "problems" };
-        writeln!(err, "{}: mended {} {problems}", file.display(), fixed.mended).map_err(say)?;
+        writeln!(err, "{}: fixed {} {problems}", file.display(), fixed.mended).map_err(say)?;
     }
     Ok(fixed.after)
 }
@@ -277,7 +277,7 @@ mod tests {
 
         let (code, out, err) = plans.validate(&["--fix"]);
         assert_eq!((code, plans.text("0.yaml")), (0, right));
-        assert!(out.contains("0.yaml: valid") && err.contains("mended 2 problems"), "{out}{err}");
+        assert!(out.contains("0.yaml: valid") && err.contains("fixed 2 problems"), "{out}{err}");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(plans.validate(&["--fix", "--diff"]).1, "");
     }

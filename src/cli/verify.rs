@@ -20,10 +20,10 @@ use crate::unit::CountRate;
 
 /// Compare source and destination
 ///
-/// Reads both sides with their own read commands and changes nothing, unless told to. Works with both servers at rest, and
+/// Reads both sides with their own read commands and changes nothing without `--repair`. Works with both servers at rest, and
 /// beside a run that follows the source: a key that changes meanwhile is looked at again until it is known whether it
-/// differs. Exits with 0 when everything compared is equal, with 1 when keys differ, and with 3 when nothing is proved of
-/// some, because they changed all the time or the destination was too far behind.
+/// differs. Exits with 0 when everything compared is equal, with 1 when keys differ, and with 3 when some could not be
+/// verified, because they changed all the time or the destination was too far behind.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The plan file; `-` reads standard input
@@ -56,7 +56,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 
-    /// How to show the comparison while it goes on
+    /// How to show the progress of the comparison
     #[arg(long, value_enum, default_value = "auto", value_name = "STYLE")]
     progress: ProgressArg,
 

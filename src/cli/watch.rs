@@ -100,7 +100,7 @@ impl EventFile {
         let written = line.and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
             self.broken = true;
-            tracing::error!("{} ends here, the run goes on: {error}", self.path.display());
+            tracing::error!("{} ends here, the run continues: {error}", self.path.display());
         }
     }
 }

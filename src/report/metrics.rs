@@ -263,7 +263,7 @@ pub const METRICS: [Metric; 26] = [
         kind: "gauge",
         unit: "",
         labels: &["result"],
-        help: "Keys of the newest comparison: compared, different, unsettled (of which nothing is proved, told at its end).",
+        help: "Keys of the newest comparison: compared, different, unsettled (could not be verified; known at its end).",
         values: |m| {
             let counts = match (&m.verified, &m.comparing) {
                 (Some(result), _) => {
@@ -317,7 +317,7 @@ pub const METRICS: [Metric; 26] = [
         kind: "gauge",
         unit: "seconds",
         labels: &[],
-        help: "When something was told last, seconds since the epoch: figures come twice a second while data moves.",
+        help: "When the last event came, seconds since the epoch: figures come twice a second while data moves.",
         values: |m| vec![(vec![], millis(m.last))],
     },
 ];

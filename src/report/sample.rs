@@ -193,7 +193,7 @@ pub(super) fn events() -> Vec<Stamped> {
     ];
     let second = [
         (60_000, started(2)),
-        (60_010, Event::Notice { text: "the spool holds the whole dump: going on with it".to_owned() }),
+        (60_010, Event::Notice { text: "the spool holds the whole dump: continuing with it".to_owned() }),
         (60_020, step(StepId::Full)),
         (61_000, progress(100_000_000, 40_000_000, 400_000, 84_211.0, Some(7.4))),
         (61_500, progress(100_000_000, 41_000_000, 410_000, 84_000.0, Some(7.3))),

@@ -30,7 +30,7 @@ pub fn status_text(status: &Status) -> String {
     }
     rows.extend(status.reasons.iter().map(|reason| ("because", Clean(reason).to_string())));
     if let Some(seconds) = status.backlog_lasts {
-        rows.push(("backlog", format!("if the connection broke now, the source could go on for {}", spoken(seconds))));
+        rows.push(("backlog", format!("would bridge a lost connection for {}", spoken(seconds))));
     }
     rows.extend(status.settling.iter().map(|settling| ("deadlines", deadlines(settling))));
     rows.push(("spool", spool(status)));
@@ -56,11 +56,11 @@ pub fn status_text(status: &Status) -> String {
 pub fn idle_text(plan: &str, run: &RunSummary) -> String {
     let ended = run.attempts.last().and_then(|attempt| attempt.ending.as_ref());
     let how = ended.map_or_else(
-        || "The last process did not say how it ended: `plan apply` of the same plan goes on.".to_owned(),
+        || "The last process was killed or crashed: run `plan apply` again to resume.".to_owned(),
         |ending| format!("{} at {}: {}", outcome_word(ending.outcome), ending.at, Clean(&ending.summary)),
     );
     let id = run.run.as_deref().unwrap_or("none");
-    format!("{}  no process works on it here, run {}\n  ended     {how}\n", Clean(plan), Clean(id))
+    format!("{}  not running on this host (run {})\n  ended     {how}\n", Clean(plan), Clean(id))
 }
 
 /// [`status_text`] as one JSON object: the fields of [`Status`] and `running`.
@@ -92,8 +92,8 @@ const fn activity(activity: Activity) -> &'static str {
         Activity::Following => "following the source",
         Activity::Paused => "paused: it receives and does not write",
         Activity::Draining => "applying the last of the stream",
-        Activity::CuttingOver => "cutting over: writers are kept off the source",
-        Activity::Holding => "following on and waiting for an operator",
+        Activity::CuttingOver => "cutting over: writes at the source are blocked",
+        Activity::Holding => "following the source and waiting for an operator",
         Activity::Settling => "making deadlines at the destination exact",
         Activity::Verifying => "comparing both sides",
         Activity::CleaningUp => "cleaning up",
@@ -106,7 +106,7 @@ fn full_rows(full: &FullProgress) -> Vec<(&'static str, String)> {
     let eta = full.eta.map_or_else(String::new, |eta| format!(", {} left", spoken(eta)));
     let rate = per_second(full.keys_per_second, "keys");
     vec![
-        ("dump", format!("{}{of}{share} worked off, {} received", ByteSize(full.applied), ByteSize(full.received))),
+        ("dump", format!("{}{of}{share} applied, {} received", ByteSize(full.applied), ByteSize(full.received))),
         ("keys", format!("{}, {rate}{eta}", grouped(full.keys))),
     ]
 }
@@ -171,10 +171,10 @@ fn limits(status: &Status) -> String {
 
 fn cutover(status: &Status) -> String {
     if status.can_cutover {
-        return "`plan cutover` would be taken up now".to_owned();
+        return "ready".to_owned();
     }
     let blockers: Vec<String> = status.blockers.iter().map(|blocker| Clean(blocker).to_string()).collect();
-    format!("not now: {}", blockers.join("; "))
+    format!("blocked: {}", blockers.join("; "))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `plan demo`: a real migration between two throw-away servers on this machine, while a client goes on writing.
+//! `plan demo`: a real migration between two throw-away servers on this machine, while a client keeps writing.
 
 mod compare;
 mod dataset;
@@ -28,7 +28,7 @@ use crate::planner::Digest;
 use crate::report::{GraphFormat, RunSummary, render_graph, run_result};
 use crate::step::{Outcome, StepId};
 
-/// Migrate between two throw-away servers on this machine, while a client goes on writing
+/// Migrate between two throw-away servers on this machine, while a client keeps writing
 ///
 /// Starts two Redis servers on Unix sockets that only this user can open, fills one with some 200,000 keys of every type, and migrates them to the other
 /// by a plan file, through validate, preview and apply as for any plan. Then compares every key, value and expiry. Both
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let dataset = Dataset::new(args.keys, source.version());
     dataset.load(&mut source.connect()?)?;
     let seconds = started.elapsed().as_secs_f64();
-    out.print(&format!("{} keys loaded in {seconds:.1} s; a client goes on writing\n", dataset.keys()))?;
+    out.print(&format!("{} keys loaded in {seconds:.1} s; a client keeps writing\n", dataset.keys()))?;
     if let Some(signal) = stop.signal() {
         return Ok(Exit::Signal(signal));
     }

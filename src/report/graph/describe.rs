@@ -49,7 +49,7 @@ fn precheck(work: &PrecheckWork) -> Description {
     facts.push(("on conflict", on_conflict(work.on_conflict).to_owned()));
     facts.push(("spool room", format!("up to {}", work.limits.spool)));
     Description {
-        does: "judges both servers before anything is copied",
+        does: "checks both servers before anything is copied",
         facts,
         not_known: &["versions, roles and permissions of both servers", "what the destination holds already"],
     }
@@ -60,14 +60,14 @@ fn incremental(work: &IncrementalWork) -> Description {
     conditions(&work.stop, 0, &mut facts);
     if let Some(deadline) = work.deadline {
         let then = match deadline.then {
-            DeadlineEnd::Hold => "follows on until an operator decides",
+            DeadlineEnd::Hold => "continues to follow until an operator decides",
             DeadlineEnd::Fail => "fails",
         };
         facts.push(("deadline", format!("after {}, then the run {then}", deadline.after)));
     }
     let then = match work.then {
         WhenMet::Drain => "applies what the source has written by then, and ends",
-        WhenMet::Hold => "follows on until an operator cuts over",
+        WhenMet::Hold => "continues to follow until an operator cuts over",
     };
     facts.push(("then", then.to_owned()));
     let whole = "belong to the run: FLUSHALL, FLUSHDB and SWAPDB of the source act on all keys there";
@@ -107,33 +107,36 @@ fn full(work: &FullWork) -> Description {
         not_known: &[
             "how much data there is, and how long it takes",
             "which values the destination cannot hold",
-            "what is written at the source after the dump began: it is not copied",
+            "which writes the source gets after the dump begins: this step does not copy them",
         ],
     }
 }
 
 fn cutover(work: &CutoverWork) -> Description {
     let starts = match work.mode {
-        CutoverMode::Manual => "when an operator says `plan cutover`",
+        CutoverMode::Manual => "when an operator runs `plan cutover`",
         CutoverMode::Auto => "by itself when the stop condition is met",
     };
     let fence = match &work.fence {
         Fence::ClientPause => "CLIENT PAUSE at the source".to_owned(),
         Fence::MinReplicas => "min-replicas-to-write at the source; before Redis 7 scripts get through".to_owned(),
-        Fence::None => "none: that no write is lost is not proved".to_owned(),
+        Fence::None => "none: nothing guarantees that no write is lost".to_owned(),
         Fence::Hook(hook) => format!("`{}`, undone by `{}`", program(&hook.run), program(&hook.undo)),
     };
     Description {
-        does: "keeps writers off the source, applies the last of its writes, and seals the destination",
+        does: "blocks writes at the source, applies the last of them, and seals the destination",
         facts: vec![
             ("starts", format!("{starts}, with a lag of at most {}", work.max_lag)),
             ("fence", fence),
             (
                 "undone",
-                format!("when it is not sealed within {}: writers go on, the source is followed on", work.timeout),
+                format!(
+                    "if not sealed within {}: clients write to the source again and replication continues",
+                    work.timeout
+                ),
             ),
         ],
-        not_known: &["how long writers are kept off"],
+        not_known: &["how long writes are blocked"],
     }
 }
 
@@ -229,7 +232,7 @@ fn list(patterns: &[KeyPattern]) -> String {
 
 const fn on_conflict(policy: OnConflict) -> &'static str {
     match policy {
-        OnConflict::Fail => "fail: a key that this run did not write ends it",
+        OnConflict::Fail => "fail: stop at the first key that already exists",
         OnConflict::Skip => "skip: keys that exist already stay as they are and are reported",
         OnConflict::Replace => "replace: keys that exist already are overwritten",
     }

@@ -37,7 +37,7 @@ fn counts(result: &VerifyResult) -> Vec<(&'static str, Html)> {
     let counts = [
         ("keys that differ", result.different),
         ("keys copied again, and equal now", result.repaired),
-        ("keys of which nothing is proved", result.unsettled),
+        ("keys that could not be verified", result.unsettled),
         ("keys whose time was up", result.expired),
         ("keys gone on both sides meanwhile", result.gone),
         ("keys left out by the plan's rules", result.filtered),

@@ -44,7 +44,7 @@ fn one(number: usize, cutover: &Cutover, several: bool) -> Html {
         Some(CutoverEnd::Undone { at, part, reason, blocked }) => (
             Some(*at),
             mark(Tone::Bad, "undone").and(prose(&format!(
-                " The part `{}` failed: {}. Writers were kept off for {}, and the source was followed on.",
+                " The part `{}` failed: {}. Writes were blocked for {}; then the run followed the source again.",
                 part.name(),
                 reason.trim_end_matches('.'),
                 spoken(*blocked)
@@ -61,7 +61,7 @@ fn one(number: usize, cutover: &Cutover, several: bool) -> Html {
         .collect();
     let rows = cutover.parts.iter().zip(&parts).map(|(part, (name, at, took))| {
         let offset = part.offset.map_or_else(|| "–".to_owned(), |offset| grouped(offset.0));
-        let took = took.map_or_else(|| "not told".to_owned(), |took| format!("{took:.3} s"));
+        let took = took.map_or_else(|| "not known".to_owned(), |took| format!("{took:.3} s"));
         vec![Html::from(*name), moment(*at), took.into(), offset.into()]
     });
     let table = table("Parts of the cutover", &["part", "began", "took", "up to offset"], rows.collect());

@@ -68,7 +68,7 @@ pub(super) fn links(run: &RunSummary) -> Html {
     .and(element(
         "p",
         "class=\"note\"",
-        "Counted at this process's sockets. Of a process that was killed, what it told last counts: up to a second is missing, \
+        "Counted at this process's sockets. For a process that was killed, its last report counts: up to a second is missing, \
          more where it ran for long.",
     ))
 }

@@ -131,7 +131,7 @@ fn state_word(step: &StepRun, attempt: &Attempt) -> String {
 
 fn ending_word(attempt: &Attempt) -> String {
     attempt.ending.as_ref().map_or_else(
-        || "no ending was told".to_owned(),
+        || "no ending was recorded".to_owned(),
         |ending| format!("{} after {}", outcome_word(ending.outcome), spoken(ending.seconds)),
     )
 }

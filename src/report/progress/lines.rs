@@ -78,7 +78,7 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
         Event::Verified { result } => verified(result),
         Event::FollowStarted { offset, .. } => format!("incremental: follows the source from offset {offset}"),
         Event::LinkLost { reason } => format!("the connection to the source is lost: {}", Clean(reason)),
-        Event::LinkRestored { offset, .. } => format!("the source goes on at offset {offset}"),
+        Event::LinkRestored { offset, .. } => format!("the source continues at offset {offset}"),
         Event::StopMet { condition, offset } => format!("incremental: {} is met at offset {offset}", Clean(condition)),
         Event::CutoverPart { part, offset } => {
             let offset = offset.map_or_else(String::new, |offset| format!(" up to offset {offset}"));
@@ -105,7 +105,7 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
                 (late, _) => format!("; commands that came behind it and are not there: {late}"),
             };
             format!(
-                "cutover: sealed at offset {}, writers were kept off for {} by {}{proven}",
+                "cutover: sealed at offset {}, writes were blocked for {} by {}{proven}",
                 result.offset,
                 spoken(result.blocked),
                 Clean(&result.fence)
@@ -250,7 +250,7 @@ fn verified(result: &VerifyResult) -> String {
     let verdict = match result.verdict() {
         VerifyVerdict::Equal => "both sides are equal",
         VerifyVerdict::Different => "both sides differ",
-        VerifyVerdict::Unsettled => "nothing is proved of some keys",
+        VerifyVerdict::Unsettled => "some keys could not be verified",
     };
     format!(
         "verify: {verdict}: {} keys compared, {} differ, {} unsettled, {} expired, {}",
@@ -272,7 +272,7 @@ const fn ending(outcome: Outcome) -> &'static str {
         Outcome::Locked => "locked by another runner",
         Outcome::Stale => "stale",
         Outcome::Sealed => "sealed",
-        Outcome::Stopped => "stopped, the same command goes on",
+        Outcome::Stopped => "stopped, run the same command to resume",
     }
 }
 

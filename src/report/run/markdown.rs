@@ -166,7 +166,7 @@ fn progress_rows(progress: &FullProgress) -> Vec<(&'static str, String)> {
         ("keys that existed already and stayed as they were", skipped),
         ("keys that failed", failed),
     ];
-    let mut rows = vec![("dump worked off", ByteSize(*applied).to_string())];
+    let mut rows = vec![("dump applied", ByteSize(*applied).to_string())];
     rows.extend(counts.map(|(name, count)| (name, grouped(*count))));
     rows
 }

@@ -21,7 +21,7 @@ pub fn run_result(run: &RunSummary) -> String {
     }
     if let Some(progress) = &run.progress {
         rows.push(("keys", keys(progress)));
-        rows.push(("dump", format!("{} worked off", ByteSize(progress.applied))));
+        rows.push(("dump", format!("{} applied", ByteSize(progress.applied))));
     }
     if let Some(following) = &run.following {
         rows.push(("stream", format!("applied up to offset {}", following.applied)));

@@ -14,7 +14,7 @@ pub(in crate::report) const fn word(verdict: VerifyVerdict) -> &'static str {
     match verdict {
         VerifyVerdict::Equal => "both sides are equal",
         VerifyVerdict::Different => "both sides differ",
-        VerifyVerdict::Unsettled => "nothing is proved of some keys",
+        VerifyVerdict::Unsettled => "some keys could not be verified",
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn section(run: &RunSummary) -> String {
         ("keys that differ", result.different),
         ("keys copied again", result.repaired),
         (
-            "keys of which nothing is proved: they changed all the time, or the destination was too far behind",
+            "keys that could not be verified: they changed all the time, or the destination was too far behind",
             result.unsettled,
         ),
         ("keys whose time was up", result.expired),

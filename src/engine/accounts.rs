@@ -38,8 +38,8 @@ async fn delete(run: &Run, side: Side, user: &str) -> Result<String, Ending> {
     let own = access.username.as_deref() == Some(user);
     let failed = |error: ControlError| {
         Ending::failed(format!(
-            "The account `{user}` at the {side} could not be deleted: {error}. Everything else is done; mend that and run the \
-             same command again."
+            "The account `{user}` at the {side} could not be deleted: {error}. Everything else is done; fix that and rerun the \
+             command."
         ))
     };
     let mut control = match access.control().await {
@@ -76,8 +76,8 @@ async fn by_program(run: &Run, account: &Account, argv: &[String]) -> Result<Str
     let name = program.name();
     if let Some(failure) = program.run().await.failure {
         return Err(Ending::failed(format!(
-            "The program `{name}` that removes the account at the {} failed: {failure}. Everything else is done; mend that and \
-             run the same command again.",
+            "The program `{name}` that removes the account at the {} failed: {failure}. Everything else is done; fix that and \
+             rerun the command.",
             account.side
         )));
     }

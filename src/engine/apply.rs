@@ -288,7 +288,7 @@ fn again(run: &mut Run, ending: &Ending, teller: &mut Teller<'_>) -> Result<(), 
         run.journal.append(&Record::DumpLost { generation })?;
     }
     let (code, why) = (ending.code(), &ending.summary);
-    teller.notice(format!("The stream cannot go on ({code}): {why}. A new full copy is needed."));
+    teller.notice(format!("The stream cannot be resumed ({code}): {why}. A new full copy is needed."));
     Ok(())
 }
 
@@ -358,7 +358,7 @@ async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'
             held.position = Some(followed.position);
             let copied = held.summary.take().map(|copied| format!("{copied}; ")).unwrap_or_default();
             let sealed = followed.sealed.map(|result| {
-                format!("; sealed at offset {}, writers were kept off for {:.3} s", result.offset, result.blocked)
+                format!("; sealed at offset {}, writes were blocked for {:.3} s", result.offset, result.blocked)
             });
             held.summary = Some(format!("{copied}{}{}", followed.summary, sealed.unwrap_or_default()));
         }

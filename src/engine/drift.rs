@@ -100,7 +100,7 @@ pub(super) async fn compare(run: &mut Run, teller: &mut Teller<'_>) -> Result<()
     if refused > 0 {
         return Err(Ending::of(
             &runs::DRIFTED,
-            "A server is not what it was when this run began (see above), and the run does not go on. Give the server back \
+            "A server is not what it was when this run began (see above), and the run does not continue. Give the server back \
              what it was; or, if this is the migration that is wanted now, begin a run of its own: a plan with another name.",
         ));
     }
@@ -181,7 +181,7 @@ fn differ(side: Side, was: &Fingerprint, now: &Fingerprint, work: &PrecheckWork)
         && was != now
     {
         let filled = now.iter().any(|db| !was.contains(db));
-        add("keys of others", in_databases(was), in_databases(now), filled);
+        add("foreign keys", in_databases(was), in_databases(now), filled);
     }
     found
 }

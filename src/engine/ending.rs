@@ -180,7 +180,7 @@ impl From<JournalError> for Ending {
             JournalError::Changed { .. } => Self::of(
                 &runs::PLAN_CHANGED,
                 format!(
-                    "{error}. A run goes on only with the plan it began with: apply that one, or give the changed plan a \
+                    "{error}. A run continues only with the plan it began with: apply that one, or give the changed plan a \
                      name of its own."
                 ),
             ),
@@ -193,7 +193,7 @@ impl From<JournalError> for Ending {
             ),
             JournalError::Io { .. } => Self::of(
                 &runs::STATE_UNUSABLE,
-                format!("The state directory cannot be used: {error}. Mend that, then run the same command again."),
+                format!("The state directory cannot be used: {error}. Fix that and rerun the command."),
             ),
         }
     }
@@ -207,7 +207,7 @@ impl From<SpoolError> for Ending {
                 Self::of(&runs::DISK_FULL, format!("{summary} Then run the same command again."))
             }
             SpoolError::Io { .. } => {
-                Self::of(&runs::STATE_UNUSABLE, format!("{summary} Mend that, then run the same command again."))
+                Self::of(&runs::STATE_UNUSABLE, format!("{summary} Fix that and rerun the command."))
             }
             SpoolError::Damaged { .. } | SpoolError::Missing { .. } | SpoolError::Ended { .. } => {
                 Self::of(&runs::SPOOL_DAMAGED, format!("{summary} Run the same command again: a new full copy begins."))
@@ -283,7 +283,7 @@ impl From<LaneFault> for Ending {
 impl From<CompareFault> for Ending {
     fn from(fault: CompareFault) -> Self {
         if fault.retryable() {
-            Self::stopped(format!("{fault}. Run the same command again: it goes on where it was."))
+            Self::stopped(format!("{fault}. Run the same command again to resume."))
         } else {
             Self::failed(fault.to_string())
         }

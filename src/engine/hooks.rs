@@ -186,9 +186,9 @@ impl Run {
         let text = format!("The hook `{program}` at {} failed: {failure}", hook.at);
         match hook.on_error {
             OnError::Report => Ok(()),
-            OnError::Fail => Err(Ending::failed(format!("{text}. Mend it and run the same command again."))),
+            OnError::Fail => Err(Ending::failed(format!("{text}. Fix it and rerun the command."))),
             OnError::Hold => {
-                let text = format!("{text}. The run holds; once that is mended, the same command runs it again.");
+                let text = format!("{text}. The run is held; once that is fixed, the same command runs it again.");
                 Err(Ending::new(Outcome::Held, text))
             }
         }

@@ -197,8 +197,8 @@ impl Run {
         } else {
             if found != *was {
                 teller.notice(format!(
-                    "The source's `{}` is `{found}` now, which is neither what this run set nor what it found (`{was}`): \
-                     somebody changed it, and it is left so.",
+                    "The source's `{}` is now `{found}`, which is neither what this run set nor what it was before (`{was}`). \
+                     It was changed by someone else, so it is not restored.",
                     setting.name(),
                 ));
             }

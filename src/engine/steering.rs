@@ -96,7 +96,7 @@ async fn serve(mut stream: LocalStream, board: Board, orders: Sender<Asked>, bus
         let answer = match serde_json::from_str(&line) {
             Ok(Order::Status) => Answer { done: true, text: String::new(), status: Some(Box::new(board.read())) },
             Ok(order) => carried_out(order, &orders).await,
-            Err(error) => refused(format!("This is no order: {error}.")),
+            Err(error) => refused(format!("Unknown command: {error}.")),
         };
         let Ok(line) = serde_json::to_string(&without_secrets(answer)) else { return };
         if stream.send(&line).await.is_err() {
@@ -110,7 +110,7 @@ async fn carried_out(order: Order, orders: &Sender<Asked>) -> Answer {
     let sent = orders.send(Asked { order, reply }).await;
     match answer.recv().await {
         Ok(answer) if sent.is_ok() => answer,
-        _ => refused("The process ended before it came to this order; `plan status` says how."),
+        _ => refused("The process ended before it could do this; `plan status` shows how."),
     }
 }
 

@@ -14,9 +14,7 @@ pub enum JournalError {
         error: io::Error,
     },
     /// A record other than the last one is damaged.
-    #[error(
-        "the journal {path} is damaged at byte {at} (line {line}: {what}); it cannot be told what this run has done"
-    )]
+    #[error("the journal {path} is damaged at byte {at} (line {line}: {what}); what this run has done cannot be known")]
     Damaged {
         /// The journal.
         path: PathBuf,

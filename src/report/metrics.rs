@@ -301,7 +301,7 @@ pub const METRICS: [Metric; 26] = [
         kind: "gauge",
         unit: "seconds",
         labels: &[],
-        help: "For how long the cutover that sealed the destination kept writers off.",
+        help: "For how long the cutover that sealed the destination blocked writes.",
         values: |m| m.sealed.iter().map(|sealed| (vec![], sealed.blocked)).collect(),
     },
     Metric {

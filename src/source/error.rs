@@ -125,7 +125,7 @@ fn waiting_for(refusal: &Refusal) -> &'static str {
     use crate::resp::RefusalKind as Kind;
     match refusal.kind {
         Kind::NoMasterLink | Kind::MasterDown => {
-            ". It is a replica without a link to its master: mend that link, or take the master as the source"
+            ". It is a replica without a link to its master: fix that link, or take the master as the source"
         }
         Kind::Loading => ". It is loading its own dataset",
         Kind::Other => ". Its log says why (memory to fork, disk space)",

@@ -83,7 +83,7 @@ impl std::fmt::Display for Gap {
         match self {
             Self::History { wanted, its } => write!(
                 f,
-                "the source has a new history ({its}, not {wanted}): it was restarted, was itself synchronised anew, or is \
+                "the source has a new history ({its}, not {wanted}): it was restarted, was itself resynchronised, or is \
                  another server"
             ),
             Self::Branched { at, received } => write!(

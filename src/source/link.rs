@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn refusals_say_whether_to_try_again() {
         let cases = [
-            ("-NOMASTERLINK Can't SYNC while not connected with my master\r\n", true, "mend that link"),
+            ("-NOMASTERLINK Can't SYNC while not connected with my master\r\n", true, "fix that link"),
             ("-LOADING Redis is loading the dataset in memory\r\n", true, "cannot send a dump now"),
             ("-NOPERM this user has no permissions to run the 'psync' command\r\n", false, "+psync"),
             ("+OK\r\n", false, "answered PSYNC with `+OK`"),

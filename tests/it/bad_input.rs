@@ -358,7 +358,7 @@ fn a_disk_without_room_for_the_spool_is_named() {
     let ended = process.output().unwrap();
     let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
     assert_eq!(ended.status.code(), Some(3), "{said}");
-    let told = [".plan/move/spool-1/", "The spool cannot be used", "run the same command again"];
+    let told = [".plan/move/spool-1/", "The spool cannot be used", "rerun the command"];
     assert!(told.iter().all(|text| said.contains(text)), "{said}");
     begin(&tool).wait().expect(0);
     Comparer::of(&source, &destination).run().assert_equal();
@@ -390,7 +390,7 @@ fn the_state_directory_of_another_plan_and_a_changed_plan_are_refused() {
     tool.run(["apply", "plan.yaml"])
         .expect(6)
         .because("R502")
-        .says("a run goes on only with the plan it began with".trim_start_matches("a "));
+        .says("a run continues only with the plan it began with".trim_start_matches("a "));
     tool.run(["apply", "plan.yaml", "--expect-digest", &"0".repeat(64)]).expect(6).because("R006").says("digest");
     assert_eq!(destination.client().command(&cmd!["DBSIZE"]).int(), 0);
 }
@@ -545,7 +545,7 @@ fn the_source_has_its_settings_back_after_every_ending() {
     assert_eq!(setting(), before, "after a signal");
 
     let mut run = begin(&slow.tool);
-    assert!(await_told(&slow.tool, &mut run, "goes on at byte"));
+    assert!(await_told(&slow.tool, &mut run, "continues at byte"));
     slow.destination.client().command(&cmd!["FLUSHALL"]);
     run.wait().expect(3);
     assert_eq!(setting(), before, "after a failure");

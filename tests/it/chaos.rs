@@ -103,7 +103,7 @@ impl World {
         match steps.map(has) {
             [true, _] if has("stop_met") => "draining",
             [true, _] => "following",
-            [_, true] if has("dump_received") || has("goes on at byte") => "copying",
+            [_, true] if has("dump_received") || has("continues at byte") => "copying",
             [_, true] => "receiving",
             _ => "before",
         }
@@ -199,7 +199,7 @@ impl World {
     }
 
     fn tell(&self) {
-        let told = ["dump_started", "link_restored", "new full copy is needed", "It goes on from the checkpoint"];
+        let told = ["dump_started", "link_restored", "new full copy is needed", "It continues from the checkpoint"];
         let counts: Vec<_> = told.iter().map(|text| format!("{text}: {}", self.count(text))).collect();
         println!("kills {:?}, ends {:?}, {}", self.kills, self.ends, counts.join(", "));
     }

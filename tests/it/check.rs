@@ -294,6 +294,6 @@ fn two_urls_of_one_server_are_found_out() {
         client.command(&cmd!["INFO", "replication"]).info("master_link_status") == Some("up")
     });
     let plan = Plan::between(&server, &replica);
-    check(&plan, "distinct-servers").fails("C306", "url:", "replica in the source's own chain", "stop that first");
+    check(&plan, "distinct-servers").fails("C306", "url:", "replica in the source's own chain", "REPLICAOF NO ONE");
     check(&plan, "destination-role").fails("C203", "url:", "replica", &format!("127.0.0.1:{}", server.port())).pinned();
 }

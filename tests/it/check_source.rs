@@ -200,7 +200,7 @@ fn a_long_wait_before_a_diskless_dump_is_told() {
     source.client().command(&cmd!["CONFIG", "SET", "repl-diskless-sync-delay", 120]);
     check(&plan, "source-diskless").warns("C111", "url:", "120 s", "CONFIG SET repl-diskless-sync-delay 5").pinned();
     let early = Server::of("redis-2.8.17").start();
-    check(&Plan::between(&early, &destination), "source-diskless").passes("own disk");
+    check(&Plan::between(&early, &destination), "source-diskless").passes("disk-based");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn a_fence_that_cannot_be_put_up_is_told_before_the_copy() {
     let master = Server::start("redis-5.0.10");
     let replica = Server::of("redis-5.0.10").replica_of(master.port()).start();
     let plan = moving(&replica, &destination, "client_pause");
-    check(&plan, "source-fence").fails("C118", "cutover:", "is a replica", "keeps nobody off its master");
+    check(&plan, "source-fence").fails("C118", "cutover:", "is a replica", "does not pause writes on its master");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn moves_over(source: &str, fence: &str) {
     }
     tool.run(["cutover", "move"]).expect(1).says("--confirm move");
     tool.run(["cutover", "move", "--confirm", "other"]).expect(2);
-    tool.run(["cutover", "move", "--dry-run"]).expect(0).says("Nothing stands against");
+    tool.run(["cutover", "move", "--dry-run"]).expect(0).says("Ready for cutover");
     tool.run(CUT).expect(0).says("sealed at offset");
     run.wait().expect(0).says("sealed at offset");
     Comparer::of(&source, &destination).run().assert_equal();

@@ -55,7 +55,7 @@ pub fn begin_slow(tool: &Tool, to: &Proxy, bytes_per_second: u64) -> Running {
 
 /// Waits until a copy has its whole dump, now or since an earlier attempt, or has ended.
 pub fn await_whole(tool: &Tool, run: &mut Running) -> bool {
-    let whole = || ["dump_received", "goes on at byte"].iter().any(|text| !told(tool, text).is_empty());
+    let whole = || ["dump_received", "continues at byte"].iter().any(|text| !told(tool, text).is_empty());
     until("the dump is whole", || whole() || !run.is_running());
     run.is_running()
 }

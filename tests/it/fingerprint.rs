@@ -156,7 +156,7 @@ fn keys_that_came_into_the_way_refuse_as_long_as_the_run_has_written_nothing() {
     let tool = tool(&Plan::between(&source, &destination));
     until_step(&tool, "precheck");
     destination.client().command(&cmd!["SET", "foreign", 1]);
-    refuses(&tool, "destination keys of others", "none", "in database 0");
+    refuses(&tool, "destination foreign keys", "none", "in database 0");
     destination.client().command(&cmd!["DEL", "foreign"]);
     begin(&tool).wait().expect(0);
     Comparer::of(&source, &destination).run().assert_equal();

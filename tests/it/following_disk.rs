@@ -137,7 +137,7 @@ fn a_spool_that_is_damaged_under_the_run_is_asked_for_anew() {
         // What is in the first one was read before; the reader has it open.
         damage(&all[1..]);
         behind.catch_up(false);
-        assert!(await_told(&behind.tool, &mut run, "It goes on from the checkpoint"), "{what}: {}", run.wait());
+        assert!(await_told(&behind.tool, &mut run, "It continues from the checkpoint"), "{what}: {}", run.wait());
         await_applied(&behind.tool, &mut run, &behind.source);
         assert!(run.is_running(), "{what}: {}", run.wait());
     }
@@ -178,7 +178,7 @@ fn a_disk_without_room_for_the_stream_is_named_and_the_next_process_goes_on() {
     work.stop();
     let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
     assert_eq!(ended.status.code(), Some(3), "{said}");
-    let told = [".plan/move/stream-1/", "The spool cannot be used", "run the same command again"];
+    let told = [".plan/move/stream-1/", "The spool cannot be used", "rerun the command"];
     assert!(told.iter().all(|text| said.contains(text)), "{said}");
     begin(&tool).wait().expect(0);
     assert!(!began_anew(&tool));
@@ -210,6 +210,6 @@ fn a_small_spool_holds_the_source_and_nothing_is_lost() {
     // The bound, and what cannot be cut: the transaction.
     assert!(spooled.iter().all(|bytes| *bytes < 8 << 20), "{spooled:?}");
     behind.to.throttle(0);
-    run.wait().expect(0).says("the source is read on");
+    run.wait().expect(0).says("the source is read again");
     behind.is_equal();
 }

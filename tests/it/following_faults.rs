@@ -259,7 +259,7 @@ fn forgets(early: bool, spool: &str, backlog: &str, anew: bool) {
     source.client().pipeline_ok(&words);
     await_applied(&tool, &mut run, &source);
     destination.restart();
-    let text = if anew { "new full copy is needed" } else { "It goes on from the checkpoint" };
+    let text = if anew { "new full copy is needed" } else { "It continues from the checkpoint" };
     assert!(await_told(&tool, &mut run, text), "{}", run.wait());
     work.stop();
     let ended = run.wait().expect(0).says("has lost writes that it had confirmed");

@@ -246,7 +246,7 @@ fn a_backlog_that_is_too_short_deletes_nothing_where_others_have_keys() {
     let tool = tool(&plan.line("on_stream_lost: recopy"));
     let run = follow(&tool);
     overrun(&source, &from, &tool);
-    let ended = run.wait().expect(4).because("R309").says("The stream cannot go on (R206): ");
+    let ended = run.wait().expect(4).because("R309").says("The stream cannot be resumed (R206): ");
     ended.says("backlog is too short by").says("Keys that this run did not write are among them");
     assert_eq!(destination.client().command(&cmd!["GET", "foreign"]).text(), "mine");
     assert_eq!(destination.client().command(&cmd!["EXISTS", "bulk:1"]).int(), 1);

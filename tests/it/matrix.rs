@@ -253,7 +253,7 @@ fn page() -> String {
          names and with expiries, from dumps on disk and diskless ones, and proved equal key by key. *equal*: everything \
          arrives. A number: everything arrives but what is listed under it, which the run names key by key with \
          `on_unsupported: report` and refuses to leave out otherwise. Other pairs are expected to work in the same way; no \
-         test has tried them. Between which servers following was tried, command by command, is told under [Operations while \
+         test has tried them. Between which servers following was tried, command by command, is listed under [Operations while \
          the source is followed](operations.md).\n\n| from \\ to |",
     );
     for name in &destinations {

@@ -291,7 +291,7 @@ fn a_source_that_shows_no_keys_cannot_say_whether_a_run_writes_to_it() {
     let found = check_with(&tool, &plan, "source-runs");
     found.is_unknown("C307", "username: limited", "does not show", "~redis-plan:* +smembers +hgetall");
     let found = check_with(&tool, &plan, "source-sentinels");
-    found.is_unknown("C308", "username: limited", "does not tell", "+pubsub");
+    found.is_unknown("C308", "username: limited", "does not show", "+pubsub");
     let mut run = begin(&tool);
     assert!(!await_told(&tool, &mut run, "never told"));
     run.wait().expect(0);

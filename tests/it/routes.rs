@@ -352,7 +352,7 @@ fn a_database_of_others_is_not_flushed() {
         Route::between(SOURCE, destination, "all").before(&["SET a 1"]).follow(&["SET b 1", "FLUSHDB", "SET c 1"]);
     let flush = why(
         "FLUSHDB",
-        "database 0 of the destination held keys of others when this run began, and which keys are this run's is not known",
+        "database 0 of the destination held foreign keys when this run began, and which keys are this run's is not known",
     );
     let followed = followed.names(&[("FLUSHDB", &flush)]);
     followed.differs_in(&(0..16).map(|db| (db, db)).collect::<Vec<_>>(), |_, _| true, &["a", "b", "foreign"]);

@@ -59,14 +59,14 @@ fn a_status_names_step_lag_conditions_and_what_stands_against_a_cutover() {
     assert_eq!((&status["step"], &status["activity"]), (&Value::from("incremental"), &Value::from("following")));
     assert_eq!((&status["running"], &status["can_cutover"]), (&Value::from(true), &Value::from(true)));
     assert_eq!(status["conditions"][1]["text"], "command: cutover");
-    tool.run(["status"]).expect(0).says("move  following the source").says("lag").says("would be taken up now");
+    tool.run(["status"]).expect(0).says("move  following the source").says("lag").says("cutover   ready");
     let mode = fs::metadata(tool.folder().join(".plan/move/control.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     tool.run(["cutover", "move"]).expect(0).says("is applied");
     run.wait().expect(0);
     Comparer::of(&source, &destination).run().assert_equal();
-    tool.run(["status", "move"]).expect(0).says("no process works on it here").says("done");
+    tool.run(["status", "move"]).expect(0).says("not running on this host").says("done");
     tool.run(["cutover", "move"]).expect(2).says("no process works on the run");
 }
 

@@ -29,7 +29,7 @@ fn ready(tool: &Tool) -> Running {
 
 fn nothing_stands_against_it(tool: &Tool) {
     until("nothing stands against a cutover", || {
-        tool.run(["cutover", "move", "--dry-run"]).stdout.contains("Nothing stands against")
+        tool.run(["cutover", "move", "--dry-run"]).stdout.contains("Ready for cutover")
     });
 }
 

@@ -195,7 +195,7 @@ fn ours(folder: &Path) -> Result<(), Failure> {
 
 fn no_run(folder: &Path) -> Failure {
     Failure::NoRun(format!(
-        "no run has left its events in {}\nhelp: `plan report NAME` looks in .plan/NAME; pass --state DIR if the run used another directory",
+        "no run has left its events in {}\nhelp: the files of a run are in .plan/NAME; pass --state DIR if the run used another directory",
         folder.display()
     ))
 }

@@ -37,8 +37,8 @@ impl Copy {
                     return Err(Ending::of(
                         &runs::FOREIGN_KEY,
                         format!(
-                            "{text}, and this run did not write it. It was left as it is. Find out who writes there; the \
-                             plan's `on_conflict: skip` or `replace` says what to do with such keys."
+                            "{text}, and this run did not write it. It was not overwritten. Find out what else writes to \
+                             the destination, or set `on_conflict` to `skip` or `replace`."
                         ),
                     ));
                 }

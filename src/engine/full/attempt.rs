@@ -262,7 +262,7 @@ impl Copy {
     async fn follow(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(String, Vec<Mark>), Ending> {
         if self.received {
             teller.notice(format!(
-                "The whole dump is in the spool: the copy goes on at byte {} without the source.",
+                "The whole dump is in the spool: the copy continues at byte {} without the source.",
                 self.tally.applied()
             ));
         }
@@ -336,7 +336,7 @@ impl Copy {
             }
             Signal::Stop => {
                 let text = if self.received {
-                    "Stopped. The whole dump is in the spool: the same command goes on where this one stopped."
+                    "Stopped. The whole dump is in the spool: the same command resumes where this one stopped."
                 } else {
                     "Stopped while the dump was being received: the same command begins a new full copy."
                 };

@@ -183,9 +183,9 @@ fn why_anew(ours: bool, dump: Option<&DumpState>) -> String {
             "This run cannot continue from its dump (it was damaged, or the stream after it broke)"
         }
         Some(DumpState { received: None, .. }) => {
-            "This run's dump was not received to its end, and a source never goes on with one"
+            "This run's dump was not received to its end, and a source never resumes one"
         }
-        Some(_) => "This run's dump cannot go on from what the spool and the destination hold",
+        Some(_) => "This run's dump cannot be resumed from what the spool and the destination hold",
     };
     why.to_owned()
 }

@@ -371,8 +371,8 @@ impl Follow {
         teller.tell(Event::CutoverUndone { part, reason: reason.to_owned(), blocked });
         if let Some(asked) = asked {
             asked.answer(refused(format!(
-                "The cutover was undone, its part `{}` failed: {reason}. Writers were kept off for {blocked:.3} s; the source \
-                 is followed on.",
+                "The cutover was undone, its part `{}` failed: {reason}. Writes were blocked for {blocked:.3} s; the run follows \
+                 the source again.",
                 part.name()
             )));
         }

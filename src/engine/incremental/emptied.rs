@@ -18,10 +18,10 @@ impl Emptied {
     /// Tells what was counted.
     pub(super) fn tell(&mut self, teller: &mut Teller<'_>) {
         for (db, keys) in std::mem::take(&mut self.0) {
-            let (there, them) = if keys == 1 { ("key there is", "it") } else { ("keys there are", "them") };
+            let keys_were = if keys == 1 { "key there is" } else { "keys there are" };
             teller.notice(format!(
-                "The source emptied a database, and so was database {db} of the destination: {keys} {there} deleted, \
-                 whoever had written {them}."
+                "The source emptied a database, and so was database {db} of the destination: {keys} {keys_were} deleted, \
+                 foreign ones included."
             ));
         }
     }

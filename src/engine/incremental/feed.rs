@@ -279,7 +279,7 @@ fn too_long(what: &str) -> Ending {
 
 fn damaged(what: &str) -> String {
     format!(
-        "The source's stream cannot be read on: {what}. Nothing from there on was applied. Something between this host and \
+        "The source's stream cannot be read any further: {what}. Nothing from there on was applied. Something between this host and \
          the source may have changed it (a proxy), or the source is newer than this version."
     )
 }

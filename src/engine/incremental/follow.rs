@@ -96,7 +96,7 @@ pub(in crate::engine) async fn incremental(
             let _ = lease.release(&mut control).await;
             return Err(ending.twice());
         }
-        teller.notice(format!("{} It goes on from the checkpoint.", ending.summary));
+        teller.notice(format!("{} It continues from the checkpoint.", ending.summary));
     }
 }
 
@@ -165,7 +165,7 @@ async fn with_lease(
 fn stopped() -> Ending {
     Ending::of(
         &runs::STOPPED_BY_SIGNAL,
-        "Stopped while following. What is applied is noted at the destination: the same command goes on right behind it.",
+        "Stopped while following. What is applied is recorded at the destination: the same command resumes right after it.",
     )
 }
 
@@ -444,20 +444,20 @@ impl Follow {
             (Standing::Met(condition), WhenMet::Hold) if matches!(self.phase, Phase::Following) && !by_itself => {
                 self.phase = Phase::Holding;
                 teller.notice(format!(
-                    "The stop condition is met ({condition}). The source is followed on until an operator cuts over."
+                    "The stop condition is met ({condition}). The source is followed until an operator cuts over."
                 ));
             }
             (Standing::Late(DeadlineEnd::Fail), _) if matches!(self.phase, Phase::Following) => {
                 return Err(Ending::of(
                     &runs::DEADLINE,
                     "The deadline passed before the stop condition was met. What is applied is noted at the destination; \
-                     applied again, the run goes on and fails again unless the condition is met at once.",
+                     applied again, the run continues and fails again unless the condition is met at once.",
                 ));
             }
             (Standing::Late(DeadlineEnd::Hold), _) if matches!(self.phase, Phase::Following) => {
                 self.phase = Phase::Holding;
                 teller.notice(
-                    "The deadline passed before the stop condition was met. The source is followed on until an operator \
+                    "The deadline passed before the stop condition was met. The source is followed until an operator \
                      decides.",
                 );
             }

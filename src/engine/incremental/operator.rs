@@ -32,7 +32,7 @@ impl Follow {
                 _ => {
                     teller.tell(ordered("cutover cancelled"));
                     self.undo("an operator cancelled it", run, teller).await?;
-                    asked.answer(done("The cutover was undone; the source is followed on."));
+                    asked.answer(done("The cutover was undone; the run follows the source again."));
                 }
             }
         }
@@ -52,10 +52,10 @@ impl Follow {
         if let Some(blocker) = blockers.first() {
             asked.answer(refused(format!("Nothing was changed: {blocker}.")));
         } else if dry_run {
-            asked.answer(done("Nothing stands against a cutover now. Nothing was changed."));
+            asked.answer(done("Ready for cutover. Nothing was changed (dry run)."));
         } else if fences && !confirmed {
             asked.answer(refused(format!(
-                "Nothing was changed: writers are kept off the source during a cutover. Say `--confirm {}`.",
+                "Nothing was changed: writes at the source are blocked during a cutover. Pass `--confirm {}`.",
                 run.request.graph.name
             )));
         } else {

@@ -222,7 +222,7 @@ impl Follow {
         if let Some(asked) = asked {
             asked.answer(done(format!(
                 "The destination is sealed at offset {}: everything that the source had written is there, and nothing \
-                 writes to it through this run again. Writers were kept off for {:.3} s.",
+                 writes to it through this run again. Writes were blocked for {:.3} s.",
                 result.offset, result.blocked
             )));
         }

@@ -55,7 +55,7 @@ impl Compared {
             Self::Never => (false, "not compared yet".to_owned()),
             Self::Equal => (true, String::new()),
             Self::Not { different, unsettled } => {
-                (false, format!("{different} keys differed, nothing is proved of {unsettled} others"))
+                (false, format!("{different} keys differed, {unsettled} others could not be verified"))
             }
         }
     }

@@ -61,7 +61,7 @@ pub(super) async fn prepare(
             Ok(Err(fault)) => return Err(fault.into()),
             Err(_) => {}
         }
-        let stopped = "Stopped while the source did not answer. The same command goes on.";
+        let stopped = "Stopped while the source did not answer. The same command resumes.";
         run.attend(StepId::Incremental, reason.as_deref(), stopped, teller)?;
         if renewed.elapsed() >= ASK_AGAIN {
             lease.renew(control).await?;

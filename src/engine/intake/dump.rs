@@ -118,7 +118,7 @@ async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
             return Err(Ending::of(
                 &runs::SPOOL_LIMIT,
                 format!(
-                    "The spool holds {}, the bound of the plan's `limits.spool`, and the dump goes on. It cannot be removed \
+                    "The spool holds {}, the bound of the plan's `limits.spool`, and the dump continues. It cannot be removed \
                      while it is received, because it says which keys this run wrote, and the destination was not empty or \
                      `on_conflict` is not `fail`. Raise `limits.spool` and apply again under another name, or empty the \
                      destination.",

@@ -184,7 +184,7 @@ pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<
                 run.spool_bound()
             ),
         }),
-        Told::Holding(false) => teller.notice("There is room in the spool again: the source is read on."),
+        Told::Holding(false) => teller.notice("There is room in the spool again: the source is read again."),
         Told::Gap(gap) => return Err(Ending::anew(&runs::STREAM_LOST, gap.to_string())),
         Told::Failed(ending) => return Err(ending),
         Told::Header { .. } | Told::DumpReceived(_) => {}

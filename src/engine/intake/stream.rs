@@ -109,7 +109,7 @@ impl Inlet<'_> {
 
     async fn resume(&self) -> Result<Link, Refusal> {
         let Some((replid, offset)) = self.state.received() else {
-            return Err(Refusal::Told(Told::Failed(Ending::failed("there is no stream to go on with"))));
+            return Err(Refusal::Told(Told::Failed(Ending::failed("there is no stream to continue"))));
         };
         let mut control = self.setup.source.control().await?;
         let facts = crate::source::survey(&mut control).await?;

@@ -43,7 +43,7 @@ pub(super) fn role(server: &Server, _: &Scene<'_>) -> Finding {
 pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
     if server.info.mode() == Some(Mode::Sentinel) {
         let remedy =
-            "Name the master's own address in `destination.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` tells it.";
+            "Name the master's own address in `destination.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` shows it.";
         return Finding::fail("it is a Sentinel, which holds no data", remedy);
     }
     if server.info.cluster_enabled() == Some(true) {
@@ -137,8 +137,10 @@ pub(super) fn emptiness(_: &Server, scene: &Scene<'_>) -> Finding {
     }
     let held = match &scene.to.held {
         Some(Ok(held)) => held,
-        Some(Err(error)) => return Finding::unknown(error, "Keys there may be in the way."),
-        None => return Finding::unknown("it was not asked", "Keys there may be in the way."),
+        Some(Err(error)) => return Finding::unknown(error, "The destination may already have keys of the same names."),
+        None => {
+            return Finding::unknown("it was not asked", "The destination may already have keys of the same names.");
+        }
     };
     let counted =
         |(db, keys): &(_, u64)| format!("database {db} holds {keys} key{}", if *keys == 1 { "" } else { "s" });
@@ -158,7 +160,7 @@ pub(super) fn emptiness(_: &Server, scene: &Scene<'_>) -> Finding {
             Finding::fail(seen, remedy).at("destination.expect.empty")
         }
         (false, _, OnConflict::Fail) => {
-            let remedy = "With `on_conflict: fail` nothing may be in the way: empty it, or say `skip` or `replace`.";
+            let remedy = "With `on_conflict: fail` no key may exist there: empty it, or set `skip` or `replace`.";
             Finding::fail(seen, remedy).at("on_conflict")
         }
         (false, _, OnConflict::Skip) => {
@@ -178,7 +180,7 @@ pub(super) fn persistence(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::fail("its append-only file cannot be written (`aof_last_write_status:err`)", remedy);
     }
     if info.last_save_ok() == Some(false) && saves != Some(false) {
-        let remedy = "It refuses writes (MISCONF) until a dump succeeds: mend the folder of `CONFIG GET dir` and `BGSAVE`, or \
+        let remedy = "It refuses writes (MISCONF) until a dump succeeds: fix the folder of `CONFIG GET dir` and `BGSAVE`, or \
                       `CONFIG SET stop-writes-on-bgsave-error no` until the migration is over.";
         let seen = "its last dump failed (`rdb_last_bgsave_status:err`)";
         let stops = settings.get("stop-writes-on-bgsave-error") != Some("no");
@@ -191,7 +193,7 @@ pub(super) fn persistence(server: &Server, scene: &Scene<'_>) -> Finding {
     match (keeps(server), scene.source.as_ref().and_then(keeps)) {
         (Some(false), Some(true)) => {
             let remedy = "The source keeps its data over a restart, the destination does not, and a restart there in the \
-                          middle of a run begins the copy anew: `CONFIG SET appendonly yes`, or `CONFIG SET save \"3600 1\"`.";
+                          middle of a run restarts the copy: `CONFIG SET appendonly yes`, or `CONFIG SET save \"3600 1\"`.";
             Finding::warn("neither dumps nor an append-only file", remedy)
         }
         (Some(true), _) => Finding::pass(if info.aof_enabled() == Some(true) { "append-only file" } else { "dumps" }),

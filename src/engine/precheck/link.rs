@@ -45,7 +45,7 @@ fn way_in(side: Side, refusal: Option<RefusalKind>) -> (&'static str, String) {
 
 /// Ours to the server and back.
 pub(super) fn latency(server: &Server, _: &Scene<'_>) -> Finding {
-    let seen = format!("{:.1} ms to and back", server.latency.as_secs_f64() * 1000.0);
+    let seen = format!("round trip {:.1} ms", server.latency.as_secs_f64() * 1000.0);
     if server.latency < FAR {
         return Finding::pass(seen);
     }
@@ -62,7 +62,7 @@ pub(super) fn address(server: &Server, _: &Scene<'_>) -> Finding {
     match &server.sees_us_at {
         Some(address) => Finding::pass(format!("it sees us at {address} as the user `{user}`")),
         None => Finding::unknown(
-            format!("it does not tell where it sees us, only the user `{user}`"),
+            format!("it does not report our address, only the user `{user}`"),
             "Only an allow-list in front of the server needs it: `ACL SETUSER <user> +client|info` lets us ask.",
         )
         .at(server.user_place()),

@@ -78,14 +78,15 @@ pub(super) fn room(server: &Server, scene: &Scene<'_>) -> Finding {
         let free = server.info.total_system_memory().map(|total| ByteSize(total.0.saturating_sub(resident)));
         return match free.filter(|free| free.0 < needed.0.saturating_add(own.0)) {
             Some(free) => {
-                let seen = format!("no `maxmemory`; its host has at most {free} free, {needed} are coming");
+                let seen =
+                    format!("`maxmemory` is not set; its host has at most {free} free, about {needed} will be written");
                 Finding::warn(seen, "The dataset may not fit: take a larger host, or move fewer databases.")
             }
-            None => Finding::pass(format!("no `maxmemory`; {needed} are coming")),
+            None => Finding::pass(format!("`maxmemory` is not set; about {needed} will be written")),
         };
     };
     let free = ByteSize(limit.0.saturating_sub(used.0));
-    let seen = format!("{free} free of {limit}, {needed} are coming and {own} for the run itself");
+    let seen = format!("{free} free of {limit}; about {needed} will be written, and {own} are for the run itself");
     if let Some(share) = share.filter(|share| u128::from(free.0) * 100 < u128::from(whole.0) * u128::from(share.0)) {
         let remedy = format!(
             "The plan expects {share} of the source's {whole} to be free: `CONFIG SET maxmemory {}` there.",

@@ -18,7 +18,7 @@ pub(super) fn distinct(source: &Server, destination: &Server, _: &Scene<'_>) -> 
             let of_source = source.info.replid();
             if destination.info.get("role") == Some("slave") && of_source == destination.info.replid() {
                 let remedy =
-                    "It has the source's data by replication, and takes no writes of ours: it is to stop that first.";
+                    "The destination replicates from the source and is read-only. Run `REPLICAOF NO ONE` on it first.";
                 return Finding::fail("the destination is a replica in the source's own chain", remedy);
             }
             Finding::pass("two servers")
@@ -175,7 +175,7 @@ pub(super) fn large_values(source: &Server, destination: &Server, scene: &Scene<
         return Finding::unknown("the destination does not show its limit", "Strings up to 512 MiB usually fit.");
     };
     let limit = ByteSize(limit);
-    let remedy = "Longer strings are refused there, whoever sends them: `CONFIG SET proto-max-bulk-len` at the destination to \
+    let remedy = "Longer strings are refused there, from any client: `CONFIG SET proto-max-bulk-len` at the destination to \
                   what the source has, before the run starts.";
     if let Some(theirs) = longest_string(source).filter(|theirs| scene.follows() && *theirs > limit.0) {
         let seen = format!("the source takes strings up to {}, the destination up to {limit}", ByteSize(theirs));

@@ -61,7 +61,7 @@ pub(super) fn sentinels(server: &Server, scene: &Scene<'_>) -> Finding {
                 "A Sentinel takes replicas of its master into its care. `ACL SETUSER {} +pubsub` lets us ask.",
                 server.user()
             );
-            Finding::unknown("it does not tell whether Sentinels watch it", remedy).at(server.user_place())
+            Finding::unknown("it does not show whether Sentinels watch it", remedy).at(server.user_place())
         }
         Some(0) => Finding::pass("no Sentinel watches it"),
         Some(count) => {

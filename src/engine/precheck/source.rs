@@ -70,14 +70,14 @@ fn word(role: Role) -> &'static str {
 pub(super) fn identity(server: &Server, scene: &Scene<'_>) -> Finding {
     let pinned = scene.work.source.run_id.as_ref();
     let Some(id) = server.info.run_id() else {
-        let remedy = "A restart or another server at this address cannot be told from it.";
+        let remedy = "Without it, a restart or a different server at this address cannot be detected.";
         return Finding::unknown("it does not show its run id", remedy);
     };
     match pinned.filter(|pinned| pinned.as_str() != id) {
         Some(pinned) => {
             let seen = format!("its run id is {id}, the plan expects {pinned}");
             let remedy =
-                "It was restarted, or another server has its address: review it anew, then write its run id there.";
+                "It was restarted, or another server has its address: review it again, then write its run id there.";
             Finding::fail(seen, remedy).at("source.expect.run_id")
         }
         None => Finding::pass(format!("its run id is {id}")),
@@ -91,7 +91,7 @@ pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
 fn mode_of(info: &Info) -> Finding {
     if info.mode() == Some(Mode::Sentinel) {
         let remedy =
-            "Name the master's own address in `source.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` tells it.";
+            "Name the master's own address in `source.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` shows it.";
         return Finding::fail("it is a Sentinel, which holds no data", remedy);
     }
     if info.cluster_enabled() == Some(true) {
@@ -109,7 +109,7 @@ pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
     let info = &server.info;
     if info.role() != Some(Role::Replica) {
         let replicas = info.connected_replicas().unwrap_or(0);
-        return Finding::pass(format!("it follows nobody; {replicas} follow it"));
+        return Finding::pass(format!("not a replica itself; {replicas} replicas attached"));
     }
     let master = format!("{}:{}", info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
     if info.master_sync_in_progress() == Some(true) {
@@ -117,7 +117,7 @@ pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
         return Finding::fail(format!("it is a replica that is just loading the data of {master}"), remedy);
     }
     if info.master_link_up() == Some(false) {
-        let remedy = "A replica without its master serves no dump. Mend the link, or copy from the master.";
+        let remedy = "A replica without its master serves no dump. Fix the link, or copy from the master.";
         return Finding::fail(format!("it is a replica whose link to its master is down ({master})"), remedy);
     }
     let quiet: u64 = info.get("master_last_io_seconds_ago").and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
@@ -162,7 +162,7 @@ const NEEDED: [&str; 6] = ["PSYNC", "REPLCONF", "INFO", "CONFIG", "CLIENT", "TIM
 
 /// What cannot be done without some of them; without the others less can be judged.
 const LOST: [(&str, &str); 3] = [
-    ("PSYNC", "a copy that breaks off begins anew, and the source cannot be followed"),
+    ("PSYNC", "a copy that breaks off starts again, and the source cannot be followed"),
     ("CONFIG", "limits cannot be read and the output buffer cannot be raised"),
     ("CLIENT", "writers cannot be paused for a cutover"),
 ];
@@ -212,7 +212,7 @@ pub(super) fn fence(server: &Server, scene: &Scene<'_>) -> Finding {
     }
     if server.info.role() == Some(Role::Replica) && matches!(fence, Fence::ClientPause | Fence::MinReplicas) {
         let master = server.info.get("master_host").unwrap_or("its master");
-        let remedy = "A fence at a replica keeps nobody off its master: point `source.url` at the master, stop the writers \
+        let remedy = "Pausing a replica does not pause writes on its master: point `source.url` at the master, stop the writers \
                       by programs of your own (`fence: { hook: … }`), or yourself (`fence: none`).";
         return Finding::fail(format!("the source is a replica, and writers write to {master}"), remedy).at(place);
     }
@@ -233,7 +233,7 @@ pub(super) fn dump(server: &Server, _: &Scene<'_>) -> Finding {
     let info = &server.info;
     if info.last_save_ok() == Some(false) {
         let remedy = "The dump for this run would fail in the same way. See its log; often the disk is full or the folder \
-                      of `CONFIG GET dir` is not writable. `BGSAVE` shows whether it is mended.";
+                      of `CONFIG GET dir` is not writable. `BGSAVE` shows whether it is fixed.";
         return Finding::fail("its last dump failed (`rdb_last_bgsave_status:err`)", remedy);
     }
     if info.saving() == Some(true) {
@@ -246,7 +246,7 @@ pub(super) fn dump(server: &Server, _: &Scene<'_>) -> Finding {
     }
     match info.last_save_seconds() {
         Some(seconds) => Finding::pass(format!("it can; its last dump took {seconds} s")),
-        None => Finding::pass("nothing speaks against it; it has made none yet"),
+        None => Finding::pass("it has made none yet; nothing prevents one"),
     }
 }
 
@@ -270,8 +270,8 @@ pub(super) fn diskless(server: &Server, _: &Scene<'_>) -> Finding {
                           Its own replicas that are older are not: `CONFIG SET repl-diskless-sync no`.";
             Finding::warn(format!("without a disk, after a delay of {delay} s, and without asking"), remedy)
         }
-        Some(_) => Finding::pass("by way of its own disk"),
-        None if !server.version().has_redis((2, 9)) => Finding::pass("by way of its own disk"),
+        Some(_) => Finding::pass("disk-based"),
+        None if !server.version().has_redis((2, 9)) => Finding::pass("disk-based"),
         None => {
             Finding::unknown("it does not show how", "Its disk must have room for a dump, or it sends without one.")
         }

@@ -20,7 +20,7 @@ pub(super) fn timeout(server: &Server, scene: &Scene<'_>) -> Finding {
     let ping = settings.number("repl-ping-slave-period");
     let seen = format!("`repl-timeout {timeout}`");
     if timeout < SHORT_TIMEOUT {
-        let remedy = "The source drops a replica that it has not heard for so long, and a dump that is cut off begins anew: \
+        let remedy = "The source drops a replica that it has not heard for so long, and a dump that is cut off starts again: \
                       `CONFIG SET repl-timeout 60` there.";
         return if timeout < SHORTEST_TIMEOUT { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) };
     }
@@ -83,7 +83,7 @@ pub(super) fn backlog(server: &Server, scene: &Scene<'_>) -> Finding {
         let lasts = size.0 / rate.bytes().max(1);
         let suggested = needed.0.div_ceil(1 << 20).saturating_mul(2);
         let remedy = format!(
-            "After an outage of more than {lasts} s the stream is lost and the whole copy begins anew: \
+            "After an outage of more than {lasts} s the stream is lost and the whole copy starts again: \
              `CONFIG SET repl-backlog-size {suggested}mb` at the source, before the run starts."
         );
         return Finding::warn(format!("{size} hold {lasts} s; {rate}"), remedy);

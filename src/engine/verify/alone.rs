@@ -57,7 +57,7 @@ const NOT_OURS: &str = "it may be somebody else's: that this run wrote it could 
                         plan it is written or deleted all the same";
 /// What to do about a difference.
 const ADVICE: &str = "`--differences FILE` writes each of them down, `--repair` copies them again";
-const NOT_REPAIRED: &str = "They could not be copied again, or were changed at once; why is told above";
+const NOT_REPAIRED: &str = "They could not be copied again, or were changed at once; the lines above say why";
 /// Keys after which a lease is renewed.
 const RENEW_AFTER: usize = 200;
 
@@ -77,7 +77,7 @@ async fn run(request: &VerifyRequest, recheck: Recheck, teller: &mut Teller<'_>)
     if matches!(recheck, Recheck::Applied(_)) && request.repair {
         return Err(Ending::new(
             Outcome::Locked,
-            "Nothing was copied again: a process works on this run, and what it applies would go on top of it. Repair once it \
+            "Nothing was copied again: a process works on this run, and what it applies would be added to it. Repair once it \
              has ended.",
         ));
     }
@@ -155,7 +155,7 @@ async fn until_done(
     let mut stop = Box::pin(request.stop.recv()).fuse();
     loop {
         let told = select! { told = told.next() => told, _ = stop => {
-            return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped while comparing. The same command goes on where it was, or begins anew."));
+            return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped while comparing. The same command resumes where it was, or starts again."));
         }};
         match told {
             Some(Told::Progress(progress)) => teller.tell(Event::VerifyProgress { progress }),

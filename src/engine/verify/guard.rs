@@ -135,7 +135,7 @@ async fn take_up(
 
 fn unfinished(why: &str) -> Ending {
     Ending::failed(format!(
-        "Nothing was copied again: the run of this plan is not finished ({why}), and what it still applies would go on top of \
+        "Nothing was copied again: the run of this plan is not finished ({why}), and what it still applies would be added to \
          it. Finish it with `plan apply`, from its own state directory, then compare again."
     ))
 }

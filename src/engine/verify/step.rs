@@ -102,7 +102,7 @@ fn taken(signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<Optio
         Signal::Stop => {
             return Err(Ending::of(
                 &runs::STOPPED_BY_SIGNAL,
-                "Stopped while comparing. The same command goes on where the comparison was.",
+                "Stopped while comparing. The same command resumes the comparison.",
             ));
         }
     }
@@ -116,9 +116,8 @@ fn told(result: VerifyResult, teller: &mut Teller<'_>) -> Result<String, Ending>
 }
 
 /// What to do about a difference, in a run.
-const IN_A_RUN: &str = "`plan report` lists them. Writers that went on at the source after the copy, or at the destination, are \
-                        the usual cause; `plan verify --repair` copies the keys again, and `plan apply` then goes on with \
-                        another comparison";
+const IN_A_RUN: &str = "`plan report` lists them. Clients that kept writing to the source after the copy, or to the destination, \
+                        are the usual cause; `plan verify --repair` copies the keys again, and `plan apply` then continues with another comparison";
 
 /// What a result means: a clause when both sides are equal. `advice`: what to do about a difference.
 pub(in crate::engine) fn verdict(result: &VerifyResult, advice: &str) -> Result<String, Ending> {
@@ -132,7 +131,7 @@ pub(in crate::engine) fn verdict(result: &VerifyResult, advice: &str) -> Result<
         VerifyVerdict::Unsettled => Err(Ending::of(
             &runs::UNSETTLED,
             format!(
-                "Nothing is proved of {} keys: they changed whenever they were looked at, or the destination was too far behind. \
+                "{} keys could not be verified: they changed whenever they were read, or the destination was too far behind. \
                  All others, {keys}, are equal. Stop their writers, or wait until it has caught up, and run the same command \
                  again.",
                 result.unsettled

@@ -74,7 +74,7 @@ impl std::str::FromStr for At {
         // A zone's name would need its rules, which may change between review and run: the offset says it all.
         let moment: Option<jiff::Timestamp> = text.parse().ok().filter(|_| !text.contains('['));
         moment.map(|moment| Self(UnixMillis(moment.as_millisecond()))).ok_or_else(|| {
-            format!("`{text}` is not a moment: write date, time and offset, such as `2026-12-01T02:00:00+01:00`")
+            format!("`{text}` is not a date and time with a UTC offset: write for example `2026-12-01T02:00:00+01:00` or `2026-12-01T01:00:00Z`")
         })
     }
 }

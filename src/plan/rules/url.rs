@@ -57,7 +57,7 @@ fn read(text: &str, faults: &mut Vec<UrlFault>) -> Option<Url> {
             false
         }
         _ => {
-            let help = "known are `redis://`, `rediss://` for TLS, and `unix://`";
+            let help = "known are `redis://`, `rediss://` for TLS, and `unix:///path/to/redis.sock`; a Sentinel or a cluster has no scheme of its own";
             faults.push(fault(&endpoints::URL_SCHEME, "the url's scheme is unknown", 0..scheme.len(), help));
             return None;
         }

@@ -242,7 +242,7 @@ impl Builder {
         };
         if empty {
             let problem = plain(&catalogue::text::EMPTY, "the file holds no plan".to_owned());
-            return Err(vec![problem.help("`plans/minimal.yaml` is a plan to start from")]);
+            return Err(vec![problem.help("the smallest plan has `version: 1`, `name`, `source: { url: … }`, `destination: { url: … }` and `migration: [full]`")]);
         }
         Ok(self.tree)
     }

@@ -29,7 +29,7 @@ fn seal(run: &RunSummary) -> Html {
     };
     let text = Html::from(format!(
         " Everything that the source had written up to offset {} is at the destination, and no process can write to it \
-         through this run again. Writers were kept off for {} by {}. {proof} Sealed at ",
+         through this run again. Writes were blocked for {} by {}. {proof} Sealed at ",
         result.offset,
         spoken(result.blocked),
         result.fence

@@ -98,7 +98,7 @@ fn tiles(run: &RunSummary) -> Html {
         tiles.push(("of dump", ByteSize(bytes).to_string()));
     }
     if let Some((_, result)) = run.sealed() {
-        tiles.push(("writers kept off", spoken(result.blocked)));
+        tiles.push(("writes blocked", spoken(result.blocked)));
     }
     if let Some((first, last)) = run.attempts.first().zip(run.attempts.last()) {
         tiles.push(("from first to last", spoken(super::run::between(first.at, last.until))));

@@ -94,7 +94,7 @@ fn third() -> Vec<(i64, Event)> {
         late: 0,
     };
     let removed = Event::AccountRemoved { side: Side::Destination, proof: "the plan's password is refused".to_owned() };
-    let summary = "Followed up to offset 99100; sealed at offset 99100, writers were kept off for 0.084 s.".to_owned();
+    let summary = "Followed up to offset 99100; sealed at offset 99100, writes were blocked for 0.084 s.".to_owned();
     let mut events = vec![
         (0, started),
         (10, Event::StepSkipped { step: StepId::Full, reason: "it was done before".to_owned() }),

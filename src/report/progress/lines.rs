@@ -85,7 +85,7 @@ pub(in crate::report) fn change(event: &Event) -> Option<String> {
             format!("cutover: {}{offset}", part.name())
         }
         Event::CutoverUndone { part, reason, blocked } => format!(
-            "cutover: undone, {} failed: {}; writers were kept off for {}",
+            "cutover: undone, {} failed: {}; writes were blocked for {}",
             part.name(),
             Clean(reason.trim_end_matches('.')),
             spoken(*blocked)

@@ -19,7 +19,7 @@ pub enum LaneFault {
     /// The destination lost what it had confirmed.
     #[error(
         "the destination has lost writes that it had confirmed: it was restarted without its newest data, or a replica \
-         that lacked them took over; apply again: the run goes on from what the destination still has"
+         that lacked them took over; apply again: the run continues from what the destination still has"
     )]
     Forgot,
     /// The destination cannot be reached or does not answer.
@@ -55,7 +55,7 @@ pub enum LaneFault {
     /// The destination sent something that is no reply.
     #[error(
         "the destination sent something that is not a reply: look at what stands between it and this host; what is confirmed \
-         is kept, and the same command goes on"
+         is kept, and the same command resumes"
     )]
     Protocol,
 }
@@ -83,7 +83,7 @@ const VERDICTS: [(RefusalKind, Verdict); 12] = [
     (
         RefusalKind::Misconf,
         Verdict::Passing(
-            "It cannot save to its disk: mend that, or set `stop-writes-on-bgsave-error no`, and apply again.",
+            "It cannot save to its disk: fix that, or set `stop-writes-on-bgsave-error no`, and apply again.",
         ),
     ),
     (RefusalKind::NoReplicas, Verdict::Passing("It wants more replicas; see `min-replicas-to-write`.")),

@@ -165,7 +165,7 @@ fn getex<'a>(words: &Words<'a>, received_at: Receipt) -> Change<'a> {
     }
     match expiry(words, 2, received_at)? {
         Some(at) => becomes(Words::new("PEXPIREAT", [words.word(1), number(at)])),
-        None => Err("its words are not known".to_owned()),
+        None => Err("its arguments are not known".to_owned()),
     }
 }
 

@@ -56,7 +56,7 @@ impl Translator {
             ways.iter().filter(|(_, way)| matches!(way, Way::ByKey)).map(|(target, _)| *target).collect();
         let reason = match (occupied, by_key.as_slice()) {
             (Some(target), _) => Some(format!(
-                "database {target} of the destination held keys of others when this run began, and which keys are this \
+                "database {target} of the destination held foreign keys when this run began, and which keys are this \
                  run's is not known"
             )),
             (None, [_, ..]) if self.in_transaction() || by_key.len() > 1 => Some(

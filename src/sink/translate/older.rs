@@ -63,7 +63,7 @@ pub(super) fn for_destination<'a>(
         "XGROUP" if old((7, 0)) => xgroup(words, old((6, 2))),
         "XSETID" if old((7, 0)) => becomes(Words::new("XSETID", words.from(1).take(2))),
         "ZADD" | "GEOADD" if old((6, 2)) && (words.position(2, "GT").or(words.position(2, "LT"))).is_some() => {
-            Err(format!("{} does not know its words GT and LT", destination.version))
+            Err(format!("{} does not know its options GT and LT", destination.version))
         }
         "XDELEX" if !known => ids(words, 2).map(|ids| Some(vec![deleting(words, ids)])),
         "XACKDEL" if !known => xackdel(words),

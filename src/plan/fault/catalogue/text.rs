@@ -13,8 +13,8 @@ rows! {
         "Control characters other than tabs and line ends are not allowed in YAML; on a terminal they could hide what a plan says \
          from its reviewer. Delete the character. Where a key pattern needs one, write it as an escape inside double quotes: \"\\u001b\".";
     EMPTY = "P004", Error, "the file is empty",
-        "The file holds nothing, only comments, or only `null`. A plan needs at least `version`, `name`, `source`, `destination` and \
-         `migration`; `plans/minimal.yaml` is one to start from.";
+        "The file holds nothing, only comments, or only `null`. These keys are enough for a plan: `version`, `name`, `source`, \
+         `destination` and `migration`.";
     SYNTAX = "P005", Error, "the text is not YAML",
         "The file cannot be read as YAML; the message is the scanner's own. Frequent causes are a line indented differently from \
          its neighbours, a missing space after `:`, an unclosed quote or bracket, and a value that starts with `*`, `&`, `@` or `%` and \

@@ -104,7 +104,7 @@ mod readme {
 
     #[test]
     fn its_links_lead_somewhere() {
-        for name in ["README.md", "SECURITY.md"] {
+        for name in ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
             let document = std::fs::read_to_string(root().join(name)).unwrap();
             book::check_links(&root(), &document, name);
         }
@@ -187,12 +187,12 @@ mod metrics {
 
     const ABOUT: &str = "`plan apply PLAN --metrics 9187` serves the figures of the run at `http://127.0.0.1:9187/metrics` for as \
         long as the process lives, in the [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/) text format 1.0, \
-        which Prometheus reads. A port alone is one of this host that nobody else reaches; for others name the IP address to listen \
-        at, such as `--metrics 10.0.0.7:9187`. Nobody is asked for a password, and there is none in what is served. \
+        which Prometheus reads. A bare port listens on 127.0.0.1 only; to expose it, give an address such as \
+        `--metrics 10.0.0.7:9187`. There is no authentication, and no password is in what is served. \
         A request must name `localhost`, a loopback address or the address listened at as its host (any IP address with `--metrics \
         0.0.0.0:9187`), so that no page in a browser reads them under another name.\n\nA metric \
-        whose value is not known is left out, not told as 0. Counters start anew with each process, except those of the dump, which \
-        go on where the run was.\n\n[A dashboard for Grafana](../assets/grafana.json) shows them: import the file and choose the \
+        whose value is not known is left out, not reported as 0. Counters start at 0 with each process, except those of the dump, which \
+        continue where the run was.\n\n[A dashboard for Grafana](../assets/grafana.json) shows them: import the file and choose the \
         data source. Prometheus finds the process like any other:\n\n```yaml\nscrape_configs:\n  - job_name: redis-plan\n    \
         static_configs:\n      - targets: [\"127.0.0.1:9187\"]\n```\n\n| metric | kind | labels | |\n| --- | --- | --- | --- |\n";
 
@@ -617,6 +617,56 @@ mod exit_codes {
             if let plan::About::Ending(outcome) = fault.about {
                 assert!(listed.contains(&outcome.exit_code()), "{}: {}", fault.code, outcome.exit_code());
             }
+        }
+    }
+}
+
+mod contributing {
+    use super::*;
+
+    /// What stands between backticks in a text.
+    fn quoted(text: &str) -> impl Iterator<Item = &str> {
+        text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2))
+    }
+
+    /// Whether a quoted word names a file or a folder of this repository.
+    fn is_path(word: &str) -> bool {
+        let begins = ["src/", "tests/", "book/", "plans/", "schemas/", "fuzz/", "benches/", ".ci/", ".github/"];
+        let is_one = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) && !word.contains("NAME");
+        is_one && begins.iter().any(|begin| word.starts_with(begin))
+    }
+
+    #[test]
+    fn every_path_it_names_is_there() {
+        let document = std::fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+        let paths: BTreeSet<&str> = quoted(&document).filter(|word| is_path(word)).collect();
+        assert!(paths.len() > 40, "{paths:?}");
+        let missing: Vec<&&str> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+        assert!(missing.is_empty(), "CONTRIBUTING.md names what is not there: {missing:?}");
+        assert!(is_path("src/no/such_file.rs") && !is_path("src/cli/NAME.rs") && !is_path("bash tests/run"));
+    }
+
+    /// What changes are built with is the oldest Rust that is promised, so a newer language feature fails there.
+    #[test]
+    fn the_workflows_use_the_rust_version_of_the_package() {
+        let text = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+        let package = text("Cargo.toml");
+        let promised = package.split_once("\nrust-version = \"").unwrap().1.split('"').next().unwrap();
+        for path in [".github/workflows/ci.yml", ".github/workflows/release.yml"] {
+            let workflow = text(path);
+            let installs: Vec<&str> =
+                workflow.lines().filter(|line| line.contains("rustup toolchain install")).collect();
+            assert!(!installs.is_empty(), "{path} installs no Rust");
+            for line in installs {
+                let named = format!("install {promised} ");
+                assert!(
+                    line.contains(&named) && line.ends_with(&format!("rustup default {promised}")),
+                    "{path}: {line}"
+                );
+            }
+        }
+        for path in ["README.md", "CONTRIBUTING.md", "book/src/how-to/install.md"] {
+            assert!(text(path).contains(&format!("Rust {promised}")), "{path} names another Rust than {promised}");
         }
     }
 }

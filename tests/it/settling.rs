@@ -180,8 +180,8 @@ fn scripts_of(source: &str) {
             await_applied(&tool, &mut run, &source);
         }
         until("nothing blocks it", || can_cut_over(&tool));
-        tool.run(["cutover", "move"]).expect(if differs { 1 } else { 0 });
-        let ended = run.wait().expect(if differs { 1 } else { 0 });
+        tool.run(["cutover", "move"]).expect(i32::from(differs));
+        let ended = run.wait().expect(i32::from(differs));
         if differs {
             ended.says("both sides differ: 1 keys");
             continue;

@@ -149,8 +149,8 @@ impl Lane {
             let Settling { pass, cursor, ledger, remembered, .. } = &mut *settling;
             let mut notes = Notes { ledger: Some(ledger), remembered: Some(remembered), ..Notes::default() };
             let outcome = self.write_deadlines(Pages::walk(pass, walk, cursor, PAGES), way, &mut notes).await;
-            let noted = (notes.looked, notes.written);
-            settling.add(noted);
+            let came = (notes.looked, notes.written);
+            settling.add(came);
             outcome?;
         }
         if settling.cursor == b"0"
@@ -186,10 +186,10 @@ impl Lane {
 
     async fn all_remembered(&mut self, settling: &mut Settling) -> Result<(), LaneFault> {
         let way = Way::Exact(UnixMillis(i64::MIN));
-        let everywhere: Vec<Db> = match settling.everywhere {
-            true => settling.pass.databases.iter().map(|(db, _)| *db).collect(),
-            false => vec![],
-        };
+        let mut everywhere: Vec<Db> = vec![];
+        if settling.everywhere {
+            everywhere.extend(settling.pass.databases.iter().map(|(db, _)| *db));
+        }
         settling.remembered.flush().map_err(unwritten)?;
         let path = DeadlinePass::remembered(&settling.pass.folder);
         self.persist(async |lane| {

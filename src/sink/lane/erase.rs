@@ -96,7 +96,9 @@ impl Lane {
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"SELECT", erase.db.to_string().as_bytes()]);
-        keys.iter().for_each(|key| resp::command(&mut asking, &[b"EXISTS", key]));
+        for key in keys {
+            resp::command(&mut asking, &[b"EXISTS", key]);
+        }
         resp::command(&mut asking, &[b"SELECT", b"0"]);
         connection.send(&asking).await?;
         connection.line().await?;

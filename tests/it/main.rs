@@ -59,6 +59,7 @@ mod steering;
 mod story;
 mod tls;
 mod uncarried;
+mod unended;
 mod values;
 mod verify;
 mod verify_cases;

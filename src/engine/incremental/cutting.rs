@@ -259,6 +259,9 @@ impl Follow {
             if cutting.part == CutoverPart::Verify {
                 reason.push_str(TOO_LONG);
             }
+            if let Some(begun) = self.figures.gauge.transaction() {
+                reason = format!("{reason}: {}", begun.text(UnixMillis::now()));
+            }
             return self.undo(&reason, run, teller).await;
         }
         if cutting.part == CutoverPart::Verify && !self.compared(run, teller).await? {

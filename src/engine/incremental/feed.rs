@@ -6,7 +6,7 @@ use std::sync::{Arc, atomic::AtomicI64};
 use async_channel::Sender;
 
 use super::{
-    gauge::{Counts, Gauge},
+    gauge::{Begun, Counts, Gauge},
     settler::written,
     signal::Signal,
 };
@@ -43,6 +43,8 @@ pub(super) struct Outlet {
     out: Outgoing,
     /// The end of the last command in `out`, outside transactions.
     upto: Offset,
+    /// The transaction that has not ended.
+    begun: Option<Begun>,
     /// The end of what was handed to the lane.
     sent: Offset,
     /// The last command that writes: its end and its receipt.
@@ -126,6 +128,7 @@ impl Feed {
                 outlet.took(taken, (end, received_at), translator)?;
             }
             outlet.to.gauge.read(outlet.upto, outlet.wrote);
+            outlet.to.gauge.in_transaction(outlet.begun);
         }
     }
 }
@@ -133,7 +136,8 @@ impl Feed {
 impl Outlet {
     pub(super) fn new(at: Checkpoint, restore: Restore, to: OutletParts) -> Self {
         let (replid, upto) = (at.replid, at.offset);
-        Self { to, replid, restore, out: Outgoing::default(), upto, sent: upto, wrote: None, writing: 0, filtered: 0 }
+        let out = Outgoing::default();
+        Self { to, replid, restore, out, upto, begun: None, sent: upto, wrote: None, writing: 0, filtered: 0 }
     }
 
     fn took(
@@ -162,6 +166,7 @@ impl Outlet {
         }
         if translator.in_transaction() {
             // It is never split, and is held until its end.
+            self.begun.get_or_insert(Begun { after: self.upto, received: received_at });
             let most = Limits::default().whole;
             return if self.out.bytes.len() <= most {
                 Ok(())
@@ -170,6 +175,7 @@ impl Outlet {
                 Err(Fault::Ending(too_long(&what)))
             };
         }
+        self.begun = None;
         self.upto = end;
         if self.to.size.is_full(self.out.bytes.len(), self.out.commands)
             || self.out.commands >= self.to.writes.at_once()

@@ -23,6 +23,7 @@ use super::{
     silence::Silence,
     stop::{Standing, StopWatch},
     taking_up::{prepare, take_up},
+    unended::Unended,
 };
 use crate::{
     engine::{
@@ -197,6 +198,7 @@ pub(super) struct Follow {
     /// Why nothing moves, when it does not.
     pub(super) waiting: Option<(Side, String)>,
     pub(super) silence: Silence,
+    pub(super) unended: Unended,
     /// What is spooled cannot be read on.
     spoiled: bool,
     stream: std::path::PathBuf,
@@ -281,6 +283,7 @@ impl Follow {
             cutover: vec![],
             waiting: None,
             silence: Silence::new(work.limits.patience()),
+            unended: Unended::default(),
             spoiled: false,
             missed: None,
             last_told: now,

@@ -35,6 +35,17 @@ struct State {
     counts: Counts,
     /// Commands that write and came behind the seal; `None` before it.
     left_behind: Option<u64>,
+    /// The source's transaction whose end is not received.
+    transaction: Option<Begun>,
+}
+
+/// A transaction of the source whose `EXEC` is not received: nothing of it can be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// The offset behind which it begins.
+    pub(super) after: Offset,
+    /// When its beginning was received.
+    pub(super) received: UnixMillis,
 }
 
 /// What was counted in this process.
@@ -57,6 +68,7 @@ impl Gauge {
             last_write: None,
             counts: Counts::default(),
             left_behind: None,
+            transaction: None,
         })))
     }
 
@@ -70,6 +82,16 @@ impl Gauge {
         let mut state = self.lock();
         state.read = state.read.max(end);
         state.last_write = state.last_write.max(wrote);
+    }
+
+    /// The last transaction that was read has not ended, or there is none.
+    pub(super) fn in_transaction(&self, begun: Option<Begun>) {
+        self.lock().transaction = begun;
+    }
+
+    /// The transaction whose end is not received, if there is one.
+    pub(super) fn transaction(&self) -> Option<Begun> {
+        self.lock().transaction
     }
 
     /// A batch up to `end` goes to the lane. `more` is the receipt of what is read behind it, if there is something.

@@ -30,6 +30,7 @@ mod signal;
 mod silence;
 mod stop;
 mod taking_up;
+mod unended;
 
 pub(super) use answers::note_loss;
 pub(super) use follow::incremental;

@@ -98,6 +98,7 @@ impl Follow {
         if !run.gate.is_open() {
             blockers.push("the run is paused; `plan resume` first".to_owned());
         }
+        blockers.extend(self.unended());
         let lag = self.figures.lag(UnixMillis::now());
         match (lag, &self.cutover_work) {
             (None, _) => blockers.push("the source is not connected or does not answer".to_owned()),
@@ -128,6 +129,11 @@ impl Follow {
         blockers
     }
 
+    fn why_it_waits(&self) -> Vec<String> {
+        let silent = self.silence.reasons(Instant::now());
+        self.waiting.iter().map(|(_, reason)| reason.clone()).chain(silent).chain(self.unended()).collect()
+    }
+
     /// Posts how following stands, and tells those who wait for a pause.
     pub(super) fn post(&mut self, run: &mut Run) {
         let quiet = self.is_quiet();
@@ -146,10 +152,7 @@ impl Follow {
             let reason = format!("the spool is at its bound, {}: the source is not read", run.spool_bound());
             status.reasons.insert(0, reason);
         }
-        status.reasons.splice(
-            ..0,
-            self.waiting.iter().map(|(_, reason)| reason.clone()).chain(self.silence.reasons(Instant::now())),
-        );
+        status.reasons.splice(..0, self.why_it_waits());
         if self.deadlines.defers() {
             let timeout = self.cutover_work.as_ref().map(|work| work.timeout.0.as_secs_f64());
             status.settling = self.forecast.settling(timeout);

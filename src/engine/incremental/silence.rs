@@ -106,8 +106,9 @@ impl Silence {
 }
 
 impl Follow {
-    /// Tells who does not answer, and ends the process that has waited long enough; a cutover has bounds of its own.
+    /// Tells who does not answer and which transaction does not end, and ends the process that has waited long enough; a cutover has bounds of its own.
     pub(super) fn look_for_silence(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
+        self.look_for_unended(teller);
         let now = Instant::now();
         for reason in self.silence.news(now) {
             teller.tell(Event::Waiting { step: StepId::Incremental, reason });

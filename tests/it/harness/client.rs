@@ -130,7 +130,7 @@ impl Client {
     }
 }
 
-fn encode(command: &[Vec<u8>], text: &mut Vec<u8>) {
+pub fn encode(command: &[Vec<u8>], text: &mut Vec<u8>) {
     write!(text, "*{}\r\n", command.len()).unwrap();
     for word in command {
         write!(text, "${}\r\n", word.len()).unwrap();

@@ -20,7 +20,7 @@ mod workload;
 
 pub use browser::{Browser, Light};
 pub use certificates::{Authority, Issued};
-pub use client::{Client, Command, ToArgument};
+pub use client::{Client, Command, ToArgument, encode};
 pub use comparer::Comparer;
 pub use dataset::{Dataset, Size};
 pub use difference::{Comparison, Difference};

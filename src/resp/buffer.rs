@@ -1,7 +1,14 @@
 //! Received bytes that are not consumed yet.
 
-/// A growing window over a stream. It grows with the bytes that came, never with a length that was only announced; it
-/// does not shrink.
+use crate::unit::make_room;
+
+/// Up to this size a buffer is doubled when it is full; a larger one is made larger by what it needs.
+const DOUBLED: usize = 1 << 20;
+
+/// A window that is larger than this and empty is given back.
+const KEPT: usize = 8 << 20;
+
+/// A growing window over a stream. It grows with the bytes that came, never with a length that was only announced.
 #[derive(Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -33,17 +40,43 @@ impl Buffer {
     pub fn space(&mut self, min: usize) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-        }
-        if self.bytes.len().saturating_sub(self.end) < min {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.end = self.end.saturating_sub(self.start);
-            self.start = 0;
-            let wanted = self.end.saturating_add(min);
-            if self.bytes.len() < wanted {
-                self.bytes.resize(wanted.max(self.bytes.len().saturating_mul(2)), 0);
+            if self.bytes.len() > KEPT {
+                self.bytes = vec![];
             }
         }
+        if self.bytes.len().saturating_sub(self.end) < min {
+            if self.start > 0 {
+                self.bytes.copy_within(self.start..self.end, 0);
+                self.end = self.end.saturating_sub(self.start);
+                self.start = 0;
+            }
+            self.grow(self.end.saturating_add(min));
+        }
         self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    fn grow(&mut self, wanted: usize) {
+        let len = self.bytes.len();
+        if len >= wanted {
+            return;
+        }
+        if wanted <= DOUBLED {
+            self.bytes.resize(wanted.max(len.saturating_mul(2)), 0);
+        } else {
+            make_room(&mut self.bytes, wanted.saturating_sub(len));
+            self.bytes.resize(wanted, 0);
+        }
+    }
+
+    /// Gives away the bytes in which the consumed ones lie, and says where the first byte not consumed would be in them. What is
+    /// not consumed is kept.
+    pub fn give_away(&mut self) -> (Vec<u8>, usize) {
+        let rest = self.unread().to_vec();
+        let (start, end) = (self.start, rest.len());
+        let mut bytes = std::mem::replace(&mut self.bytes, rest);
+        (self.start, self.end) = (0, end);
+        bytes.truncate(start);
+        (bytes, start)
     }
 
     /// Says that `count` bytes were put into [`Self::space`].
@@ -65,5 +98,35 @@ impl Buffer {
         self.start = self.start.saturating_add(count).min(self.end);
         self.at = self.at.saturating_add(self.start.saturating_sub(from) as u64);
         self.bytes.get(from..self.start).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_away_ends_with_what_was_consumed_and_the_rest_stays() {
+        let mut buffer = Buffer::starting_at(7);
+        buffer.feed(b"first second third");
+        assert_eq!(buffer.consume(6), b"first ");
+        assert_eq!(buffer.consume(7), b"second ");
+        let (bytes, end) = buffer.give_away();
+        assert_eq!(&bytes[end - 7..end], b"second ");
+        assert_eq!((buffer.unread(), buffer.at()), (&b"third"[..], 20));
+        buffer.feed(b" fourth");
+        assert_eq!(buffer.unread(), b"third fourth");
+    }
+
+    #[test]
+    fn a_large_window_grows_by_what_came_and_is_given_back_when_it_is_empty() {
+        let mut buffer = Buffer::default();
+        for _ in 0..20 {
+            buffer.feed(&[1; 1 << 20]);
+        }
+        assert_eq!(buffer.bytes.len(), 20 << 20);
+        buffer.consume(20 << 20);
+        buffer.feed(&[2; 100]);
+        assert!(buffer.bytes.capacity() < KEPT && buffer.unread() == [2; 100]);
     }
 }

@@ -121,6 +121,12 @@ impl CommandReader {
         Ok(Some(Command { at, raw, args: &self.args }))
     }
 
+    /// Gives away the bytes of the command that was answered last, when nothing was fed since; what came behind it is kept. The
+    /// command is what ends at the second answer.
+    pub fn give_away(&mut self) -> (Vec<u8>, usize) {
+        self.buffer.give_away()
+    }
+
     fn complete(&mut self) -> Result<bool, RespFault> {
         let bytes = self.buffer.unread();
         let mut missing = match self.missing {
@@ -191,6 +197,20 @@ impl CommandReader {
         self.understood = end.saturating_add(1);
         Ok(true)
     }
+}
+
+/// The length of the longest argument of a whole command in its exact bytes.
+pub fn longest_word(raw: &[u8]) -> usize {
+    let mut longest = 0;
+    let mut at = raw.iter().position(|byte| *byte == b'\n').map_or(raw.len(), |end| end.saturating_add(1));
+    while let Some(b'$') = raw.get(at) {
+        let rest = raw.get(at.saturating_add(1)..).unwrap_or_default();
+        let Ok(Some((digits, length))) = line(rest, rest.len()) else { break };
+        let Ok(Some(size)) = count(digits, usize::MAX) else { break };
+        longest = longest.max(size);
+        at = at.saturating_add(1).saturating_add(length).saturating_add(size).saturating_add(2);
+    }
+    longest
 }
 
 /// The argument count of `*count`; nothing for a negative one.

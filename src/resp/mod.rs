@@ -18,6 +18,6 @@ pub use buffer::Buffer;
 pub use element::Limits;
 pub use encode::{array_header, auth, bulk, bulk_header, bulk_i64, bulk_u64, command};
 pub use error::{RespError, RespFault};
-pub use frames::{Command, CommandReader};
+pub use frames::{Command, CommandReader, longest_word};
 pub use refusal::{Refusal, RefusalKind};
 pub use reply::{Reply, ReplyReader};

@@ -1,6 +1,6 @@
 //! What a lane is given to write.
 
-use super::{Checkpoint, DeadlineJob, Erase, Mark};
+use super::{Checkpoint, DeadlineJob, Erase, Large, Mark};
 use crate::{
     rdb::{Kind, ModuleId},
     unit::{Db, UnixMillis},
@@ -9,8 +9,10 @@ use crate::{
 /// Commands that go to the destination in one transaction, with the mark that says they are done.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// The commands, as a client sends them; SELECTs included.
+    /// The commands, as a client sends them; SELECTs included. What is large is shortened in them.
     pub bytes: Vec<u8>,
+    /// What is sent in the place of shortened parts, in their order.
+    pub large: Vec<Large>,
     /// How many commands these are.
     pub commands: u32,
     /// How many keys they complete.

@@ -52,6 +52,14 @@ impl Window {
         state.free == state.size
     }
 
+    /// Blocks until nothing of it is taken; `false` when it was closed.
+    #[must_use]
+    pub fn wait_until_whole(&self) -> bool {
+        let state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |state: &mut State| !state.closed && state.free < state.size;
+        !self.0.1.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner).closed
+    }
+
     /// Ends all waiting.
     pub fn close(&self) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).closed = true;

@@ -213,3 +213,50 @@ fn a_small_spool_holds_the_source_and_nothing_is_lost() {
     run.wait().expect(0).says("the source is read again");
     behind.is_equal();
 }
+
+/// A state directory on a small disk of its own, for two processes one after another. Needs a user namespace, or `sudo`.
+fn on_a_small_disk(tool: &Tool, script: &str) -> std::process::Child {
+    tool.script("both", &format!("mkdir -p .plan && mount -t tmpfs -o size=24m,mode=700 none .plan && {script}"));
+    let can = |words: &[&str]| Process::new(words[0]).args(&words[1..]).arg("true").status().is_ok_and(|s| s.success());
+    let ways: [&[&str]; 2] = [&["unshare", "-rm"], &["sudo", "-n", "unshare", "-m"]];
+    let way = ways.into_iter().find(|way| can(way));
+    assert!(
+        way.is_some(),
+        "no small disk can be mounted: neither `unshare -rm` nor `sudo -n unshare -m` is allowed here"
+    );
+    let way = way.unwrap();
+    let mut process = Process::new(way[0]);
+    process.args(&way[1..]).args(["./both", env!("CARGO_BIN_EXE_plan")]).current_dir(tool.folder());
+    process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_small_disk_holds_the_source_and_keeps_room_for_the_next_process() {
+    let mut behind = Behind::new("redis-7.2.4", "64mb");
+    let tool = &behind.tool;
+    let plan = fs::read_to_string(tool.folder().join("plan.yaml")).unwrap();
+    let plan =
+        plan.replace("spool: 4 MiB", "spool: 1 GiB") + "buffer: { replica_output: unlimited, restore: always }\n";
+    tool.write("plan.yaml", &plan);
+    // The first process is killed while the disk is low.
+    let first = "\"$1\" apply plan.yaml --events events & echo $! > pid; wait $!; echo first $?";
+    let next = "df -k .plan; \"$1\" apply plan.yaml --events events; echo next $?";
+    let process = on_a_small_disk(tool, &format!("{{ {first}; {next}; }} 2>&1"));
+    let mut process = process;
+    until("it follows", || !told(tool, "follow_started").is_empty() || process.try_wait().unwrap().is_some());
+    behind.to.throttle(200_000);
+    for _ in 0..90 {
+        behind.write();
+    }
+    until("the disk is low", || !told(&behind.tool, "are kept for the journal").is_empty());
+    let pid = fs::read_to_string(behind.tool.folder().join("pid")).unwrap();
+    let killed = Process::new("kill").args(["-9", pid.trim()]).status().unwrap();
+    assert!(killed.success());
+    until("the next process holds the source as well", || told(&behind.tool, "are kept for the journal").len() > 1);
+    behind.to.throttle(0);
+    let ended = process.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    assert!(said.contains("first 137") && said.contains("next 0"), "{said}");
+    assert!(!said.contains("No space left") && !said.contains("A new full copy"), "{said}");
+    behind.is_equal();
+}

@@ -6,8 +6,12 @@ use std::{
     net::TcpStream,
 };
 
+use std::time::Duration;
+
 use crate::{
     cmd,
+    faults::{tool, until},
+    following::{IDLE, await_applied, figure, follow},
     harness::{Client, Command, Plan, Random, Reply, Server},
     moved::Moved,
 };
@@ -141,4 +145,65 @@ fn a_sorted_set_of_5_million_members() {
     let commands = windows.chain(["ZCARD zset\r\n".to_owned()]).collect::<String>();
     let compared = answer_alike([&servers.0, &servers.1], &commands);
     assert!(compared > 100_000_000, "{compared} bytes");
+}
+
+/// Writes a command word by word, without holding it; the words behind the name have so many bytes each, or are short.
+fn write_large(source: &Server, words: &[(&str, usize)]) {
+    let mut link = TcpStream::connect(("127.0.0.1", source.port())).unwrap();
+    write!(link, "*{}\r\n", words.len()).unwrap();
+    let mut noise = Random::seeded(5).bytes(1 << 20);
+    for (word, times) in words {
+        // Each value is another one.
+        noise[0] = noise[0].wrapping_add(1);
+        let parts: Vec<&[u8]> = if *times == 0 { vec![word.as_bytes()] } else { vec![&noise; *times] };
+        write!(link, "${}\r\n", parts.iter().map(|part| part.len()).sum::<usize>()).unwrap();
+        for part in parts {
+            link.write_all(part).unwrap();
+        }
+        link.write_all(b"\r\n").unwrap();
+    }
+    let mut answer = [0; 5];
+    link.read_exact(&mut answer).unwrap();
+    assert!(matches!(answer[0], b'+' | b':'), "{}", answer.escape_ascii());
+}
+
+/// Follows while such commands are written one after another; the tool holds at most so many MiB, and each arrives.
+fn passes(commands: &[&[(&str, usize)]], keys: &[&str], most: u64) {
+    let limit = |server: &str| Server::of(server).arg("--client-query-buffer-limit", "3gb").start();
+    let (source, destination) = (limit("redis-7.2.4"), limit("redis-7.2.4"));
+    let plan = Plan::between(&source, &destination).line("buffer: { replica_output: unlimited, restore: always }");
+    let tool = tool(&plan.following(IDLE)).limit(Duration::from_mins(4));
+    let mut run = follow(&tool);
+    for command in commands {
+        write_large(&source, command);
+    }
+    let written = crate::following::offset(&source);
+    while figure(&tool, "applied").is_none_or(|applied| applied < written) {
+        assert!(run.is_running(), "{}", run.wait());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    await_applied(&tool, &mut run, &source);
+    let ended = run.wait().expect(0);
+    println!("| {} bytes of commands | {} MiB | {:?}", written, ended.peak_memory >> 20, ended.took);
+    let mut command = cmd!["DEBUG", "DIGEST-VALUE"];
+    command.extend(keys.iter().flat_map(|key| cmd![key]));
+    let [here, there] = [&source, &destination].map(|server| server.client().command(&command));
+    assert_eq!(here, there);
+    assert!(here.items().iter().all(|digest| *digest != Reply::Simple("0".repeat(40))), "{here:?}");
+    until("deadlines are exact", || destination.client().command(&cmd!["PTTL", keys[0]]).int() < 10_000_000);
+    assert!(ended.peak_memory < most << 20, "{} MiB\n{ended}", ended.peak_memory >> 20);
+}
+
+#[test]
+fn a_value_of_256_megabytes_in_the_stream_is_held_once() {
+    let set: &[(&str, usize)] = &[("SET", 0), ("a", 0), ("", 256)];
+    let again: &[(&str, usize)] = &[("SET", 0), ("b", 0), ("", 256)];
+    let expiring: &[(&str, usize)] = &[("SET", 0), ("c", 0), ("", 256), ("PX", 0), ("9000000", 0)];
+    passes(&[set, again, expiring], &["a", "b", "c"], 384);
+}
+
+#[test]
+fn a_command_of_nearly_one_gibibyte_in_the_stream_is_held_once() {
+    let all: &[(&str, usize)] = &[("MSET", 0), ("a", 0), ("", 500), ("b", 0), ("", 500)];
+    passes(&[all], &["a", "b"], 1536);
 }

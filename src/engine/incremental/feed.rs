@@ -20,6 +20,9 @@ use crate::{
     unit::{Db, Offset, ReplId, UnixMillis},
 };
 
+/// A command that is not whole and has so many bytes already is gathered alone.
+const LARGE: usize = 8 << 20;
+
 /// What feeding needs.
 pub(super) struct Feed {
     pub(super) reader: SpoolReader,
@@ -119,12 +122,18 @@ impl Feed {
                 }
             };
             outlet.to.gauge.building(received_at);
+            if commands.pending() > LARGE {
+                outlet.clear_the_way(received_at, translator)?;
+            }
             let at = UnixMillis(received_at.0.saturating_add(*source_ahead));
             let now = UnixMillis(UnixMillis::now().0.saturating_add(*destination_ahead));
             translator.write_deadlines(written(translator.expiry(), ahead, now));
             while let Some(command) = commands.next()? {
                 let end = Offset(command.end());
                 let taken = translator.take(&command, at, &mut outlet.out);
+                if outlet.out.owes() {
+                    outlet.out.adopt(commands.give_away());
+                }
                 outlet.took(taken, (end, received_at), translator)?;
             }
             outlet.to.gauge.read(outlet.upto, outlet.wrote);
@@ -168,7 +177,7 @@ impl Outlet {
             // It is never split, and is held until its end.
             self.begun.get_or_insert(Begun { after: self.upto, received: received_at });
             let most = Limits::default().whole;
-            return if self.out.bytes.len() <= most {
+            return if self.out.len() <= most {
                 Ok(())
             } else {
                 let what = format!("a transaction that began after offset {} is longer than {most} bytes", self.upto);
@@ -177,9 +186,7 @@ impl Outlet {
         }
         self.begun = None;
         self.upto = end;
-        if self.to.size.is_full(self.out.bytes.len(), self.out.commands)
-            || self.out.commands >= self.to.writes.at_once()
-        {
+        if self.to.size.is_full(self.out.len(), self.out.commands) || self.out.commands >= self.to.writes.at_once() {
             self.flush(Some(received_at), translator)?;
         }
         Ok(())
@@ -224,8 +231,9 @@ impl Outlet {
         let replid = self.to.state.received().map_or(self.replid, |(replid, _)| replid);
         let checkpoint = Checkpoint { offset: self.upto, replid, db: translator.db() };
         let batch = Batch {
-            charged: self.out.bytes.len() as u64,
+            charged: self.out.len() as u64,
             bytes: std::mem::take(&mut self.out.bytes),
+            large: self.out.take_large(),
             commands: self.out.commands,
             mark: Mark { at: self.upto.0, elements: 0 },
             checkpoint: Some(checkpoint),
@@ -248,6 +256,14 @@ impl Outlet {
         self.to.gauge.sent(checkpoint, more, counts);
         self.sent = self.upto;
         self.to.jobs.send_blocking(Job::Batch(Box::new(batch))).map_err(|_| Fault::Gone)
+    }
+
+    /// Waits until nothing is under way: a large command is gathered, and two of them are not held at once.
+    fn clear_the_way(&mut self, more: UnixMillis, translator: &Translator) -> Result<(), Fault> {
+        if !translator.in_transaction() {
+            self.flush(Some(more), translator)?;
+        }
+        if self.to.window.wait_until_whole() || self.to.gauge.is_sealed() { Ok(()) } else { Err(Fault::Gone) }
     }
 
     /// Waits until so much may be written and there is room for it; `false` behind the seal, where nothing is written.

@@ -125,7 +125,9 @@ impl Follow {
                 self.waiting = Some((Side::Source, format!("the connection to the source is lost: {reason}")));
             }
             Told::Waiting(reason) => self.waiting = Some((Side::Source, reason.clone())),
-            Told::Following { .. } => drop(self.waiting.take_if(|(side, _)| *side == Side::Source)),
+            Told::Following { .. } | Told::Holding(false) => {
+                drop(self.waiting.take_if(|(side, _)| *side == Side::Source))
+            }
             _ => {}
         }
     }

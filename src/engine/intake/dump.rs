@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{BUFFERS, DumpPlace, IntakeSetup, Told, gather, segment};
+use super::{BUFFERS, DumpPlace, IntakeSetup, Told, gather, room::Room, segment};
 use crate::{
     engine::ending::Ending,
     plan::fault::catalogue::runs,
@@ -56,8 +56,20 @@ async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Recei
     let place = &setup.dump;
     let (full, to_write) = bounded::<Piece>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
-    let writer = SpoolWriter::create(&place.folder, place.tag, 0, segment(setup.spool, SEGMENT), place.level.clone())?;
-    let writing = async_std::task::spawn_blocking(move || write_all(writer, &to_write, &empty));
+    let writer = SpoolWriter::create(
+        &place.folder,
+        place.tag,
+        0,
+        segment(&place.folder, setup.spool, SEGMENT),
+        place.level.clone(),
+    )?;
+    let writing = async_std::task::spawn_blocking({
+        let (place, tell) = (place.clone(), tell.clone());
+        move || {
+            let room = Room { folder: &place.folder, level: &place.level, tell: &tell, drains: place.drains };
+            write_all(writer, &room, &to_write, &empty)
+        }
+    });
     let filling = fill(&mut link, setup, &full, &to_fill).await;
     drop(full);
     let written = writing.await;
@@ -131,9 +143,17 @@ async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
     Ok(())
 }
 
-fn write_all(mut writer: SpoolWriter, full: &Receiver<Piece>, empty: &Sender<Vec<u8>>) -> Result<u64, SpoolError> {
+fn write_all(
+    mut writer: SpoolWriter,
+    room: &Room<'_>,
+    full: &Receiver<Piece>,
+    empty: &Sender<Vec<u8>>,
+) -> Result<u64, SpoolError> {
     let mut length = 0;
     while let Ok((buffer, count)) = full.recv_blocking() {
+        if !room.wait(full)? {
+            break;
+        }
         writer.append(buffer.get(..count).unwrap_or_default(), UnixMillis::now())?;
         length += count as u64;
         let _ = empty.try_send(buffer);

@@ -6,11 +6,12 @@
 
 mod dump;
 mod getack;
+mod room;
 mod state;
 mod stream;
 mod told;
 
-use std::{pin::pin, time::Duration};
+use std::{path::Path, pin::pin, time::Duration};
 
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::select;
@@ -25,7 +26,7 @@ use crate::{
     plan::fault::catalogue::runs,
     source::Link,
     step::{Event, StepId},
-    store::spool::{Level, SpoolWriter, Stored, remove_all, stored},
+    store::spool::{Disk, Level, SpoolWriter, Stored, remove_all, stored},
     unit::{ByteSize, Offset, ReplId},
 };
 
@@ -67,10 +68,12 @@ pub(super) struct StreamPlace {
     pub(super) tag: u64,
 }
 
-/// How long the segments of a spool with this bound are, at `most`: several must fit in, since only whole ones that are
-/// not the last are removed.
-fn segment(bound: ByteSize, most: u64) -> u64 {
-    (bound.0 / 4).clamp(64 << 10, most)
+/// How long the segments of a spool in `folder` with this bound are, at `most`: several must fit into it and onto the disk, since
+/// only whole ones that are not the last are removed.
+fn segment(folder: &Path, bound: ByteSize, most: u64) -> u64 {
+    let existing = folder.ancestors().find(|folder| folder.is_dir());
+    let disk = existing.and_then(Disk::of).map_or(bound, |disk| ByteSize(disk.free.0.saturating_sub(disk.kept.0)));
+    (bound.min(disk).0 / 4).clamp(64 << 10, most)
 }
 
 /// Taking in under way.
@@ -109,8 +112,13 @@ impl Intake {
                 let _ = tell.send(Told::DumpReceived(length)).await;
                 let bound = setup.spool;
                 if let Some((offset, place, level)) = next {
-                    let writer =
-                        SpoolWriter::create(&place.folder, place.tag, offset.0, segment(bound, stream::SEGMENT), level);
+                    let writer = SpoolWriter::create(
+                        &place.folder,
+                        place.tag,
+                        offset.0,
+                        segment(&place.folder, bound, stream::SEGMENT),
+                        level,
+                    );
                     follow(setup, link, writer.map_err(Ending::from), (state, tell, written)).await;
                 }
             }
@@ -130,7 +138,7 @@ impl Intake {
         state.begin(replid, offset);
         let (tell, told) = bounded(4096);
         let (written, writing) = bounded(1);
-        let (level, bytes) = (state.level_between(begin, offset), segment(setup.spool, stream::SEGMENT));
+        let (level, bytes) = (state.level_between(begin, offset), segment(&place.folder, setup.spool, stream::SEGMENT));
         let writer = match SpoolWriter::go_on(&place.folder, place.tag, bytes, level.clone()) {
             Ok(Some(writer)) if writer.position() == offset.0 => Ok(writer),
             Ok(_) => SpoolWriter::create(&place.folder, place.tag, offset.0, bytes, level),

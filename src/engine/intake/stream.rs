@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::{Either, select};
 
-use super::{IntakeSetup, LinkState, StreamState, Told, gather, getack::GetAck};
+use super::{IntakeSetup, LinkState, StreamState, Told, gather, getack::GetAck, room::Room};
 use crate::{
     engine::ending::Ending,
     source::{Acks, Gap, Link, Resumed, SourceError},
@@ -52,8 +52,11 @@ pub(super) async fn follow(
     let (full, to_write) = bounded::<Piece>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
     let (failed, failure) = bounded(1);
+    let place = setup.stream.as_ref().map(|place| place.folder.clone()).unwrap_or_default();
+    let (level, telling) = (state.spool(), tell.clone());
     std::thread::spawn(move || {
-        if let Err(error) = write_all(writer, &to_write, &empty) {
+        let room = Room { folder: &place, level: &level, tell: &telling, drains: true };
+        if let Err(error) = write_all(writer, &room, &to_write, &empty) {
             let _ = failed.send_blocking(error);
         }
         // Dropped last: whoever waits for it finds everything written.
@@ -226,8 +229,16 @@ impl From<crate::net::ControlError> for Refusal {
     }
 }
 
-fn write_all(mut writer: SpoolWriter, full: &Receiver<Piece>, empty: &Sender<Vec<u8>>) -> Result<(), SpoolError> {
+fn write_all(
+    mut writer: SpoolWriter,
+    room: &Room<'_>,
+    full: &Receiver<Piece>,
+    empty: &Sender<Vec<u8>>,
+) -> Result<(), SpoolError> {
     while let Ok((buffer, count, at)) = full.recv_blocking() {
+        if !room.wait(full)? {
+            break;
+        }
         writer.append(buffer.get(..count).unwrap_or_default(), at)?;
         let _ = empty.try_send(buffer);
     }

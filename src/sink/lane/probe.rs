@@ -66,7 +66,7 @@ impl Lane {
         *existing = self.probe(batch).await?;
         let rest = without(batch, existing, &self.setup.keys.skipped);
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-        send_multi(connection, &rest.bytes).await?;
+        send_multi(connection, &rest).await?;
         connection.send(&commit(&self.setup, &rest)).await?;
         settle(connection, &rest, &self.setup).await
     }

@@ -225,7 +225,7 @@ impl Lane {
     /// Sends the batch behind the pending one, and its EXEC once the pending one is settled and the token is seen.
     async fn push(&mut self, batch: &Batch) -> Result<(), Trouble> {
         let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-        send_multi(connection, &batch.bytes).await?;
+        send_multi(connection, batch).await?;
         if let Some(pending) = self.pending.take() {
             let settled = settle(connection, &pending, &self.setup).await;
             match settled {
@@ -244,7 +244,7 @@ impl Lane {
 
     /// The batch sent last was carried out just now.
     async fn carried_out(&mut self, batch: Batch, errors: Vec<(u32, String)>) -> Result<(), LaneFault> {
-        let size = (batch.bytes.len(), batch.commands);
+        let size = (batch.len(), batch.commands);
         self.setup.size.learn(size, self.sent_at.elapsed(), self.round_trip);
         self.confirmed(batch, errors).await
     }
@@ -338,9 +338,20 @@ pub(super) async fn settle(
 }
 
 /// Sends `MULTI` and the commands.
-pub(super) async fn send_multi(connection: &mut Connection, commands: &[u8]) -> Result<(), Broken> {
-    connection.send_both([MULTI, commands]).await
+pub(super) async fn send_multi(connection: &mut Connection, batch: &Batch) -> Result<(), Broken> {
+    if batch.large.is_empty() {
+        return connection.send_both([MULTI, &batch.bytes]).await;
+    }
+    connection.send(MULTI).await?;
+    // A part at a time: how long a server takes nothing is told of each.
+    for part in batch.pieces().into_iter().flat_map(|piece| piece.chunks(PART)) {
+        connection.send(part).await?;
+    }
+    Ok(())
 }
+
+/// The most of a large batch that is sent at once.
+const PART: usize = 1 << 20;
 
 /// Begins a transaction.
 pub(super) const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";

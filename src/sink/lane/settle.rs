@@ -209,7 +209,7 @@ impl Lane {
             } else {
                 self.check_size(batch).await?;
                 let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
-                send_multi(connection, &batch.bytes).await?;
+                send_multi(connection, batch).await?;
                 connection.send(&commit(&self.setup, batch)).await?;
                 settle(connection, batch, &self.setup).await?
             };
@@ -250,7 +250,7 @@ impl Lane {
                 indexes.push(index);
             }
         }
-        send_multi(connection, &again.bytes).await?;
+        send_multi(connection, &again).await?;
         connection.send(&commit(&self.setup, &again)).await?;
         let errors = settle(connection, &again, &self.setup).await?;
         let original = |(index, error): (u32, String)| Some((*indexes.get(index as usize / 2)?, error));
@@ -351,8 +351,10 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
         }
         if position == index {
             let name = KeyText(command.name());
+            let large = batch.size_of(command) > command.raw().len();
+            let size = |word: &[u8]| if large { batch.longest_word_of(command) } else { word.len() };
             failure.key = key_of(command).map_or_else(|| name.to_string(), |key| KeyText(key).to_string());
-            failure.size = command.raw().len() as u64;
+            failure.size = batch.size_of(command) as u64;
             if is_script(command.name()) {
                 script = true;
                 "script".clone_into(&mut failure.kind);
@@ -363,7 +365,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
             } else if let (b"RESTORE", Some([number, body @ ..])) = (command.name(), command.arg(3)) {
                 let kind = Kind::of(*number, Dialect::Redis).or_else(|| Kind::of(*number, Dialect::Valkey));
                 kind.map_or("unknown", Kind::type_name).clone_into(&mut failure.kind);
-                failure.size = body.len().saturating_sub(10) as u64;
+                failure.size = size(body).saturating_sub(10) as u64;
                 if Refusal::of(error).kind == RefusalKind::BadPayload {
                     failure.reason = match kind {
                         Some(Kind::Module2) => no_module(body, error),
@@ -372,7 +374,7 @@ pub(super) fn report_of(batch: &Batch, index: u32, error: &str) -> LaneReport {
                 }
             } else if let (b"SET" | b"MSET", Some(text)) = (command.name(), command.arg(2)) {
                 Kind::String.type_name().clone_into(&mut failure.kind);
-                failure.size = text.len() as u64;
+                failure.size = size(text) as u64;
             } else {
                 failure.reason = format!("{name}: {error}");
             }

@@ -34,7 +34,7 @@ pub struct TooLarge {
 impl Lane {
     /// Whether the destination can take the batch at all; asked when a connection broke over one.
     pub(super) async fn check_size(&mut self, batch: &Batch) -> Result<(), Trouble> {
-        let Some(connection) = self.connection.as_mut().filter(|_| batch.bytes.len() > LEAST) else { return Ok(()) };
+        let Some(connection) = self.connection.as_mut().filter(|_| batch.len() > LEAST) else { return Ok(()) };
         let bulk = limit(connection, "proto-max-bulk-len").await?.unwrap_or(BULK);
         let query = limit(connection, "client-query-buffer-limit").await?.unwrap_or(QUERY);
         too_large(batch, bulk, query).map_or(Ok(()), |large| Err(Trouble::TooLarge(large)))
@@ -53,7 +53,7 @@ async fn limit(connection: &mut Connection, setting: &str) -> Result<Option<u64>
 /// What of the batch is beyond a limit.
 fn too_large(batch: &Batch, bulk: u64, query: u64) -> Option<TooLarge> {
     // Looking at the commands holds the batch once more.
-    if batch.bytes.len() as u64 + QUEUED * u64::from(batch.commands) <= bulk.min(query) {
+    if batch.len() as u64 + QUEUED * u64::from(batch.commands) <= bulk.min(query) {
         return None;
     }
     let mut found = None;
@@ -61,16 +61,17 @@ fn too_large(batch: &Batch, bulk: u64, query: u64) -> Option<TooLarge> {
     each_command(batch, |_, command| {
         let name = KeyText(command.name()).to_string();
         let what = command.arg(1).map_or_else(|| name.clone(), |key| format!("`{name}` on `{}`", KeyText(key)));
-        let word = command.args().map(<[u8]>::len).max().unwrap_or_default() as u64;
+        let word = batch.longest_word_of(command) as u64;
         if word > bulk && found.is_none() {
             let (size, limit) = (ByteSize(word), ByteSize(bulk));
             found = Some(TooLarge { what: what.clone(), size, setting: "proto-max-bulk-len", limit });
         }
-        if command.raw().len() > largest.0 {
-            largest = (command.raw().len(), what);
+        let size = batch.size_of(command);
+        if size > largest.0 {
+            largest = (size, what);
         }
     });
-    let size = batch.bytes.len() as u64 + QUEUED * u64::from(batch.commands);
+    let size = batch.len() as u64 + QUEUED * u64::from(batch.commands);
     let transaction = || {
         let what = format!("a transaction of {} commands (the largest is {})", batch.commands, largest.1);
         TooLarge { what, size: ByteSize(size), setting: "client-query-buffer-limit", limit: ByteSize(query) }

@@ -1,7 +1,21 @@
 //! What is collected for one transaction at the destination.
 
+use std::{borrow::Cow, ops::Range, sync::Arc};
+
 use super::words::Words;
-use crate::{resp, step::KeyFailure, unit::Db};
+use crate::{command::Spec, resp, sink::Large, step::KeyFailure, unit::Db};
+
+/// A command of fewer bytes is copied.
+const LARGE: usize = 1 << 20;
+
+/// So is an argument of fewer bytes, where the command does not go out as it came in.
+const LARGE_WORD: usize = 64 << 10;
+
+/// How much of a large argument is shown: more than the head of any value.
+const SHOWN: usize = 64;
+
+/// How many arguments of a large command are shown: no key that is looked for lies behind them.
+const SHOWN_WORDS: usize = 8;
 
 /// The command that claims pending entries.
 const CLAIM: &str = "XCLAIM";
@@ -37,6 +51,33 @@ pub struct Outgoing {
     /// Databases of the destination that these commands empty, each once.
     pub empties: Vec<Db>,
     selected: Option<Db>,
+    /// The large command that is being translated.
+    received: Option<Received>,
+    /// Parts of it that were not copied.
+    owed: Vec<Owed>,
+    large: Vec<Large>,
+    /// Bytes that are sent and that `bytes` does not show.
+    hidden: usize,
+}
+
+/// A large command that was received: where it lies, and where its keys do, as addresses.
+#[derive(Clone, Debug)]
+struct Received {
+    raw: Range<usize>,
+    keys: Vec<usize>,
+}
+
+/// A part of a received command that is sent without being copied.
+#[derive(Clone, Debug)]
+struct Owed {
+    stand_in: Range<usize>,
+    head: Vec<u8>,
+    /// Counted from the command's first byte.
+    wire: Range<usize>,
+}
+
+fn address(bytes: &[u8]) -> usize {
+    bytes.as_ptr().addr()
 }
 
 impl Outgoing {
@@ -48,6 +89,63 @@ impl Outgoing {
         self.empties.clear();
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
         self.settles = false;
+        self.large.clear();
+        self.hidden = 0;
+    }
+
+    /// Bytes that are sent.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bytes.len().saturating_add(self.hidden)
+    }
+
+    /// Whether nothing is sent.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether parts of the command that was translated last were not copied: what it lies in is to be brought by
+    /// [`Self::adopt`] before the next one is translated.
+    #[must_use]
+    pub const fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Takes over the bytes in which the command that was translated last lies; it ends at `end`.
+    pub fn adopt(&mut self, (bytes, end): (Vec<u8>, usize)) {
+        let Some(received) = self.received.take() else { return };
+        let begin = end.saturating_sub(received.raw.len());
+        let bytes = Arc::new(bytes);
+        for Owed { stand_in, head, wire } in self.owed.drain(..) {
+            let wire = begin.saturating_add(wire.start)..begin.saturating_add(wire.end);
+            self.large.push(Large { stand_in, head, received: bytes.clone(), wire });
+        }
+    }
+
+    /// What is sent in the place of shortened parts.
+    pub fn take_large(&mut self) -> Vec<Large> {
+        std::mem::take(&mut self.large)
+    }
+
+    /// Notes the command that is to be translated.
+    pub(super) fn receive(&mut self, command: &resp::Command<'_>, spec: Option<&Spec>) {
+        self.received = None;
+        let raw = command.raw();
+        // What is no array is short.
+        let Some(spec) = spec.filter(|_| raw.len() >= LARGE && raw.first() == Some(&b'*')) else { return };
+        let mut indexes = vec![];
+        spec.key_indexes(command.len(), &|index| command.arg(index), &mut indexes);
+        let keys = indexes.into_iter().filter_map(|index| command.arg(index)).map(address).collect();
+        let begin = address(raw);
+        self.received = Some(Received { raw: begin..begin.saturating_add(raw.len()), keys });
+    }
+
+    fn owe(&mut self, from: usize, head: Vec<u8>, wire: Range<usize>) {
+        let stand_in = from..self.bytes.len();
+        let sent = head.len().saturating_add(wire.len());
+        self.hidden = self.hidden.saturating_add(sent.saturating_sub(stand_in.len()));
+        self.owed.push(Owed { stand_in, head, wire });
     }
 
     /// Notes that commands added from outside have selected `db`.
@@ -87,9 +185,19 @@ impl Outgoing {
     }
 
     /// Adds a command as it was received.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+    pub(super) fn raw(&mut self, command: &resp::Command<'_>) {
         self.commands = self.commands.saturating_add(1);
+        let Some(received) = &self.received else {
+            self.bytes.extend_from_slice(command.raw());
+            return;
+        };
+        let from = self.bytes.len();
+        resp::array_header(&mut self.bytes, command.len().min(SHOWN_WORDS));
+        for word in command.args().take(SHOWN_WORDS) {
+            let shown = if received.keys.contains(&address(word)) { word } else { shown(word) };
+            resp::bulk(&mut self.bytes, shown);
+        }
+        self.owe(from, vec![], 0..command.raw().len());
     }
 
     /// Adds commands to be carried out in database `target`.
@@ -105,8 +213,30 @@ impl Outgoing {
     fn words(&mut self, words: &Words<'_>) {
         resp::array_header(&mut self.bytes, words.len());
         for word in &words.0 {
-            resp::bulk(&mut self.bytes, word);
+            self.word(word);
         }
         self.commands = self.commands.saturating_add(1);
     }
+
+    fn word(&mut self, word: &Cow<'_, [u8]>) {
+        let Some(at) = self.large_word(word) else { return resp::bulk(&mut self.bytes, word) };
+        let from = self.bytes.len();
+        resp::bulk(&mut self.bytes, shown(word));
+        let mut head = vec![];
+        resp::bulk_header(&mut head, word.len());
+        // With its end of line.
+        self.owe(from, head, at..at.saturating_add(word.len()).saturating_add(2));
+    }
+
+    /// Where a word lies in the received command, if it is large, lies there, and is no key.
+    fn large_word(&self, word: &Cow<'_, [u8]>) -> Option<usize> {
+        let Cow::Borrowed(word) = word else { return None };
+        let received = self.received.as_ref().filter(|_| word.len() >= LARGE_WORD)?;
+        let at = address(word);
+        (received.raw.contains(&at) && !received.keys.contains(&at)).then(|| at.saturating_sub(received.raw.start))
+    }
+}
+
+fn shown(word: &[u8]) -> &[u8] {
+    word.get(..SHOWN).unwrap_or(word)
 }

@@ -157,6 +157,7 @@ impl Translator {
         }
         out.settles |= matches!(self.expiry(), Expiry::Settling(_));
         let spec = command::find(command.name());
+        out.receive(command, spec);
         match spec.map(|spec| spec.class) {
             Some(Class::Housekeeping) if flushes_slot(command) => {
                 out.data = true;
@@ -234,7 +235,7 @@ impl Translator {
         {
             out.select(target);
             out.note(spec.name.as_bytes());
-            out.raw(command.raw());
+            out.raw(command);
             return Taken::Done;
         }
         let words = Words::of(command.args());

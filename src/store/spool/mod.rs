@@ -7,6 +7,7 @@
 //!
 //! Writing, reading ahead and reading back are done by blocking threads; [`Level`] tells readers how far the writer is.
 
+mod disk;
 mod error;
 mod format;
 mod level;
@@ -14,6 +15,7 @@ mod reader;
 mod segments;
 mod writer;
 
+pub use disk::Disk;
 pub use error::SpoolError;
 pub use format::MAX_FRAME;
 pub use level::Level;

@@ -21,6 +21,7 @@ use super::layout::Part;
 use super::opcode::Opcode;
 use super::record;
 use super::short::Short;
+use super::unknown::unknown;
 use super::walk::Walk;
 use crate::unit::Db;
 use crate::unit::UnixMillis;
@@ -274,7 +275,8 @@ impl Decoder {
             return Ok(Turn::Again);
         }
         let Some(opcode) = Opcode::of(number, header) else {
-            return Err(start.fault("an opcode or a value's type", RdbFault::Type(number)));
+            let fault = unknown(number, cursor);
+            return fault.map_or(Ok(Turn::Wait), |fault| Err(start.fault("an opcode or a value's type", fault)));
         };
         let at = start.at();
         if let Some(turn) = self.prefix(opcode)? {

@@ -1,5 +1,7 @@
 //! What can be wrong with a dump.
 
+use crate::unit::KeyText;
+
 /// A fault in a dump, with the absolute byte offset (from the magic's first byte) at which it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {at} of the dump, {fault} (while reading {reading})")]
@@ -24,6 +26,14 @@ pub enum RdbFault {
     /// An opcode or value type that is not known; its length cannot be known either.
     #[error("value type or opcode {0} is not known")]
     Type(u8),
+    /// A value type that is not known, where the key that follows it can be read.
+    #[error("value type {number} of the key `{}` is not known", KeyText(key))]
+    TypeOf {
+        /// The type.
+        number: u8,
+        /// The key.
+        key: Vec<u8>,
+    },
     /// The checksum does not match the bytes.
     #[error("the checksum is {stored:#018x} in the dump and {computed:#018x} over its bytes")]
     Checksum {

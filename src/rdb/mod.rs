@@ -24,6 +24,7 @@ mod record;
 mod safe_point;
 mod short;
 mod string;
+mod unknown;
 mod walk;
 
 pub use crc64::Crc64;

@@ -122,7 +122,7 @@ mod tests {
     fn a_large_window_grows_by_what_came_and_is_given_back_when_it_is_empty() {
         let mut buffer = Buffer::default();
         for _ in 0..20 {
-            buffer.feed(&[1; 1 << 20]);
+            buffer.feed(&vec![1; 1 << 20]);
         }
         assert_eq!(buffer.bytes.len(), 20 << 20);
         buffer.consume(20 << 20);

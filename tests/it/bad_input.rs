@@ -222,13 +222,20 @@ fn play(mut link: &TcpStream, dump: &[u8]) -> io::Result<()> {
 #[test]
 fn a_type_and_an_opcode_that_nobody_knows_are_named_with_their_place() {
     let dumps: [(&'static [u8], &str, &str); 2] = [
-        (b"REDIS0009\xfe\x00\x00\x01a\x01b\x6f\x01k\x01v\xff\0\0\0\0\0\0\0\0", "111", "16"),
+        (b"REDIS0009\xfe\x00\x00\x01a\x01b\x6f\x01k\x01v\xff\0\0\0\0\0\0\0\0", "111 of the key `k`", "16"),
         (b"REDIS0009\xfe\x00\x00\x01a\x01b\xf1\x01\xff\0\0\0\0\0\0\0\0", "241", "16"),
     ];
     for (dump, number, place) in dumps {
         let destination = modern();
         let tool = tool(&Plan::between_ports(scripted_source(dump), destination.port()));
-        begin(&tool).wait().expect(3).because("R205").says(number).says(place).says("The dump is damaged");
+        begin(&tool)
+            .wait()
+            .expect(3)
+            .because("R205")
+            .says(number)
+            .says(place)
+            .says("The dump is damaged")
+            .says("RDB version 13");
     }
 }
 

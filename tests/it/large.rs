@@ -207,3 +207,41 @@ fn a_command_of_nearly_one_gibibyte_in_the_stream_is_held_once() {
     let all: &[(&str, usize)] = &[("MSET", 0), ("a", 0), ("", 500), ("b", 0), ("", 500)];
     passes(&[all], &["a", "b"], 1536);
 }
+
+/// Moves a key with a name of so many bytes, set before the copy or while the source is followed; answers the peak of memory in MiB.
+fn long_name_arrives(length: usize, is_followed: bool) -> u64 {
+    let (source, destination) = servers();
+    let name = "n".repeat(length);
+    let set = || source.client().command(&cmd!["SET", name, "v"]);
+    if !is_followed {
+        set();
+    }
+    let tool = tool(&Plan::between(&source, &destination).following(IDLE));
+    let mut run = follow(&tool);
+    if is_followed {
+        set();
+    }
+    await_applied(&tool, &mut run, &source);
+    let ended = run.wait().expect(0);
+    assert_eq!(destination.client().command(&cmd!["STRLEN", name]).int(), 1);
+    println!("| a name of {} MiB, followed: {is_followed} | {} MiB |", length >> 20, ended.peak_memory >> 20);
+    ended.peak_memory >> 20
+}
+
+/// Names are held: this is what the longest ones cost.
+#[test]
+fn the_longest_names_arrive() {
+    assert!(long_name_arrives(16 << 20, false) < 256);
+    assert!(long_name_arrives((64 << 20) - 1, true) < 512);
+}
+
+#[test]
+fn a_longer_name_in_the_stream_ends_the_run_by_name() {
+    let (source, destination) = servers();
+    let tool = tool(&Plan::between(&source, &destination).following(IDLE));
+    let run = follow(&tool);
+    source.client().command(&cmd!["SET", "n".repeat((64 << 20) + 1), "v"]);
+    let ended = run.wait().expect(3).because("R321");
+    ended.says("`SET` on a key whose name has 67108865 bytes, of at most 67108864");
+    assert!(destination.client().command(&cmd!["KEYS", "n*"]).items().is_empty());
+}

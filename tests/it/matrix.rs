@@ -254,7 +254,9 @@ fn page() -> String {
          arrives. A number: everything arrives but what is listed under it, which the run names key by key with \
          `on_unsupported: report` and refuses to leave out otherwise. Other pairs are expected to work in the same way; no \
          test has tried them. Between which servers following was tried, command by command, is listed under [Operations while \
-         the source is followed](operations.md).\n\n| from \\ to |",
+         the source is followed](operations.md).\n\nDumps are read up to RDB version 13 (Redis 8.6) and up to 80 under the name \
+         VALKEY (Valkey 9.1). A newer version is refused before anything is written, a type that is not known with its place and \
+         its key.\n\n| from \\ to |",
     );
     for name in &destinations {
         write!(page, " {} |", title(name)).unwrap();

@@ -72,7 +72,7 @@ fn a_command_that_made_a_key_at_the_source_alone_is_named() {
         let run = follow(&tool);
         destination.client().command(&cmd!["SET", "only", "theirs"]);
         source.client().pipeline_ok(&commands);
-        run.wait().expect(3).says("that the source did not have, so nothing was written");
+        run.wait().expect(3).says("that the source did not have, so nothing was written").says("a command on `only`");
         assert_eq!(destination.client().command(&cmd!["GET", "only"]).text(), "theirs", "{name}: {commands:?}");
     }
 }

@@ -169,9 +169,9 @@ fn damaged(error: &RdbError) -> Ending {
             "Bytes were changed on the way or on the source's disk. Apply again for a new dump; if that fails too, check \
              the source's memory, disk and network."
         }
-        RdbFault::Type(_) | RdbFault::Version(_) => {
-            "The source is newer than this version of redis-plan, or has a module's own format. Nothing behind that byte \
-             was copied."
+        RdbFault::Type(_) | RdbFault::TypeOf { .. } | RdbFault::Version(_) => {
+            "This version reads what Redis up to 8.6 (RDB version 13) and Valkey up to 9.1 (RDB version 80) write: the source is \
+             newer, or writes a format of its own. Nothing after that byte was copied."
         }
         _ => "The source's dump cannot be read to its end. Nothing behind that byte was copied.",
     };

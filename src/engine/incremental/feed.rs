@@ -171,6 +171,7 @@ impl Outlet {
                     self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
                 }
             }
+            Taken::Long(what) => return Err(Fault::Ending(too_long(&what))),
             Taken::Damaged(what) => return Err(Fault::Spoiled(damaged(&what))),
         }
         if translator.in_transaction() {

@@ -222,8 +222,11 @@ fn what_cannot_be_read_is_named_with_its_offset() {
     for (magic, number) in
         [("REDIS0009", 8), ("REDIS0011", 22), ("REDIS0013", 27), ("REDIS0012", 243), ("VALKEY080", 24)]
     {
-        let error = fault(&[0, 1, b'k', 1, b'v', number, 0, 0, 0], magic);
+        let error = fault(&[0, 1, b'k', 1, b'v', number, 0xc0, 0, 0, 0], magic);
         assert_eq!((error.at, error.fault), (14, RdbFault::Type(number)), "{magic}");
+        let error = fault(&[0, 1, b'k', 1, b'v', number, 1, b'n', 0], magic);
+        let named = RdbFault::TypeOf { number, key: b"n".to_vec() };
+        assert_eq!((error.at, error.fault), (14, if number < 240 { named } else { RdbFault::Type(number) }), "{magic}");
     }
     let error = fault(&[6, 1, b'k', 0], "REDIS0008");
     assert_eq!(error.at, 9);

@@ -9,6 +9,7 @@ use super::{
     run::{Lane, LaneReport, MULTI, Trouble, arm, commit, send_multi, settle},
 };
 use crate::{
+    command::{self, Class, Cross},
     rdb::{Cursor, Kind, Length, ModuleId},
     resp::{self, CommandReader, Limits, Refusal, RefusalKind},
     sink::{Batch, Mark, lease::is_before},
@@ -315,8 +316,15 @@ fn key_of<'a>(command: &resp::Command<'a>) -> Option<&'a [u8]> {
         // The first of the keys that it names.
         name if is_script(name) => command.arg(3).filter(|_| command.arg(2) != Some(b"0")),
         b"BITOP" => command.arg(2),
+        // What it takes from is the same at both sides more often than where it goes.
+        name if brings(name) => command.arg(2),
         _ => command.arg(1),
     }
+}
+
+/// Whether a command brings something from its first key to its second.
+fn brings(name: &[u8]) -> bool {
+    matches!(command::find(name).map(|spec| spec.class), Some(Class::Cross(cross)) if cross != Cross::Move)
 }
 
 fn is_script(name: &[u8]) -> bool {

@@ -1,12 +1,15 @@
 //! What is collected for one transaction at the destination.
 
-use std::{borrow::Cow, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use super::words::Words;
 use crate::{command::Spec, resp, sink::Large, step::KeyFailure, unit::Db};
 
 /// A command of fewer bytes is copied.
 const LARGE: usize = 1 << 20;
+
+/// The longest name of a key. It is held several times, once by the answer to the SCAN that makes deadlines exact.
+pub(super) const LONGEST_NAME: usize = 64 << 20;
 
 /// So is an argument of fewer bytes, where the command does not go out as it came in.
 const LARGE_WORD: usize = 64 << 10;
@@ -65,6 +68,8 @@ pub struct Outgoing {
 struct Received {
     raw: Range<usize>,
     keys: Vec<usize>,
+    /// Bytes of the longest of its keys.
+    longest_key: usize,
 }
 
 /// A part of a received command that is sent without being copied.
@@ -136,9 +141,16 @@ impl Outgoing {
         let Some(spec) = spec.filter(|_| raw.len() >= LARGE && raw.first() == Some(&b'*')) else { return };
         let mut indexes = vec![];
         spec.key_indexes(command.len(), &|index| command.arg(index), &mut indexes);
-        let keys = indexes.into_iter().filter_map(|index| command.arg(index)).map(address).collect();
+        let keys = || indexes.iter().filter_map(|index| command.arg(*index));
+        let longest_key = keys().map(<[u8]>::len).max().unwrap_or_default();
         let begin = address(raw);
-        self.received = Some(Received { raw: begin..begin.saturating_add(raw.len()), keys });
+        let raw = begin..begin.saturating_add(raw.len());
+        self.received = Some(Received { raw, keys: keys().map(address).collect(), longest_key });
+    }
+
+    /// The length of a key of the received command whose name is longer than what can be read back from the destination.
+    pub(super) fn long_name(&self) -> Option<usize> {
+        self.received.as_ref().map(|received| received.longest_key).filter(|length| *length > LONGEST_NAME)
     }
 
     fn owe(&mut self, from: usize, head: Vec<u8>, wire: Range<usize>) {
@@ -218,7 +230,7 @@ impl Outgoing {
         self.commands = self.commands.saturating_add(1);
     }
 
-    fn word(&mut self, word: &Cow<'_, [u8]>) {
+    fn word(&mut self, word: &[u8]) {
         let Some(at) = self.large_word(word) else { return resp::bulk(&mut self.bytes, word) };
         let from = self.bytes.len();
         resp::bulk(&mut self.bytes, shown(word));
@@ -229,8 +241,7 @@ impl Outgoing {
     }
 
     /// Where a word lies in the received command, if it is large, lies there, and is no key.
-    fn large_word(&self, word: &Cow<'_, [u8]>) -> Option<usize> {
-        let Cow::Borrowed(word) = word else { return None };
+    fn large_word(&self, word: &[u8]) -> Option<usize> {
         let received = self.received.as_ref().filter(|_| word.len() >= LARGE_WORD)?;
         let at = address(word);
         (received.raw.contains(&at) && !received.keys.contains(&at)).then(|| at.saturating_sub(received.raw.start))
@@ -239,4 +250,100 @@ impl Outgoing {
 
 fn shown(word: &[u8]) -> &[u8] {
     word.get(..SHOWN).unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            Taken, Translator,
+            tests::{NOW, setup},
+        },
+        *,
+    };
+    use crate::{
+        resp::{CommandReader, Limits},
+        sink::Batch,
+        step::Selection,
+        unit::ServerVersion,
+    };
+
+    /// What one batch of these commands is on the wire, `VALUE` in them being `value`; what it shows, and how large it is.
+    fn wire(commands: &[&str], value: &[u8]) -> (Vec<u8>, Batch) {
+        let mut reader = CommandReader::starting_at(0, Limits::default());
+        for command in commands {
+            let word = |word| if word == "VALUE" { value } else { str::as_bytes(word) };
+            let mut bytes = vec![];
+            resp::command(&mut bytes, &command.split(' ').map(word).collect::<Vec<_>>());
+            reader.feed(&bytes);
+        }
+        let mut translator = Translator::new(setup(ServerVersion::redis(7, 2, 4), Selection::all()));
+        let mut out = Outgoing::default();
+        while let Some(command) = reader.next().unwrap() {
+            assert_eq!(translator.take(&command, NOW, &mut out), Taken::Done);
+            if out.owes() {
+                out.adopt(reader.give_away());
+            }
+        }
+        let len = out.len();
+        let batch = Batch { large: out.take_large(), bytes: out.bytes, ..Batch::default() };
+        assert_eq!((batch.pieces().concat().len(), batch.len()), (len, len));
+        (batch.pieces().concat(), batch)
+    }
+
+    /// The words of each command, one of so many bytes as `VALUE`.
+    fn words(bytes: &[u8], value: &[u8]) -> Vec<Vec<Vec<u8>>> {
+        let mut reader = CommandReader::starting_at(0, Limits::default());
+        reader.feed(bytes);
+        let mut all = vec![];
+        while let Some(command) = reader.next().unwrap() {
+            let named = |word: &[u8]| match word.len() {
+                40 => b"the script's SHA-1".to_vec(),
+                _ if word == value => b"VALUE".to_vec(),
+                _ => word.to_vec(),
+            };
+            all.push(command.args().map(named).collect());
+        }
+        all
+    }
+
+    #[test]
+    fn what_is_large_is_sent_as_it_would_be_if_it_were_small() {
+        let commands = [
+            "SELECT 1",
+            "SET small VALUE",
+            "SELECT 0",
+            "SET k VALUE",
+            "INCR n",
+            "SET k VALUE PX 1000",
+            "MSET a VALUE b c d VALUE e f g h i j VALUE",
+            "SET VALUE VALUE",
+            "SETEX k 10 VALUE",
+            "EVAL VALUE 1 k VALUE",
+            "MULTI",
+            "APPEND k VALUE",
+            "RPUSH l 1 2 VALUE 4",
+            "EXEC",
+        ];
+        let large: Vec<u8> = (0..2_u32 << 20).map(|at| at.to_le_bytes()[1]).collect();
+        let small = b"short";
+        let (at_large, batch) = wire(&commands, &large);
+        assert!(batch.bytes.len() < 7 << 20, "{} bytes are copied", batch.bytes.len());
+        assert_eq!(words(&at_large, &large), words(&wire(&commands, small).0, small));
+        assert!(batch.large.len() > 6);
+    }
+
+    #[test]
+    fn what_is_shown_of_it_names_the_key_and_the_size() {
+        let large = vec![b'x'; 3 << 20];
+        let (_, batch) = wire(&["SET k VALUE", "SET e VALUE PX 1000"], &large);
+        let mut reader = CommandReader::starting_at(0, Limits::default());
+        reader.feed(&batch.bytes);
+        for (key, beside) in [(&b"k"[..], 40), (b"e", 80)] {
+            let command = reader.next().unwrap().unwrap();
+            assert_eq!((command.arg(1), batch.longest_word_of(&command) >> 20), (Some(key), 3));
+            assert!((large.len()..large.len() + beside).contains(&batch.size_of(&command)));
+        }
+        assert!(batch.bytes.len() < 1000);
+    }
 }

@@ -8,6 +8,7 @@ use super::{
     Erase, Outgoing, blocking, channels,
     expiry::{self, Receipt},
     older,
+    outgoing::LONGEST_NAME,
     route::Route,
     words::{Change, Words},
 };
@@ -61,6 +62,8 @@ pub enum Taken {
     Erase(Erase),
     /// This is not what a source sends.
     Damaged(String),
+    /// The command has something that is longer than what is taken.
+    Long(String),
 }
 
 /// Which of a command's keys is not what it is at the source when the command is not carried out: the one it writes to.
@@ -229,6 +232,10 @@ impl Translator {
                 out.filtered += 1;
                 return Taken::Done;
             }
+        }
+        if let Some(length) = out.long_name() {
+            let name = KeyText(command.name());
+            return Taken::Long(format!("`{name}` on a key whose name has {length} bytes, of at most {LONGEST_NAME}"));
         }
         if let (Some(spec), Route::Whole(target)) = (spec, self.route)
             && self.passes(spec, command)

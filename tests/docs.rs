@@ -670,3 +670,31 @@ mod contributing {
         }
     }
 }
+
+mod cases {
+    use super::*;
+
+    #[test]
+    fn each_has_a_row_that_names_tests_that_are_there() {
+        let page = std::fs::read_to_string(root().join("tests/cases.md")).unwrap();
+        let mut rows = BTreeMap::new();
+        for line in page.lines().filter(|line| line.starts_with("| ")) {
+            let (row, tests) = line.trim_matches(['|', ' ']).rsplit_once(" | ").unwrap();
+            let (number, input) = row.split_once(" | ").unwrap();
+            if number.ends_with(|end: char| end.is_ascii_digit()) {
+                let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+                assert!(!tests.is_empty(), "no test has the input of {number}: {input}");
+                for test in tests {
+                    assert!(threats::is_a_test(test), "there is no test `{test}`, which {number} names");
+                }
+                assert!(rows.insert(number.to_owned(), input).is_none(), "{number} has two rows");
+            }
+        }
+        let numbers = [("E", 9), ("F", 9), ("G", 12), ("H", 16), ("R", 11)];
+        let all = numbers.into_iter().flat_map(|(class, last)| (1..=last).map(move |row| format!("{class}{row}")));
+        for number in all {
+            assert!(rows.remove(&number).is_some(), "{number} has no row");
+        }
+        assert!(rows.is_empty(), "{rows:?}");
+    }
+}

@@ -43,6 +43,7 @@ mod operations;
 mod others;
 mod pending;
 mod permissions;
+mod pins;
 mod proof;
 mod rdb_goldens;
 mod refusals;

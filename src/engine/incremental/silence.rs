@@ -126,7 +126,7 @@ impl Follow {
             }
             Told::Waiting(reason) => self.waiting = Some((Side::Source, reason.clone())),
             Told::Following { .. } | Told::Holding(false) => {
-                drop(self.waiting.take_if(|(side, _)| *side == Side::Source))
+                drop(self.waiting.take_if(|(side, _)| *side == Side::Source));
             }
             _ => {}
         }

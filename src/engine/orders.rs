@@ -14,10 +14,10 @@ impl Run {
     pub(super) fn status(&self, step: Option<StepId>, activity: Activity) -> Status {
         let paused = !self.gate.is_open();
         let mut reasons = vec![];
-        if let Some(rate) = self.writes.rate() {
+        if let Some(rate) = self.writes.binding() {
             reasons.push(format!("limits.writes: at most {} to the destination", CountRate(rate)));
         }
-        if let Some(rate) = self.bandwidth.rate() {
+        if let Some(rate) = self.bandwidth.binding() {
             reasons.push(format!("limits.bandwidth: at most {} from the source", ByteRate(rate)));
         }
         Status {

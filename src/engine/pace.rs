@@ -17,12 +17,14 @@ struct Pace {
     per_second: f64,
     /// When all that was taken so far is paid for.
     paid_at: Instant,
+    /// Until when somebody had to wait; `None` as long as nobody had to.
+    waits_until: Option<Instant>,
 }
 
 impl Pace {
     fn new(per_second: u64, now: Instant) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
-        Self { per_second: per_second.max(1) as f64, paid_at: now }
+        Self { per_second: per_second.max(1) as f64, paid_at: now, waits_until: None }
     }
 
     /// Takes `amount` and answers how long to wait before going on.
@@ -31,7 +33,16 @@ impl Pace {
         #[expect(clippy::cast_precision_loss, reason = "an amount needs no more than 52 bits")]
         let cost = Duration::from_secs_f64((amount as f64 / self.per_second).min(3600.0));
         self.paid_at = self.paid_at.max(earliest) + cost;
-        self.paid_at.saturating_duration_since(now)
+        let wait = self.paid_at.saturating_duration_since(now);
+        if !wait.is_zero() {
+            self.waits_until = Some(self.paid_at);
+        }
+        wait
+    }
+
+    /// Whether somebody waits, or had to within the last second: what comes in bursts does not hide it.
+    fn binds(&self, now: Instant) -> bool {
+        self.waits_until.is_some_and(|until| now.saturating_duration_since(until) < Duration::from_secs(1))
     }
 }
 
@@ -62,6 +73,12 @@ impl Throttle {
     /// The rate.
     pub(super) fn rate(&self) -> Option<u64> {
         self.lock().rate
+    }
+
+    /// The rate, while it makes somebody wait: measured, not taken from the plan. `None` while nothing is slower for it.
+    pub(super) fn binding(&self) -> Option<u64> {
+        let state = self.lock();
+        state.rate.filter(|_| state.pace.as_ref().is_some_and(|pace| pace.binds(Instant::now())))
     }
 
     /// The most of what is limited that is to be taken at once: a rate should not come in bursts.
@@ -127,6 +144,24 @@ mod tests {
         assert!(waiting.join().unwrap());
         throttle.set(Some(1));
         assert!(!throttle.wait(3600, || true));
+    }
+
+    #[test]
+    fn a_rate_binds_only_while_somebody_waits_for_it() {
+        let start = Instant::now();
+        let mut pace = Pace::new(100, start);
+        assert!(!pace.binds(start), "nothing was taken yet");
+        assert_eq!(pace.take(50, start + Duration::from_secs(5)), Duration::ZERO);
+        assert!(!pace.binds(start + Duration::from_secs(5)), "less than the rate");
+        assert_eq!(pace.take(100, start + Duration::from_secs(5)), Duration::from_millis(500));
+        assert!(pace.binds(start + Duration::from_secs(5)) && pace.binds(start + Duration::from_secs(6)));
+        assert!(!pace.binds(start + Duration::from_secs(7)), "idle since");
+        let throttle = Throttle::new(Some(1));
+        assert_eq!((throttle.rate(), throttle.binding()), (Some(1), None));
+        assert!(!throttle.take(3600).is_zero());
+        assert_eq!(throttle.binding(), Some(1));
+        throttle.set(None);
+        assert_eq!(throttle.binding(), None);
     }
 
     #[test]

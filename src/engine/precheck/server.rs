@@ -281,7 +281,9 @@ async fn own_address(control: &mut Control) -> Result<Option<String>, ControlErr
 
 fn address_in(line: &str) -> Option<String> {
     let field = line.split_ascii_whitespace().find_map(|field| field.strip_prefix("addr="))?;
-    Some(field.to_owned())
+    // A unix socket has no port; the server shows it as 0 (networking.c, `genClientAddrString`).
+    let socket = field.strip_suffix(":0").filter(|path| path.starts_with('/'));
+    Some(socket.unwrap_or(field).to_owned())
 }
 
 #[cfg(test)]
@@ -310,5 +312,7 @@ mod tests {
         let line = "id=4 addr=10.1.2.3:52078 laddr=10.0.0.5:6379 fd=13 name= age=0";
         assert_eq!(address_in(line).as_deref(), Some("10.1.2.3:52078"));
         assert_eq!(address_in("id=4 laddr=10.0.0.5:6379"), None);
+        let line = "id=4 addr=/run/redis.sock:0 laddr=/run/redis.sock:0 fd=13";
+        assert_eq!(address_in(line).as_deref(), Some("/run/redis.sock"));
     }
 }

@@ -100,8 +100,8 @@ pub enum TlsFault {
     AuthorityAsServer,
     /// Its authority has withdrawn the certificate.
     #[error(
-        "the server's certificate, or that of an authority in its chain, was revoked by its authority: the server that answers \
-         there must not be trusted until it shows a new certificate"
+        "the server's certificate, or that of an authority in its chain, was revoked by its authority: do not trust the server \
+         at this address until it shows a new certificate"
     )]
     Revoked,
     /// The lists say nothing of an authority in the chain.

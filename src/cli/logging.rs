@@ -12,7 +12,7 @@ use crate::unit::{masked, steers};
 /// What is logged, and how.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Show the progress as lines instead of a bar (-v), and log what libraries report (-vv, -vvv)
+    /// Log more: what happens (-v), connections and progress (-vv), every question to a server (-vvv)
     ///
     /// The environment variable `RUST_LOG` sets it by module instead.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]

@@ -44,5 +44,5 @@ pub use noted::NotedSettings;
 pub use position::{Position, Upto};
 pub use record::{DeadlineMode, Mark, RecordKeys, RecordState, RunRecord, Settings};
 pub use removed::Removed;
-pub use translate::{Deadlines, Erase, Outgoing, Taken, Translator, TranslatorSetup, meets_deadlines};
+pub use translate::{Deadlines, Erase, Name, Outgoing, Taken, Translator, TranslatorSetup, meets_deadlines};
 pub use window::Window;

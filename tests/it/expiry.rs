@@ -5,6 +5,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rustix::process::Signal;
+
 use crate::{
     cmd,
     faults::{await_told, begin, fill, told, tool, until},
@@ -143,6 +145,37 @@ fn lives_that_are_applied_late_from_7_2_to_valkey_9() {
 #[test]
 fn lives_that_are_applied_late_from_valkey_9_to_7_4() {
     lives_of("valkey-9.1.2", "redis-7.4.1");
+}
+
+/// Up to 6.2 a deadline that arrives late is asked for by its key's name, and by then another key may have that name.
+#[test]
+fn a_key_that_was_renamed_before_its_deadline_was_asked_for_keeps_its_own() {
+    let (source, destination) = (Server::start("redis-6.2.14"), Server::start("redis-7.2.4"));
+    let tool = tool(&plan(&source, &destination));
+    let mut run = follow(&tool);
+    await_applied(&tool, &mut run, &source);
+    run.signal(Signal::STOP);
+    let mut client = source.client();
+    let begun = now();
+    client.pipeline_ok(&[
+        cmd!["SET", "k", 1, "PX", 3_600_000],
+        cmd!["RENAME", "k", "long"],
+        cmd!["SET", "k", 2, "PX", 60_000],
+        cmd!["COPY", "k", "copy"],
+        cmd!["RENAME", "k", "short"],
+        cmd!["RENAME", "short", "shorter"],
+        cmd!["SELECT", 1],
+        cmd!["SET", "k", 3, "PX", 1_800_000],
+        cmd!["MOVE", "k", 0],
+    ]);
+    let done = now();
+    pass(done + 2500);
+    run.signal(Signal::CONT);
+    cut_over(&tool, run);
+    let lives = ends(&mut destination.client(), &["long", "shorter", "copy", "k"]);
+    for (end, life) in lives.iter().zip([3_600_000, 60_000, 60_000, 1_800_000]) {
+        assert!((begun + life - 100..=done + life + 500).contains(end), "{} ms of {life}", end - begun);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What runs beside the loop of following: the thread that feeds, the lane that writes, the clock, the heartbeat, and the
 //! questions to the source.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_channel::{Receiver, Sender, bounded};
 
@@ -114,6 +114,7 @@ impl Beside {
             source_ahead,
             open: None,
             failed: None,
+            doubtful: HashSet::new(),
         };
         let feeding = Feed {
             reader: SpoolReader::new(&place.folder, place.tag, at.offset.0, level.clone()),

@@ -5,10 +5,11 @@
 //! down, while this process or its spool stood still. It is known by the offsets that the source told every second: a
 //! command behind an offset told shortly before its receipt cannot be older than that answer.
 //!
-//! The answer may already be of a later command on the same key, which follows in the stream and decides in the end.
+//! The answer may already be of a later command on the same key, which follows in the stream and decides in the end. A key
+//! that was renamed by then is asked about once more, by its new name, when the command that renames it comes.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -18,7 +19,7 @@ use redis::{Value, cmd};
 
 use crate::{
     net::{Access, Control},
-    sink::Deadlines,
+    sink::{Deadlines, Name},
     unit::{Db, Offset, UnixMillis},
 };
 
@@ -26,6 +27,8 @@ use crate::{
 const NEAR: i64 = 1500;
 /// Answers that are remembered: a day's.
 const REMEMBERED: usize = 86_400;
+/// Keys whose deadlines were asked for that are remembered; with more of them, every key that is renamed is asked about.
+const ASKED: usize = 100_000;
 /// How long a source that does not answer is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
 
@@ -60,12 +63,53 @@ pub(super) struct Asking {
     pub(super) source_ahead: i64,
     pub(super) open: Option<(Control, Db)>,
     pub(super) failed: Option<Instant>,
+    /// Keys whose deadlines the receipt did not tell.
+    pub(super) doubtful: HashSet<(Db, Vec<u8>)>,
 }
 
 impl Deadlines for Asking {
     fn at_source(&mut self, db: Db, key: &[u8], (end, received): (Offset, UnixMillis)) -> Option<UnixMillis> {
-        let ours = UnixMillis(received.0.saturating_sub(self.source_ahead));
-        if self.told.is_near(end, ours) || self.failed.is_some_and(|failed| failed.elapsed() < LEFT_ALONE) {
+        if self.is_near(end, received) {
+            if !self.doubtful.is_empty() {
+                self.doubtful.remove(&(db, key.to_vec()));
+            }
+            return None;
+        }
+        self.doubt((db, key));
+        self.answer((db, key))
+    }
+
+    fn under_new_name(
+        &mut self,
+        from: Name<'_>,
+        to: Name<'_>,
+        (end, received): (Offset, UnixMillis),
+    ) -> Option<UnixMillis> {
+        let (full, (db, key)) = (self.doubtful.len() >= ASKED, from);
+        let in_doubt = full || !self.is_near(end, received) || self.doubtful.contains(&(db, key.to_vec()));
+        if !in_doubt {
+            return None;
+        }
+        self.doubt(to);
+        self.answer(to)
+    }
+}
+
+impl Asking {
+    /// As [`Told::is_near`], of a receipt on the source's clock.
+    fn is_near(&self, end: Offset, received: UnixMillis) -> bool {
+        self.told.is_near(end, UnixMillis(received.0.saturating_sub(self.source_ahead)))
+    }
+
+    fn doubt(&mut self, (db, key): Name<'_>) {
+        if self.doubtful.len() < ASKED {
+            self.doubtful.insert((db, key.to_vec()));
+        }
+    }
+
+    /// When a key ends at the source; `None` when it has no deadline or the source does not answer.
+    fn answer(&mut self, (db, key): Name<'_>) -> Option<UnixMillis> {
+        if self.failed.is_some_and(|failed| failed.elapsed() < LEFT_ALONE) {
             return None;
         }
         let left = block_on(self.ask(db, key));
@@ -76,9 +120,7 @@ impl Deadlines for Asking {
         let now = UnixMillis::now().0.saturating_add(self.source_ahead);
         left.filter(|left| *left >= 0).map(|left| UnixMillis(now.saturating_add(left)))
     }
-}
 
-impl Asking {
     /// What PTTL says; `None` when the source does not answer.
     async fn ask(&mut self, db: Db, key: &[u8]) -> Option<i64> {
         if self.open.is_none() {

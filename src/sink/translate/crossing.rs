@@ -4,7 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Outgoing, Translator,
-    words::{Words, fixed},
+    expiry::Receipt,
+    words::{Words, fixed, number},
 };
 use crate::{
     command::{Class, Cross, Keys, Spec},
@@ -51,21 +52,9 @@ pub(super) fn divided(
 impl Translator {
     /// A command that takes from one key and gives to another.
     pub(super) fn cross(&mut self, cross: Cross, words: &Words<'_>, db: Db, out: &mut Outgoing) -> Result<(), String> {
-        let (from, to) = (words.word(1), words.word(2));
-        let (there, here) = match cross {
-            Cross::Move => {
-                let other = database(words, 2).ok_or("its database is no number")?;
-                (self.target(db, &from), self.target(other, &from))
-            }
-            Cross::Copy => {
-                let other = match words.position(3, "DB") {
-                    Some(at) => database(words, at + 1).ok_or("its database is no number")?,
-                    None => db,
-                };
-                (self.target(db, &from), self.target(other, &to))
-            }
-            _ => (self.target(db, &from), self.target(db, &to)),
-        };
+        let from = words.word(1);
+        let (other, to) = receiver(cross, words, db).ok_or("its database is no number")?;
+        let (there, here) = (self.target(db, &from), self.target(other, &to));
         if here.is_some_and(|here| self.is_beyond(here)) {
             return Err("it brings a key to a database that the destination does not have".to_owned());
         }
@@ -98,6 +87,19 @@ impl Translator {
 }
 
 impl Translator {
+    /// A key takes its deadline along to another name. Where the source was asked for that deadline by the old name, it may
+    /// have answered of another key, or of none: it is asked by the new name.
+    pub(super) fn renew(&mut self, cross: Cross, words: &Words<'_>, (db, receipt): (Db, Receipt), out: &mut Outgoing) {
+        let takes_along = matches!(cross, Cross::Rename | Cross::Copy | Cross::Move);
+        let Some(deadlines) = self.setup.deadlines.as_mut().filter(|_| takes_along) else { return };
+        let Some((other, to)) = receiver(cross, words, db) else { return };
+        let from = words.word(1);
+        let ends = deadlines.under_new_name((db, &from), (other, &to), (receipt.end, receipt.at));
+        if let (Some(ends), Some(here)) = (ends, self.target(other, &to)) {
+            out.send(&[Words::new("PEXPIREAT", [to, number(receipt.expiry.written(ends).0)])], here);
+        }
+    }
+
     /// MOVE keeps a key's expiry from 2.8.23 and 3.0.5 on (db.c, `moveCommand`).
     fn moves_without_expiry(&self) -> bool {
         let since = |source: ServerVersion| match source.number {
@@ -142,6 +144,15 @@ fn both(cross: Cross, words: &Words<'_>, (there, here): (Db, Db), out: &mut Outg
         _ => return Err("its two keys go to different databases".to_owned()),
     }
     Ok(())
+}
+
+/// The key that a command gives to, and its database at the source.
+fn receiver<'a>(cross: Cross, words: &Words<'a>, db: Db) -> Option<(Db, Cow<'a, [u8]>)> {
+    Some(match (cross, words.position(3, "DB")) {
+        (Cross::Move, _) => (database(words, 2)?, words.word(1)),
+        (Cross::Copy, Some(at)) => (database(words, at + 1)?, words.word(2)),
+        _ => (db, words.word(2)),
+    })
 }
 
 fn database(words: &Words<'_>, index: usize) -> Option<Db> {

@@ -27,4 +27,4 @@ pub use flush::Erase;
 pub use outgoing::Outgoing;
 pub use scripts::meets_deadlines;
 pub(super) use scripts::name_of;
-pub use translator::{Deadlines, Taken, Translator, TranslatorSetup};
+pub use translator::{Deadlines, Name, Taken, Translator, TranslatorSetup};

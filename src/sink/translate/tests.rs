@@ -177,6 +177,10 @@ impl Deadlines for Ends {
         assert_eq!(received, NOW);
         (db == Db(0)).then_some(UnixMillis(self.0))
     }
+
+    fn under_new_name(&mut self, from: Name<'_>, _: Name<'_>, receipt: (Offset, UnixMillis)) -> Option<UnixMillis> {
+        self.at_source(from.0, from.1, receipt)
+    }
 }
 
 #[test]
@@ -189,6 +193,10 @@ fn what_the_source_says_of_a_keys_end_is_better_than_the_receipt_and_never_later
             ("SET k v EX 10", "SET k v PXAT 1005000"),
             ("SET k v EX 2", "SET k v PXAT 1002000"),
             ("SET k v PXAT 1999999", "SET k v PXAT 1999999"),
+            ("RENAME k l", "RENAME k l ; PEXPIREAT l 1005000"),
+            ("COPY k l DB 2 REPLACE", "COPY k l DB 2 REPLACE ; SELECT 2 ; PEXPIREAT l 1005000"),
+            ("MOVE k 2", "MOVE k 2 ; SELECT 2 ; PEXPIREAT k 1005000"),
+            ("SMOVE s t m", "SMOVE s t m"),
             ("SELECT 1 ; EXPIRE k 10", "SELECT 1 ; PEXPIREAT k 1010000"),
         ],
     );

@@ -46,11 +46,18 @@ pub struct TranslatorSetup {
     pub deadlines: Option<Box<dyn Deadlines + Send>>,
 }
 
+/// A key of a database of the source.
+pub type Name<'a> = (Db, &'a [u8]);
+
 /// Knows when keys end at the source.
 pub trait Deadlines {
     /// When a key ends there, where that can be told better than from the receipt of a command: the offset of its end and
     /// the time on the source's clock.
     fn at_source(&mut self, db: Db, key: &[u8], receipt: (Offset, UnixMillis)) -> Option<UnixMillis>;
+
+    /// When a key ends there that a command gave another name, a copy or another database, if the answer for its old name may
+    /// have been of another key.
+    fn under_new_name(&mut self, from: Name<'_>, to: Name<'_>, receipt: (Offset, UnixMillis)) -> Option<UnixMillis>;
 }
 
 /// What taking a command came to.
@@ -243,6 +250,9 @@ impl Translator {
             out.select(target);
             out.note(spec.name.as_bytes());
             out.raw(command);
+            if spec.class == Class::Cross(Cross::Rename) {
+                self.renew(Cross::Rename, &Words::of(command.args()), (db, receipt), out);
+            }
             return Taken::Done;
         }
         let words = Words::of(command.args());
@@ -315,8 +325,10 @@ impl Translator {
                     let spec = command::find(command.get(0).unwrap_or_default());
                     reasons.extend(spec.and_then(|spec| self.deliver(spec, command, db, out).err()));
                 }
-                if let Some(reason) = reasons.into_iter().next() {
-                    self.leave(words, db, &reason, out);
+                match (reasons.into_iter().next(), spec.class) {
+                    (Some(reason), _) => self.leave(words, db, &reason, out),
+                    (None, Class::Cross(cross)) => self.renew(cross, words, (db, receipt), out),
+                    _ => {}
                 }
             }
             Err(reason) => self.leave(words, db, &reason, out),

@@ -108,6 +108,13 @@ impl World {
         fs::read_to_string(self.tool.folder().join("events")).is_ok_and(|events| events.contains(text))
     }
 
+    /// Whether every difference that a comparison found is of these kinds.
+    pub fn differ_only_in(&self, kinds: &str) -> bool {
+        let events = fs::read_to_string(self.tool.folder().join("events")).unwrap_or_default();
+        let kinds = format!("\"kinds\":{kinds}");
+        events.lines().filter(|line| line.contains("\"differs\"")).all(|line| line.contains(&kinds))
+    }
+
     /// Begins another process when the last one ended in a way that asks for it; answers with an end that does not.
     pub fn keep_going(&mut self) -> Option<Finished> {
         if self.run.as_mut().is_some_and(Running::is_running) {

@@ -91,7 +91,9 @@ impl Translator {
     /// have answered of another key, or of none: it is asked by the new name.
     pub(super) fn renew(&mut self, cross: Cross, words: &Words<'_>, (db, receipt): (Db, Receipt), out: &mut Outgoing) {
         let takes_along = matches!(cross, Cross::Rename | Cross::Copy | Cross::Move);
-        let Some(deadlines) = self.setup.deadlines.as_mut().filter(|_| takes_along) else { return };
+        // From 7.0 on deadlines come as they are, which is more exact than an answer.
+        let asks = takes_along && self.setup.source.is_none_or(|source| !source.has_redis((7, 0)));
+        let Some(deadlines) = self.setup.deadlines.as_mut().filter(|_| asks) else { return };
         let Some((other, to)) = receiver(cross, words, db) else { return };
         let from = words.word(1);
         let ends = deadlines.under_new_name((db, &from), (other, &to), (receipt.end, receipt.at));

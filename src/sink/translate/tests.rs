@@ -203,6 +203,14 @@ fn what_the_source_says_of_a_keys_end_is_better_than_the_receipt_and_never_later
 }
 
 #[test]
+fn a_source_that_sends_deadlines_is_not_asked_for_them() {
+    let source =
+        |source| TranslatorSetup { source: Some(source), deadlines: Some(Box::new(Ends(1_005_000))), ..all(NEW) };
+    check(source(ServerVersion::redis(7, 0, 15)), &[("RENAME k l", "RENAME k l"), ("MOVE k 2", "MOVE k 2")]);
+    check(source(ServerVersion::redis(6, 2, 14)), &[("RENAME k l", "RENAME k l ; PEXPIREAT l 1005000")]);
+}
+
+#[test]
 fn a_move_of_a_source_that_loses_expiries_loses_them_too() {
     let from = |source| TranslatorSetup { source: Some(source), ..all(NEW) };
     check(from(ServerVersion::redis(2, 8, 17)), &[("MOVE k 2", "MOVE k 2 ; SELECT 2 ; PERSIST k")]);

@@ -11,16 +11,18 @@ use crate::{
     cmd,
     faults::{await_told, begin, fill, told, tool, until},
     following::{await_applied, follow},
-    harness::{Client, Command, Comparer, Plan, Running, Server, Tool},
+    harness::{Client, Command, Comparer, Plan, Proxy, Running, Server, Tool},
 };
 
 const CUT: [&str; 4] = ["cutover", "move", "--confirm", "move"];
 
 /// A plan that follows until an operator cuts over, with a seal.
 fn plan(source: &Server, destination: &Server) -> Plan {
-    Plan::between(source, destination)
-        .following("{ any: [command: cutover] }")
-        .line("cutover: { mode: manual, timeout: 10s }")
+    with_cutover(Plan::between(source, destination))
+}
+
+fn with_cutover(plan: Plan) -> Plan {
+    plan.following("{ any: [command: cutover] }").line("cutover: { mode: manual, timeout: 10s }")
 }
 
 fn now() -> i64 {
@@ -174,6 +176,33 @@ fn a_key_that_was_renamed_before_its_deadline_was_asked_for_keeps_its_own() {
     cut_over(&tool, run);
     let lives = ends(&mut destination.client(), &["long", "shorter", "copy", "k"]);
     for (end, life) in lives.iter().zip([3_600_000, 60_000, 60_000, 1_800_000]) {
+        assert!((begun + life - 100..=done + life + 500).contains(end), "{} ms of {life}", end - begun);
+    }
+}
+
+/// Up to 6.2 a source that cannot be asked when a deadline arrives late is waited for: the receipt would be wrong by the delay.
+#[test]
+fn a_deadline_that_arrives_late_waits_for_a_source_that_does_not_answer() {
+    let (source, destination) = (Server::start("redis-6.2.14"), Server::start("redis-7.2.4"));
+    let proxy = Proxy::to(source.port());
+    let tool = tool(&with_cutover(Plan::between_ports(proxy.port(), destination.port())));
+    let mut run = follow(&tool);
+    await_applied(&tool, &mut run, &source);
+    run.signal(Signal::STOP);
+    let mut client = source.client();
+    let begun = now();
+    client.pipeline_ok(&[cmd!["SET", "k", 1, "PX", 3_600_000], cmd!["SET", "l", 1], cmd!["PEXPIRE", "l", 60_000]]);
+    let done = now();
+    pass(done + 2500);
+    // Connections that are there stay, and the source cannot be asked by a new one.
+    proxy.point_at(1);
+    run.signal(Signal::CONT);
+    pass(now() + 1500);
+    assert_eq!(destination.client().command(&cmd!["EXISTS", "k"]).int(), 0, "by the receipt it ends late");
+    proxy.point_at(source.port());
+    cut_over(&tool, run);
+    let lives = ends(&mut destination.client(), &["k", "l"]);
+    for (end, life) in lives.iter().zip([3_600_000, 60_000]) {
         assert!((begun + life - 100..=done + life + 500).contains(end), "{} ms of {life}", end - begun);
     }
 }

@@ -113,7 +113,7 @@ impl Beside {
             told: told.clone(),
             source_ahead,
             open: None,
-            failed: None,
+            window: window.clone(),
             doubtful: HashSet::new(),
         };
         let feeding = Feed {

@@ -5,21 +5,24 @@
 //! down, while this process or its spool stood still. It is known by the offsets that the source told every second: a
 //! command behind an offset told shortly before its receipt cannot be older than that answer.
 //!
+//! While the source does not answer, nothing is applied from there on: by the receipt, a life would be prolonged by all the time
+//! that its command was on its way.
+//!
 //! The answer may already be of a later command on the same key, which follows in the stream and decides in the end. A key
 //! that was renamed by then is asked about once more, by its new name, when the command that renames it comes.
 
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use async_std::task::block_on;
+use async_std::task::{block_on, sleep};
 use redis::{Value, cmd};
 
 use crate::{
-    net::{Access, Control},
-    sink::{Deadlines, Name},
+    net::{Access, Control, ControlError, Timeouts},
+    sink::{Deadlines, Name, Window},
     unit::{Db, Offset, UnixMillis},
 };
 
@@ -29,8 +32,11 @@ const NEAR: i64 = 1500;
 const REMEMBERED: usize = 86_400;
 /// Keys whose deadlines were asked for that are remembered; with more of them, every key that is renamed is asked about.
 const ASKED: usize = 100_000;
-/// How long a source that does not answer is left alone.
-const LEFT_ALONE: Duration = Duration::from_secs(1);
+/// After so long a source that did not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+/// A source that answers later could have looked at its clock at any time since.
+const PATIENCE: Timeouts =
+    Timeouts { connect: Duration::from_secs(10), read: Duration::from_secs(2), write: Duration::from_secs(2) };
 
 /// Where the source stood, and when it was asked. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +68,8 @@ pub(super) struct Asking {
     /// The source's clock minus ours, in milliseconds.
     pub(super) source_ahead: i64,
     pub(super) open: Option<(Control, Db)>,
-    pub(super) failed: Option<Instant>,
+    /// Closed when nothing more is to be written.
+    pub(super) window: Window,
     /// Keys whose deadlines the receipt did not tell.
     pub(super) doubtful: HashSet<(Db, Vec<u8>)>,
 }
@@ -107,34 +114,43 @@ impl Asking {
         }
     }
 
-    /// When a key ends at the source; `None` when it has no deadline or the source does not answer.
+    /// When a key ends at the source; `None` when it has no deadline there, or may not be asked for. A source that does not
+    /// answer is waited for: the receipt would prolong the life by all the time that the command was on its way.
     fn answer(&mut self, (db, key): Name<'_>) -> Option<UnixMillis> {
-        if self.failed.is_some_and(|failed| failed.elapsed() < LEFT_ALONE) {
-            return None;
+        while !self.window.is_closed() {
+            let asked = UnixMillis::now();
+            match block_on(self.ask(db, key)) {
+                Ok(left) => {
+                    let answered = UnixMillis::now();
+                    // The source looked at its clock at some time between.
+                    if answered.0.saturating_sub(asked.0) <= NEAR {
+                        let then = asked.0.midpoint(answered.0).saturating_add(self.source_ahead);
+                        return left.filter(|left| *left >= 0).map(|left| UnixMillis(then.saturating_add(left)));
+                    }
+                }
+                Err(error) if error.retryable() => {
+                    self.open = None;
+                    block_on(sleep(ASK_AGAIN));
+                }
+                Err(_) => return None,
+            }
         }
-        let left = block_on(self.ask(db, key));
-        self.failed = left.is_none().then(Instant::now);
-        if left.is_none() {
-            self.open = None;
-        }
-        let now = UnixMillis::now().0.saturating_add(self.source_ahead);
-        left.filter(|left| *left >= 0).map(|left| UnixMillis(now.saturating_add(left)))
+        None
     }
 
-    /// What PTTL says; `None` when the source does not answer.
-    async fn ask(&mut self, db: Db, key: &[u8]) -> Option<i64> {
+    /// What PTTL says; `None` when that is no number.
+    async fn ask(&mut self, db: Db, key: &[u8]) -> Result<Option<i64>, ControlError> {
         if self.open.is_none() {
-            let control = self.source.control().await.ok()?;
-            self.open = Some((control, Db(0)));
+            self.open = Some((self.source.control_within(PATIENCE).await?, Db(0)));
         }
-        let (control, selected) = self.open.as_mut()?;
+        let Some((control, selected)) = &mut self.open else { return Ok(None) };
         if *selected != db {
-            control.command(cmd("SELECT").arg(db.0)).await.ok()?;
+            control.command(cmd("SELECT").arg(db.0)).await?;
             *selected = db;
         }
-        match control.command(cmd("PTTL").arg(key)).await.ok()? {
-            Value::Int(left) => Some(left),
-            _ => None,
+        match control.command(cmd("PTTL").arg(key)).await? {
+            Value::Int(left) => Ok(Some(left)),
+            _ => Ok(None),
         }
     }
 }

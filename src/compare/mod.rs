@@ -32,7 +32,7 @@ mod verdicts;
 mod windows;
 
 pub use fault::CompareFault;
-pub use recheck::{AppliedOffset, Recheck};
+pub use recheck::{Applied, AppliedOffset, Recheck};
 pub use run::{begin, tell_to};
 pub use scan::Pair;
 pub use setup::{Begun, Setup, Told};

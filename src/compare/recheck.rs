@@ -29,11 +29,29 @@ use crate::{
     net::Control,
     resp::{Reply, command},
     step::{DifferenceKind, Side},
-    unit::Offset,
+    unit::{Offset, ReplId},
 };
 
-/// Up to where the source's stream is applied at the destination: `None` while nobody can say.
-pub type AppliedOffset = Arc<dyn Fn() -> Option<Offset> + Send + Sync>;
+/// How far the source's stream is applied at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The history that the offset is of; `None` where the source hides it.
+    pub history: Option<ReplId>,
+    /// Everything up to here is applied.
+    pub offset: Offset,
+}
+
+impl Applied {
+    /// Whether everything up to `said` is applied; `None` where that is of another history, whose offsets say nothing of this
+    /// one's.
+    fn reaches(&self, said: &Self) -> Option<bool> {
+        let same = self.history.zip(said.history).is_none_or(|(one, other)| one == other);
+        same.then_some(self.offset >= said.offset)
+    }
+}
+
+/// Says how far that is: `None` while nobody can say.
+pub type AppliedOffset = Arc<dyn Fn() -> Option<Applied> + Send + Sync>;
 
 /// How it is judged whether a difference stays while writes go on.
 #[derive(Clone)]
@@ -150,25 +168,34 @@ impl Barrier {
             return Ok(true);
         };
         let applied = Arc::clone(applied);
-        let Some(offset) = self.source_offset().await? else { return Ok(false) };
+        let Some(said) = self.source_offset().await? else { return Ok(false) };
         let begun = Instant::now();
-        while applied().is_none_or(|applied| applied < offset) {
+        loop {
+            match applied().map(|applied| applied.reaches(&said)) {
+                Some(Some(true)) => return Ok(true),
+                // Whoever follows it does not know of its other history yet.
+                Some(None) => {
+                    sleep(PAUSE).await;
+                    return Ok(false);
+                }
+                Some(Some(false)) | None => {}
+            }
             if begun.elapsed() > PATIENCE {
                 return Ok(false);
             }
             sleep(LOOK).await;
         }
-        Ok(true)
     }
 
-    async fn source_offset(&mut self) -> Result<Option<Offset>, CompareFault> {
+    async fn source_offset(&mut self) -> Result<Option<Applied>, CompareFault> {
         let fault = |error| CompareFault::Control { side: Side::Source, error };
         let control = match &mut self.control {
             Some(control) => control,
             none => none.insert(self.source.access.control().await.map_err(fault)?),
         };
         let info = control.info(Some("replication")).await.map_err(fault)?;
-        Ok(Info::parse(&info).repl_offset())
+        let info = Info::parse(&info);
+        Ok(info.repl_offset().map(|offset| Applied { history: info.replid(), offset }))
     }
 }
 
@@ -279,6 +306,18 @@ mod tests {
     fn decided(suspect: Suspect, passed: bool, [before, there, after]: [&str; 3]) -> (Suspect, Settled) {
         let proof = Proof { passed, unwritten: true, enough: CONFIRMED };
         decide(suspect, proof, holding(before), holding(there), &holding(after))
+    }
+
+    #[test]
+    fn offsets_of_two_histories_are_not_compared() {
+        let at = |id: Option<u8>, offset| Applied {
+            history: id.and_then(|id| ReplId::parse(&[id; 40])),
+            offset: Offset(offset),
+        };
+        assert_eq!(at(Some(b'a'), 9).reaches(&at(Some(b'a'), 9)), Some(true));
+        assert_eq!(at(Some(b'a'), 8).reaches(&at(Some(b'a'), 9)), Some(false));
+        assert_eq!(at(Some(b'a'), 9).reaches(&at(Some(b'b'), 1)), None);
+        assert_eq!(at(None, 9).reaches(&at(Some(b'b'), 1)), Some(true), "a source that hides it");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Ending {
     cause: &'static Fault,
     /// Whose connection was lost, where that alone does not say the side.
     lost: Option<Box<Address>>,
+    /// What is missing at the destination, where `summary` says more than that.
+    fact: Option<String>,
     next: Next,
 }
 
@@ -40,7 +42,14 @@ enum Next {
 
 impl Ending {
     pub(super) fn new(outcome: Outcome, summary: impl Into<String>) -> Self {
-        Self { outcome, summary: summary.into(), cause: runs::of_outcome(outcome), lost: None, next: Next::End }
+        Self {
+            outcome,
+            summary: summary.into(),
+            cause: runs::of_outcome(outcome),
+            lost: None,
+            fact: None,
+            next: Next::End,
+        }
     }
 
     /// An ending with a cause of its own, which says the outcome too.
@@ -50,6 +59,17 @@ impl Ending {
             About::Plan(_) | About::Item(_) => Outcome::Failed,
         };
         Self { cause, ..Self::new(outcome, summary) }
+    }
+
+    /// The ending of a copy that lacks something, which is this fact: it is noted without the advice.
+    pub(super) fn lacking(cause: &'static Fault, fact: impl Into<String>, advice: &str) -> Self {
+        let fact = fact.into();
+        Self { fact: Some(fact.clone()), ..Self::of(cause, format!("{fact}. {advice}")) }
+    }
+
+    /// What is missing at the destination, without advice.
+    pub(super) fn fact(&self) -> &str {
+        self.fact.as_deref().unwrap_or(&self.summary)
     }
 
     /// The same ending, which has this other cause too.
@@ -168,6 +188,10 @@ impl Ending {
     }
 }
 
+/// What stands against a new full copy.
+pub(super) const HELD: &str =
+    "; it is held (exit 4, R309) unless `on_stream_lost: recopy` or `plan apply --recopy N` agrees.";
+
 /// Of a run that has nothing left to do.
 pub(super) const FINISHED: &str = "This run is finished already; nothing was done.";
 
@@ -187,8 +211,8 @@ impl From<JournalError> for Ending {
             JournalError::Damaged { .. } => Self::of(
                 &runs::JOURNAL_DAMAGED,
                 format!(
-                    "{error}. Move the state directory away and apply again: a new full copy begins, and the run record at \
-                     the destination says what has to be taken back."
+                    "{error}. Move the state directory away and apply again: a run that follows the source continues from its \
+                     record at the destination. Any other needs a new full copy{HELD}"
                 ),
             ),
             JournalError::Io { .. } => Self::of(
@@ -210,7 +234,7 @@ impl From<SpoolError> for Ending {
                 Self::of(&runs::STATE_UNUSABLE, format!("{summary} Fix that and rerun the command."))
             }
             SpoolError::Damaged { .. } | SpoolError::Missing { .. } | SpoolError::Ended { .. } => {
-                Self::of(&runs::SPOOL_DAMAGED, format!("{summary} Run the same command again: a new full copy begins."))
+                Self::of(&runs::SPOOL_DAMAGED, format!("{summary} Check the disk. The run needs a new full copy{HELD}"))
             }
         }
     }
@@ -224,11 +248,11 @@ impl From<LeaseFault> for Ending {
             }
             LeaseFault::Gone => Self::from(LaneFault::RecordGone),
             LeaseFault::Forgot | LeaseFault::Behind { .. } => Self::from(LaneFault::Forgot),
-            LeaseFault::Evicted { .. } => Self::of(
+            LeaseFault::Evicted { .. } => Self::lacking(
                 &runs::EVICTED,
-                format!(
-                    "{fault}. Give the destination more memory (`maxmemory`) or the policy `noeviction`. Applied again, this run \
-                     begins with a new full copy."
+                fault.to_string(),
+                &format!(
+                    "Give the destination more memory (`maxmemory`) or the policy `noeviction`. The run needs a new full copy{HELD}"
                 ),
             ),
             LeaseFault::Left(left) => Self::of(&runs::DIVERGED, left),
@@ -265,7 +289,7 @@ impl From<LaneFault> for Ending {
             ),
             LaneFault::Spool(_) => Self::of(
                 &runs::SPOOL_DAMAGED,
-                format!("The spool cannot be used: {fault}. Run the same command again: a new full copy begins."),
+                format!("The spool cannot be used: {fault}. Check the disk. The run needs a new full copy{HELD}"),
             ),
             LaneFault::Disk(_) => {
                 Self::of(&runs::STATE_UNUSABLE, format!("{fault}. Make room, then run the same command again."))

@@ -166,6 +166,11 @@ fn same(then: &SourceFacts, now: &SourceFacts) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether writes are paused, where the server says so (`paused_actions` in `INFO clients`: Valkey 8.1 and later).
+fn is_paused(info: &Info) -> Option<bool> {
+    info.get("paused_actions").map(|paused| matches!(paused, "write" | "all"))
+}
+
 /// A server that is paused takes a connection and answers nothing: one that answers is another server, or is not paused any
 /// more.
 async fn knock(source: &Access) -> Result<(), String> {
@@ -228,6 +233,9 @@ impl Fenced {
         let (fenced, now) = (fenced.map_err(text)?, now.map_err(text)?);
         same(&self.facts, &fenced)?;
         same(&self.facts, &now)?;
+        if self.is_proof() && is_paused(&now.info) == Some(false) {
+            return Err("somebody has ended the pause of the writers".to_owned());
+        }
         fenced.repl_offset.max(now.repl_offset).map(Some).ok_or_else(|| "the source does not say its offset".to_owned())
     }
 
@@ -258,6 +266,15 @@ mod tests {
 
     fn facts(text: &str) -> SourceFacts {
         SourceFacts::of(Info::parse(text))
+    }
+
+    #[test]
+    fn a_pause_that_was_ended_is_seen_where_the_server_says_so() {
+        let paused = |text: &str| is_paused(&Info::parse(text));
+        assert_eq!(paused("paused_actions:write\r\n"), Some(true));
+        assert_eq!(paused("paused_actions:all\r\n"), Some(true));
+        assert_eq!(paused("paused_actions:none\r\n"), Some(false));
+        assert_eq!(paused("blocked_clients:0\r\n"), None);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Batch {
     pub charged: u64,
     /// Databases that it empties, each once.
     pub empties: Vec<Db>,
+    /// Databases that it swaps.
+    pub swaps: Vec<(Db, Db)>,
     /// Whether it was put together while far deadlines were written exact.
     pub settles: bool,
     /// Whether it puts the run record back, as that was when this process began.

@@ -41,14 +41,24 @@ impl From<crate::net::ControlError> for UndoFault {
     }
 }
 
+/// What is done with the keys that an earlier dump has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// They are counted.
+    Count,
+    /// They are deleted.
+    Delete,
+}
+
 /// Deletes the keys that the marks of `record` say were written from the spool in `folder`, and only those: keys that
-/// were left as they were, or out, stay. Answers how many keys were named.
+/// were left as they were, or out, stay. Answers how many keys were named, or would be.
 pub async fn undo(
     control: &mut Control,
     lease: &Lease,
     record: &RunRecord,
     (folder, tag, stored): (&Path, u64, u64),
     (selection, destination): (&Selection, &Destination),
+    extent: Extent,
 ) -> Result<u64, UndoFault> {
     let furthest = record.marks.iter().map(|mark| mark.at.saturating_add(mark.elements.min(1))).max().unwrap_or(0);
     if stored < furthest {
@@ -77,6 +87,9 @@ pub async fn undo(
                     break;
                 }
             }
+        }
+        if extent == Extent::Count {
+            named += doomed.drain(..).count() as u64;
         }
         while doomed.len() >= KEYS_AT_ONCE {
             let rest = doomed.split_off(KEYS_AT_ONCE);

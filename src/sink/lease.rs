@@ -393,21 +393,43 @@ impl Lease {
 
     /// Carries commands out if the token is ours, all or none.
     pub async fn guarded(&self, control: &mut Control, commands: &[redis::Cmd]) -> Result<(), LeaseFault> {
-        loop {
-            control.command(cmd("WATCH").arg(&self.keys.token)).await?;
-            let token: Option<String> = control.query(cmd("GET").arg(&self.keys.token)).await?;
-            if token.as_ref() != Some(&self.token) {
-                control.command(&cmd("UNWATCH")).await?;
-                return Err(self.not_ours(token));
-            }
-            control.command(&cmd("MULTI")).await?;
-            for command in commands {
-                control.command(command).await?;
-            }
-            // Nothing comes back when the token was written meanwhile, also when our own flush put it back.
-            if control.command(&cmd("EXEC")).await? != Value::Nil {
-                return Ok(());
-            }
+        match while_token(control, &self.keys, Some(&self.token), commands).await? {
+            Written::Done => Ok(()),
+            Written::Other(token) => Err(self.not_ours(token)),
+        }
+    }
+}
+
+/// What became of commands that are conditional on a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All were carried out.
+    Done,
+    /// None: this token is there.
+    Other(Option<String>),
+}
+
+/// Carries commands out while this `token` is at the destination, or none where it is `None`; all or none of them.
+pub async fn while_token(
+    control: &mut Control,
+    keys: &RecordKeys,
+    token: Option<&str>,
+    commands: &[redis::Cmd],
+) -> Result<Written, ControlError> {
+    loop {
+        control.command(cmd("WATCH").arg(&keys.token)).await?;
+        let there: Option<String> = control.query(cmd("GET").arg(&keys.token)).await?;
+        if there.as_deref() != token {
+            control.command(&cmd("UNWATCH")).await?;
+            return Ok(Written::Other(there));
+        }
+        control.command(&cmd("MULTI")).await?;
+        for command in commands {
+            control.command(command).await?;
+        }
+        // Nothing comes back when the token was written meanwhile, also when our own flush put it back.
+        if control.command(&cmd("EXEC")).await? != Value::Nil {
+            return Ok(Written::Done);
         }
     }
 }

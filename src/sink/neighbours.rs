@@ -31,9 +31,15 @@ impl Neighbour {
 }
 
 /// The other runs under way at this server, as their records say, in the order of their names. A record that cannot be read
-/// is taken for one of them: it may be written by a newer version.
+/// is taken for one of them: it may be written by a newer version. Runs of version 0.1 are in no list: their records are looked for
+/// among all keys of database 0, where the server lets them be read.
 pub async fn neighbours(control: &mut Control, own: &RecordKeys) -> Result<Vec<Neighbour>, ControlError> {
-    let plans: BTreeSet<String> = control.query(cmd("SMEMBERS").arg(RUNS)).await?;
+    let mut plans: BTreeSet<String> = control.query(cmd("SMEMBERS").arg(RUNS)).await?;
+    match recorded(control, own).await {
+        Ok(recorded) => plans.extend(recorded),
+        Err(error) if error.refusal().is_some() => {}
+        Err(error) => return Err(error),
+    }
     let mut found = vec![];
     for plan in plans.into_iter().filter(|plan| plan != own.plan()) {
         found.extend(neighbour(control, plan).await?);

@@ -24,6 +24,9 @@ pub(super) const RUNS: &str = "redis-plan:{runs}";
 /// Every key of the tool begins with this.
 pub(super) const PREFIX: &str = "redis-plan:";
 
+/// The most lanes that a plan may ask for (`limits.connections`).
+const MOST_LANES: usize = 64;
+
 /// The names of a run record's keys. They share a hash tag, so that a cluster keeps them in one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordKeys {
@@ -56,6 +59,14 @@ impl RecordKeys {
     #[must_use]
     pub fn fence(&self, part: Part) -> String {
         format!("{}fence:{}", self.prefix, part.name())
+    }
+
+    /// Every key that this run may have in database 0, the list of all runs among them.
+    #[must_use]
+    pub(super) fn all(&self) -> Vec<String> {
+        let parts = (0..MOST_LANES).map(Part::Dump).chain([Part::Stream]);
+        let named = [&self.token, &self.heartbeat, &self.run, &self.skipped, &self.scripts].map(String::clone);
+        named.into_iter().chain([RUNS.to_owned()]).chain(parts.map(|part| self.fence(part))).collect()
     }
 
     /// The plan to whose run a key with the tool's prefix belongs.

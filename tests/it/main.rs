@@ -18,6 +18,7 @@ mod comparer_finds;
 mod conflicts;
 mod connections;
 mod cutover;
+mod doubts;
 mod endings;
 mod expiry;
 mod faults;

@@ -279,6 +279,50 @@ fn a_run_against_the_direction_of_another_is_refused() {
     }
 }
 
+/// The record of a run as version 0.1 left it: in no list, and without the databases that it writes to.
+fn record_of_0_1(server: &Server) {
+    let record = cmd![
+        "HMSET",
+        "redis-plan:{old}:run",
+        "run",
+        "r",
+        "digest",
+        "d",
+        "state",
+        "running",
+        "generation",
+        1,
+        "occupied",
+        "",
+        "lane:0",
+        "9+0"
+    ];
+    server.client().command(&record);
+    server.client().command(&cmd!["SET", "redis-plan:{old}:token", "1:somewhere/1"]);
+}
+
+#[test]
+fn a_run_of_version_0_1_is_under_way_too() {
+    for at_source in [true, false] {
+        let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+        fill(&source, 100, 20);
+        let (server, code, item) =
+            if at_source { (&source, "R605", "source-runs") } else { (&destination, "R604", "destination-runs") };
+        record_of_0_1(server);
+        let plan = Plan::between(&source, &destination).line("databases: [{ from: 0, to: 1 }]").following(BY_HAND);
+        let tool = tool(&plan);
+        let said = "writes to databases that its record does not name";
+        begin(&tool).wait().expect(5).because(code).says("the run `old` is under way").says(said);
+        let found = check(&plan, item);
+        assert!(found.seen.contains("the run `old` is under way"), "{}", found.seen);
+        server.client().command(&cmd!["HSET", "redis-plan:{old}:run", "state", "done"]);
+        let mut run = follow(&tool);
+        await_applied(&tool, &mut run, &source);
+        tool.run(["cutover", "move"]).expect(0);
+        run.wait().expect(0);
+    }
+}
+
 /// A reader of the source that may see nothing of its keys.
 #[test]
 fn a_source_that_shows_no_keys_cannot_say_whether_a_run_writes_to_it() {
@@ -392,15 +436,92 @@ fn a_flush_of_the_source_says_how_many_keys_went() {
     await_applied(&tool, &mut run, &source);
     settle_in(&destination);
     client.pipeline_ok(&[cmd!["MULTI"], cmd!["FLUSHDB"], cmd!["SET", "after", 1], cmd!["EXEC"]]);
-    assert!(await_told(&tool, &mut run, "database 3 of the destination: 1 key there is deleted"), "{}", run.wait());
+    assert!(
+        await_told(&tool, &mut run, "database 3 of the destination was emptied too: 1 key deleted"),
+        "{}",
+        run.wait()
+    );
     assert_eq!(settled(&destination), 10);
     client.command(&cmd!["FLUSHALL"]);
-    assert!(await_told(&tool, &mut run, "database 0 of the destination: 110 keys there are deleted"), "{}", run.wait());
-    assert!(await_told(&tool, &mut run, "database 3 of the destination: 1 key there is deleted"), "{}", run.wait());
+    assert!(await_told(&tool, &mut run, "database 0 of the destination was emptied too: 110 keys"), "{}", run.wait());
+    assert!(await_told(&tool, &mut run, "database 3 of the destination was emptied too: 1 key "), "{}", run.wait());
     assert_eq!(keys(&destination), 0);
     await_applied(&tool, &mut run, &source);
     tool.run(["cutover", "move"]).expect(0);
-    run.wait().expect(0).says("110 keys there are deleted");
+    run.wait().expect(0).says("110 keys deleted, also keys that other applications");
+}
+
+/// What a lost connection leaves is the run's own, and is not counted among the keys of others.
+#[test]
+fn keys_of_the_run_itself_are_not_counted_as_emptied() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    fill(&source, 100, 20);
+    let to = Proxy::to(destination.port());
+    let tool = tool(&Plan::between_ports(source.port(), to.port()).following(BY_HAND));
+    let mut run = follow(&tool);
+    source.client().command(&cmd!["SET", "before", 1]);
+    await_applied(&tool, &mut run, &source);
+    let fence = || destination.client().command(&cmd!["EXISTS", "redis-plan:{move}:fence:stream"]).int() == 1;
+    let mut writes = 0;
+    until("a connection was lost", || {
+        to.cut();
+        writes += 1;
+        source.client().command(&cmd!["INCR", "n"]);
+        await_applied(&tool, &mut run, &source);
+        fence()
+    });
+    source.client().command(&cmd!["FLUSHALL"]);
+    // 100 copied, and the two of this test.
+    assert!(await_told(&tool, &mut run, "database 0 of the destination was emptied too: 102 keys"), "{}", run.wait());
+    tool.run(["cutover", "move"]).expect(0);
+    run.wait().expect(0);
+}
+
+#[test]
+fn a_swap_of_the_source_says_how_many_keys_changed_places() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    fill(&source, 100, 20);
+    let mut client = source.client();
+    client.select(3);
+    client.command(&cmd!["SET", "in three", 1]);
+    let tool = tool(&Plan::between(&source, &destination).following(BY_HAND));
+    let mut run = follow(&tool);
+    await_applied(&tool, &mut run, &source);
+    settle_in(&destination);
+    client.command(&cmd!["SWAPDB", 0, 3]);
+    let said = "110 keys moved to database 3 and 1 key to database 0, also keys that other applications had written";
+    assert!(await_told(&tool, &mut run, said), "{}", run.wait());
+    await_applied(&tool, &mut run, &source);
+    let mut there = destination.client();
+    there.select(3);
+    assert_eq!(there.command(&cmd!["DBSIZE"]).int(), 110);
+    assert!(there.command(&cmd!["KEYS", "redis-plan:*"]).items().is_empty());
+    tool.run(["cutover", "move"]).expect(0);
+    run.wait().expect(0);
+}
+
+/// A much smaller source takes nothing back, also where the dump of the run is known to have brought it.
+#[test]
+fn a_source_that_comes_back_much_smaller_during_the_copy_takes_nothing_back() {
+    let (mut source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    fill(&source, 20_000, 100);
+    let from = Proxy::to(source.port());
+    from.throttle(1 << 20);
+    let tool = tool(&Plan::between_ports(from.port(), destination.port()).following(IDLE));
+    let mut run = begin(&tool);
+    until("keys have come", || keys(&destination) > 3000 || !run.is_running());
+    assert!(told(&tool, "dump_received").is_empty(), "the dump is not whole");
+    run.kill9();
+    source.restart();
+    fill(&source, 100, 100);
+    settle_in(&destination);
+    from.throttle(0);
+    let there = keys(&destination);
+    begin(&tool).wait().expect(4).because("R310").says(&format!("--recopy {there}"));
+    assert_eq!(keys(&destination), there);
+    // What an operator agrees to is what the run has brought.
+    tool.run(["apply", "plan.yaml", "--recopy", &there.to_string()]).expect(0);
+    assert_eq!((settled(&destination), keys(&destination)), (10, 110));
 }
 
 /// A key that only the destination has may be anybody's, also while its run is not over.

@@ -269,7 +269,7 @@ fn a_source_is_not_idle_because_its_answers_are_late() {
 }
 
 #[test]
-fn keys_that_the_destination_evicted_are_counted_and_copied_again() {
+fn keys_that_the_destination_evicted_are_counted_and_a_new_copy_is_held() {
     let (source, destination) = (quiet("redis-7.2.4"), Server::start("redis-7.2.4"));
     fill(&source, 20_000, 200);
     let tool = tool(&Plan::between(&source, &destination).following("{ any: [command: cutover] }"));
@@ -290,13 +290,19 @@ fn keys_that_the_destination_evicted_are_counted_and_copied_again() {
     });
     policy(&mut there, 0, "noeviction");
     let ended = if tool.run(["cutover", "move"]).code() == Some(0) { panic!("it ends well") } else { run.wait() };
-    ended.expect(3).because("R313").says("evicted");
-    let ended = begin_to_the_end(&tool);
-    if ended.code() == Some(0) {
-        equal(&source, &destination);
-    } else {
-        ended.expect(4);
-    }
+    ended.expect(3).because("R313").says("evicted").says("it is held (exit 4, R309)");
+    let there = keys(&destination);
+    let held = begin(&tool).wait().expect(4).because("R309");
+    assert_eq!(held.stdout.matches("the destination evicted").count(), 1, "{held}");
+    assert_eq!(held.stdout.matches("new full copy").count(), 1, "{held}");
+    assert_eq!(keys(&destination), there);
+    // The number that is shown may count the tool's own keys too.
+    let agreed = (there + 10).to_string();
+    let mut run = tool.start(["apply", "plan.yaml", "--events", "events", "--recopy", &agreed]);
+    until("it can end or has", || status(&tool)["can_cutover"] == true && run.is_running() || !run.is_running());
+    tool.run(["cutover", "move"]).expect(0);
+    run.wait().expect(0);
+    equal(&source, &destination);
 }
 
 #[test]
@@ -452,15 +458,19 @@ fn a_seal_of_which_nothing_can_be_found_out_is_said_to_be_unknown() {
     equal(&source, &destination);
 }
 
+/// The first of the words that close the record.
+const SEAL: &str = "$6\r\nsealed";
+/// What follows it before the EXEC.
+const SEAL_REST: &str = "\r\n*3\r\n$3\r\nSET\r\n$23\r\nredis-plan:{move}:token\r\n$6\r\nsealed\r\n\
+                         *2\r\n$3\r\nDEL\r\n$27\r\nredis-plan:{move}:heartbeat\r\n\
+                         *3\r\n$4\r\nSREM\r\n$17\r\nredis-plan:{runs}\r\n$4\r\nmove\r\n";
+const SEAL_QUEUED: u64 = SEAL_REST.len() as u64;
+
 /// The network hands the seal over once everybody heard that the cutover was undone.
 #[test]
 fn a_seal_that_arrives_after_its_cutover_was_undone_is_void() {
     let (source, destination) = (quiet("redis-7.2.4"), Server::start("redis-7.2.4"));
-    // What follows the first of the words that close the record, before the EXEC.
-    let rest = "\r\n*3\r\n$3\r\nSET\r\n$23\r\nredis-plan:{move}:token\r\n$6\r\nsealed\r\n\
-                *2\r\n$3\r\nDEL\r\n$27\r\nredis-plan:{move}:heartbeat\r\n\
-                *3\r\n$4\r\nSREM\r\n$17\r\nredis-plan:{runs}\r\n$4\r\nmove\r\n";
-    let fault = Fault::hold(Direction::ToServer, rest.len() as u64).once_sent("$6\r\nsealed");
+    let fault = Fault::hold(Direction::ToServer, SEAL_QUEUED).once_sent(SEAL);
     let to = Proxy::to(destination.port()).with(fault);
     let tool = tool(&moving(source.port(), to.port(), "{ mode: manual, timeout: 2s }"));
     let run = ready(&tool);
@@ -474,6 +484,27 @@ fn a_seal_that_arrives_after_its_cutover_was_undone_is_void() {
     raise(&source, 10);
     cut_again(&tool, run);
     equal(&source, &destination);
+}
+
+/// Somebody ends the pause and writes when the source was looked at for the last time and the seal is not carried out yet.
+#[test]
+fn writes_between_the_last_look_and_the_seal_are_not_sealed_as_proven() {
+    for version in ["redis-7.2.4", "valkey-9.1.2"] {
+        let (source, destination) = (quiet(version), Server::start("redis-7.2.4"));
+        let to = Proxy::to(destination.port()).with(Fault::hold(Direction::ToServer, SEAL_QUEUED).once_sent(SEAL));
+        let tool = tool(&moving(source.port(), to.port(), "{ mode: manual, timeout: 20s }"));
+        let run = ready(&tool);
+        raise(&source, 10);
+        let cutting = tool.start(CUT);
+        until("the seal is held back", || to.struck() == 1);
+        source.client().command(&cmd!["CLIENT", "UNPAUSE"]);
+        raise(&source, 3);
+        to.release();
+        let ended = run.wait().expect(3).because("R314").says("3 more commands");
+        cutting.wait().expect(1).says("3 more commands");
+        let result = &told(&tool, "\"event\":\"sealed\"")[0]["result"];
+        assert_eq!((&result["late"], &result["proven"]), (&3.into(), &false.into()), "{ended}");
+    }
 }
 
 /// The dump's last bytes are damaged on their way: what was written before that is told, and taken back.

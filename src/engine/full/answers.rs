@@ -24,7 +24,7 @@ impl Copy {
                     self.tally.confirm(lane, mark, keys);
                 }
             }
-            LaneReport::Unseen { .. } | LaneReport::Emptied { .. } => {}
+            LaneReport::Unseen { .. } | LaneReport::Emptied { .. } | LaneReport::Swapped { .. } => {}
             LaneReport::Conflict(failure) => {
                 let text = format!(
                     "The {} `{}` exists in database {} of the destination",

@@ -161,9 +161,8 @@ impl Copy {
         let (folder, tag) = (run.spool(started.generation), run.spool_tag(started.generation));
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
         let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
-        let all: Vec<_> = (0..started.destination.databases).map(crate::unit::Db).collect();
         // Else keys of others are there that a new dump must be able to tell from those of this one.
-        let all_empty = work.selection.targets(&all).iter().all(|db| !started.occupied.contains(db));
+        let all_empty = run.targets(started.destination.databases).iter().all(|db| !started.occupied.contains(db));
         let drains = all_empty && work.on_conflict == OnConflict::Fail;
         let mut working = vec![];
 

@@ -55,7 +55,7 @@ impl Standing {
         (lease, record): (&Lease, &RunRecord),
         databases: u32,
     ) -> Result<Self, ControlError> {
-        let destination = keys_in(control, &targets(work, databases)).await?;
+        let destination = keys_in(control, &run.targets(databases)).await?;
         let left_alone: u64 = control.query(redis::cmd("SCARD").arg(&lease.keys.skipped)).await?;
         let occupied = destination.iter().any(|(db, _)| record.occupied.contains(db));
         let keyspace = crate::source::survey(&mut run.request.servers.source.control().await?).await?.keyspace;
@@ -68,9 +68,15 @@ impl Standing {
         self.destination.iter().map(|(_, keys)| keys).sum()
     }
 
-    /// Whether the source holds nothing any more although something was copied from it.
-    pub(super) fn is_source_empty(&self) -> bool {
-        self.source == 0 && self.keys() > 0
+    /// Whether what a dump is known to have `written` may be taken back: a source that has lost its data would bring less.
+    /// `agreed`: to how many keys at the destination an operator has agreed.
+    pub(super) fn permits_taking_back(&self, written: u64, agreed: Option<u64>) -> bool {
+        agreed.is_some_and(|agreed| self.keys() <= agreed) || !self.has_shrunk(written)
+    }
+
+    /// Whether the source seems to have lost its data, by how many keys were copied from it.
+    fn has_shrunk(&self, copied: u64) -> bool {
+        copied > 0 && (self.source == 0 || self.source < copied / 2)
     }
 
     fn judge(&self, policy: OnStreamLost, agreed: Option<u64>) -> Verdict {
@@ -80,7 +86,7 @@ impl Standing {
             (Some(agreed), _) if keys <= agreed => Verdict::Replace,
             (Some(agreed), _) => Verdict::Hold(Reason::TooFew(agreed)),
             // A source that was restarted without its data looks like this.
-            (None, _) if self.source < keys / 2 || self.source == 0 => Verdict::Hold(Reason::Shrunk),
+            (None, _) if self.has_shrunk(keys) => Verdict::Hold(Reason::Shrunk),
             (None, OnStreamLost::Recopy) if !self.others => Verdict::Replace,
             (None, _) => Verdict::Hold(Reason::Unasked),
         }
@@ -126,12 +132,6 @@ impl Standing {
             dbs => dbs.iter().map(one).collect::<Vec<_>>().join(", "),
         }
     }
-}
-
-/// The databases of the destination that the run writes to.
-pub(super) fn targets(work: &FullWork, databases: u32) -> Vec<Db> {
-    let all: Vec<Db> = (0..databases).map(Db).collect();
-    work.selection.targets(&all)
 }
 
 /// The keys of each of these databases that holds some; one that is not there holds none.
@@ -181,6 +181,22 @@ mod tests {
         }
         assert_eq!(standing(1, 0, false).judge(recopy, None), Verdict::Hold(Reason::Shrunk));
         assert_eq!(standing(100, 50, false).judge(recopy, None), Verdict::Replace);
+    }
+
+    #[test]
+    fn what_a_dump_has_written_is_not_taken_back_for_a_source_that_lost_its_data() {
+        for (source, written, agreed, permitted) in [
+            (90, 60, None, true),
+            (30, 60, None, true),
+            (29, 60, None, false),
+            (0, 1, None, false),
+            (0, 0, None, true),
+            (29, 60, Some(99), false),
+            (29, 60, Some(100), true),
+        ] {
+            let standing = standing(100, source, false);
+            assert_eq!(standing.permits_taking_back(written, agreed), permitted, "{source} {written} {agreed:?}");
+        }
     }
 
     #[test]

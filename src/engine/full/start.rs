@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::recopy::{Standing, keys_in, targets};
+use super::recopy::{Standing, keys_in};
 use crate::{
     engine::{admission, ending::Ending, run::Run, servers, settings::Setting, teller::Teller},
     journal::{DumpState, Record},
@@ -10,8 +10,8 @@ use crate::{
     plan::fault::catalogue::runs,
     rdb::SafePoint,
     sink::{
-        Checkpoint, Claim, Claimant, DeadlineMode, Destination, Lease, LeaseFault, Libraries, Mark, Removed, RunRecord,
-        UndoFault, clear_databases, undo,
+        Checkpoint, Claim, Claimant, DeadlineMode, Destination, Extent, Lease, LeaseFault, Libraries, Mark, Removed,
+        RunRecord, UndoFault, clear_databases, undo,
     },
     step::FullWork,
     store::spool::stored,
@@ -202,7 +202,7 @@ pub(in crate::engine) async fn take_back_all(
     if take_back_known(run, &work, control, record, &destination, teller).await? {
         return Ok(take_back_libraries(control, record.0, record.1).await?);
     }
-    let held = keys_in(control, &targets(&work, destination.databases)).await?;
+    let held = keys_in(control, &run.targets(destination.databases)).await?;
     let keys: u64 = held.iter().map(|(_, keys)| keys).sum();
     if keys == 0 {
         return Ok(());
@@ -235,7 +235,8 @@ async fn take_back(
         return Ok(());
     }
     let standing = Standing::ask(run, work, control, (lease, record), destination.databases).await?;
-    if !standing.is_source_empty()
+    let known = written_known(run, work, control, (lease, record, ours), destination, Extent::Count).await?;
+    if known.is_some_and(|written| standing.permits_taking_back(written, run.request.recopy))
         && take_back_known(run, work, control, (lease, record, ours), destination, teller).await?
     {
         take_back_libraries(control, lease, record).await?;
@@ -243,7 +244,7 @@ async fn take_back(
         return Ok(());
     }
     standing.permit(run, work.on_stream_lost, why)?;
-    let targets = targets(work, destination.databases);
+    let targets = run.targets(destination.databases);
     clear_databases(control, lease, record, &targets, destination.knows_async_flush()).await?;
     take_back_libraries(control, lease, record).await?;
     record.libraries = record.libraries.take().map(|_| BTreeSet::new());
@@ -267,24 +268,37 @@ async fn take_back_known(
     run: &Run,
     work: &FullWork,
     control: &mut Control,
-    (lease, record, ours): (&Lease, &RunRecord, bool),
+    record: (&Lease, &RunRecord, bool),
     destination: &Destination,
     teller: &mut Teller<'_>,
 ) -> Result<bool, Ending> {
+    let Some(keys) = written_known(run, work, control, record, destination, Extent::Delete).await? else {
+        return Ok(false);
+    };
+    teller.notice(format!("{keys} keys that the earlier dump had brought were taken back."));
+    Ok(true)
+}
+
+/// Counts what the run's dump has brought, or deletes it too; `None` where its spool does not say which keys that is.
+async fn written_known(
+    run: &Run,
+    work: &FullWork,
+    control: &mut Control,
+    (lease, record, ours): (&Lease, &RunRecord, bool),
+    destination: &Destination,
+    extent: Extent,
+) -> Result<Option<u64>, Ending> {
     // Once the stream is applied, what the run wrote is no longer what its dump holds.
     if !ours || record.stream.is_some() {
-        return Ok(false);
+        return Ok(None);
     }
     let folder = run.spool(record.generation);
     let tag = run.spool_tag(record.generation);
     let stored = stored(&folder, tag)?.map_or(0, |stored| stored.end);
     let place = (folder.as_path(), tag, stored);
-    match undo(control, lease, record, place, (&work.selection, destination)).await {
-        Ok(keys) => {
-            teller.notice(format!("{keys} keys that the earlier dump had brought were taken back."));
-            Ok(true)
-        }
+    match undo(control, lease, record, place, (&work.selection, destination), extent).await {
+        Ok(keys) => Ok(Some(keys)),
         Err(UndoFault::Lease(fault)) => Err(fault.into()),
-        Err(UndoFault::Short | UndoFault::Spool(_)) => Ok(false),
+        Err(UndoFault::Short | UndoFault::Spool(_)) => Ok(None),
     }
 }

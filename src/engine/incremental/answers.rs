@@ -2,7 +2,12 @@
 
 use super::follow::Follow;
 use crate::{
-    engine::{ending::Ending, orders::refused, run::Run, teller::Teller},
+    engine::{
+        ending::{Ending, HELD},
+        orders::refused,
+        run::Run,
+        teller::Teller,
+    },
     journal::Record,
     net::Control,
     plan::fault::catalogue::runs,
@@ -37,6 +42,7 @@ impl Follow {
                 teller.tell(Event::Waiting { step: StepId::Incremental, reason });
             }
             LaneReport::Emptied { db, keys } => self.figures.emptied.add(db, keys),
+            LaneReport::Swapped { dbs, keys } => self.figures.emptied.swap(dbs, keys),
             LaneReport::GoesOn => teller.notice("The destination takes writes again."),
         }
         Ok(())
@@ -54,12 +60,15 @@ impl Follow {
         if let Some(generation) = run.journal.state().dump.as_ref().map(|dump| dump.generation) {
             run.journal.append(&Record::KeyLeft { generation, key: key.clone() })?;
         }
-        Err(Ending::of(
+        Err(Ending::lacking(
             &runs::DIVERGED,
             format!(
                 "The destination refused a command on `{key}` that the source had carried out ({reason}), so both sides \
-                 differ there.{advice} Find out who else writes at the destination. Applied again, this run begins with a \
-                 new full copy; with `on_unsupported: report` such answers are listed and the run continues."
+                 differ there"
+            ),
+            &format!(
+                "{advice}Find out who else writes at the destination. With `on_unsupported: report` such answers are listed and \
+                 the run continues. This run needs a new full copy{HELD}"
             ),
         ))
     }
@@ -113,10 +122,10 @@ pub(in crate::engine) async fn note_loss(
     if ending.is_loss() {
         run.journal.append(&Record::SetBack)?;
         // Where this fails the journal knows.
-        let _ = lease.note_left(control, &ending.summary).await;
+        let _ = lease.note_left(control, ending.fact()).await;
     }
     Ok(())
 }
 
 /// What else to do about a script.
-const SCRIPT: &str = " A script that failed midway at the source is sent all the same: compare its keys.";
+const SCRIPT: &str = "A script that failed midway at the source is sent all the same: compare its keys. ";

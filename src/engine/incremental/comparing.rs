@@ -23,7 +23,7 @@ impl Follow {
         teller.tell(Event::CutoverPart { part: CutoverPart::Verify, offset });
         // What still comes, be it the source's pings alone, is applied: else nobody could say that an offset has passed.
         run.gate.set_open(true);
-        self.comparison.begin_now(&work, run, &self.figures.gauge).await;
+        self.comparison.begin_now(&work, run, &self.figures).await;
         Ok(())
     }
 

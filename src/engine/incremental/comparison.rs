@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender, bounded};
 use async_std::task::JoinHandle;
 
-use super::{gauge::Gauge, stop::Compared};
+use super::{figures::Figures, stop::Compared};
 use crate::{
-    compare::{Recheck, Told},
+    compare::Told,
     engine::{run::Run, teller::Teller, verify},
     step::{Condition, Event, IncrementalWork, VerifyVerdict, VerifyWork},
 };
@@ -52,7 +52,7 @@ impl Comparison {
     }
 
     /// Begins a comparison if it is time for one. `waits`: the stop condition lacks nothing else.
-    pub(super) fn look(&mut self, waits: bool, run: &Run, gauge: &Gauge) {
+    pub(super) fn look(&mut self, waits: bool, run: &Run, figures: &Figures) {
         let Some(work) = &self.work else { return };
         if self.compared == Compared::Equal && !self.holds() {
             self.compared = Compared::Never;
@@ -61,19 +61,15 @@ impl Comparison {
         if !waits || rests || self.task.is_some() || !run.gate.is_open() {
             return;
         }
-        let gauge = gauge.clone();
-        let recheck = Recheck::Applied(std::sync::Arc::new(move || Some(gauge.applied())));
         self.begun = Instant::now();
-        self.task = Some(verify::beside(run, work, recheck, self.tell.clone()));
+        self.task = Some(verify::beside(run, work, figures.recheck(), self.tell.clone()));
     }
 
     /// Compares now, in place of whatever is under way.
-    pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, gauge: &Gauge) {
+    pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, figures: &Figures) {
         self.cancel().await;
-        let gauge = gauge.clone();
-        let recheck = Recheck::Applied(std::sync::Arc::new(move || Some(gauge.applied())));
         self.begun = Instant::now();
-        self.task = Some(verify::beside(run, work, recheck, self.tell.clone()));
+        self.task = Some(verify::beside(run, work, figures.recheck(), self.tell.clone()));
     }
 
     /// Ends the one under way; what it has found so far says nothing.

@@ -240,6 +240,7 @@ impl Outlet {
             checkpoint: Some(checkpoint),
             watched: self.out.watched(translator.claims_in_vain()),
             empties: std::mem::take(&mut self.out.empties),
+            swaps: std::mem::take(&mut self.out.swaps),
             settles: self.out.settles,
             restores_record: self.out.wipes_record,
             ..Batch::default()
@@ -248,8 +249,8 @@ impl Outlet {
         self.filtered = 0;
         let writing = std::mem::take(&mut self.writing);
         if !self.may_write(batch.commands, batch.charged)? {
-            self.to.gauge.left_behind(writing);
             self.to.gauge.read(self.upto, self.wrote);
+            self.to.gauge.left_behind(self.upto, writing);
             self.sent = self.upto;
             return Ok(());
         }

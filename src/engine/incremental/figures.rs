@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use super::{
     stop::{Compared, Reading},
 };
 use crate::{
+    compare::{Applied, Recheck},
     engine::{
         intake::{LinkState, StreamState},
         teller::Teller,
@@ -52,6 +54,15 @@ struct Sample {
 }
 
 impl Figures {
+    /// How a comparison learns how far the destination is: in the history that the stream goes by now.
+    pub(super) fn recheck(&self) -> Recheck {
+        let (gauge, state) = (self.gauge.clone(), self.state.clone());
+        Recheck::Applied(Arc::new(move || {
+            let history = state.received().map(|(replid, _)| replid);
+            Some(Applied { history, offset: gauge.applied() })
+        }))
+    }
+
     pub(super) fn new(gauge: Gauge, state: StreamState, began: UnixMillis) -> Self {
         let (ahead, samples) = (Ahead::default(), VecDeque::new());
         let since = UnixMillis::now();

@@ -394,7 +394,7 @@ impl Follow {
                 self.look_for_silence(teller)?;
                 self.catch_up(run);
                 let waits = matches!(self.phase, Phase::Following) && self.watch.waits_for_comparison();
-                self.comparison.look(waits, run, &self.figures.gauge);
+                self.comparison.look(waits, run, &self.figures);
                 self.post(run);
                 run.tell_traffic_if_due(teller);
             }

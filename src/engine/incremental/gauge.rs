@@ -37,6 +37,8 @@ struct State {
     left_behind: Option<u64>,
     /// The source's transaction whose end is not received.
     transaction: Option<Begun>,
+    /// Everything behind the seal up to here is counted.
+    counted: Offset,
 }
 
 /// A transaction of the source whose `EXEC` is not received: nothing of it can be applied.
@@ -69,6 +71,7 @@ impl Gauge {
             counts: Counts::default(),
             left_behind: None,
             transaction: None,
+            counted: applied.offset,
         })))
     }
 
@@ -121,17 +124,20 @@ impl Gauge {
         self.lock().left_behind.is_some()
     }
 
-    /// So many commands that write came behind the seal.
-    pub(super) fn left_behind(&self, commands: u64) {
-        if let Some(all) = &mut self.lock().left_behind {
+    /// So many commands that write came behind the seal, of those up to `end`.
+    pub(super) fn left_behind(&self, end: Offset, commands: u64) {
+        let mut state = self.lock();
+        state.counted = state.counted.max(end);
+        if let Some(all) = &mut state.left_behind {
             *all += commands;
         }
     }
 
-    /// How many commands that write came behind the seal, once everything up to `offset` is translated.
+    /// How many commands that write came behind the seal, once everything up to `offset` is counted: what is only translated
+    /// is not.
     pub(super) fn came_behind(&self, offset: Offset) -> Option<u64> {
         let state = self.lock();
-        state.left_behind.filter(|_| state.read >= offset)
+        state.left_behind.filter(|_| state.counted.max(state.applied.offset) >= offset)
     }
 
     /// Everything up to here is at the destination.

@@ -2,7 +2,8 @@
 //!
 //! The seal is queued at the destination, where it watches the run record; then the source is proved to be the server that
 //! was fenced and to stand where the destination does; then the seal is carried out. One that may be under way still is made
-//! void before anybody hears that the cutover was undone.
+//! void before anybody hears that the cutover was undone. From 6.2 on anybody can end a pause, so the source is asked once more
+//! behind the seal whether something came.
 
 use std::time::{Duration, Instant};
 
@@ -196,19 +197,20 @@ impl Follow {
         teller: &mut Teller<'_>,
     ) -> Result<CutoverResult, Ending> {
         let Phase::Cutting(cutting) = &mut self.phase else { return Err(Ending::failed("no cutover is under way")) };
-        let lapsed = fenced.has_lapsed();
-        let mut result = CutoverResult { proven: fenced.is_proof() && !lapsed, ..cutting.result() };
+        // A pause that stops whoever asks anything cannot be ended by anybody while it lasts.
+        let proven = fenced.is_proof() && fenced.is_mute() && !fenced.has_lapsed();
+        let mut result = CutoverResult { proven, ..cutting.result() };
         let asked = cutting.asked.take();
         run.journal.append(&Record::Sealing { result: result.clone() })?;
         run.journal.append(&Record::Sealed { at: UnixMillis::now() })?;
         let mut unknown = false;
-        if !result.proven {
+        if !proven {
             let late = self.came_behind(&mut fenced).await;
-            unknown = lapsed && late.is_none();
+            unknown = fenced.is_proof() && late.is_none();
             if late.is_none() {
                 teller.notice("The source does not say whether something was written after the seal.");
             }
-            result.proven = lapsed && late == Some(0);
+            result.proven = fenced.is_proof() && late == Some(0);
             result.late = late.unwrap_or(0);
             run.journal.append(&Record::Sealing { result: result.clone() })?;
         }
@@ -337,8 +339,8 @@ fn lost_behind(result: &CutoverResult, unknown: bool) -> Option<Ending> {
     let (offset, late) = (result.offset, result.late);
     let what = if unknown {
         format!(
-            "The destination was sealed at offset {offset} only after the pause of the writers had run out, and the source \
-             does not say what was written from then on: that is not at the destination."
+            "The destination is sealed at offset {offset}, and the source does not say whether something was written since: \
+             whether the pause of the writers had ended by then is not known, and what came after it is not at the destination."
         )
     } else if late > 0 {
         format!(

@@ -99,7 +99,7 @@ impl Follow {
                 teller.notice(DOUBTED.trim_start());
             }
             let work = self.doubtful_work(&self.work.selection);
-            self.comparison.begin_now(&work, run, &self.figures.gauge).await;
+            self.comparison.begin_now(&work, run, &self.figures).await;
             return Ok(());
         }
         // What comes from here on is not of this run.

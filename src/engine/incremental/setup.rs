@@ -48,8 +48,9 @@ impl There {
                 "the destination holds no checkpoint of the source's stream",
             ));
         };
-        if let Some(left) = &record.left {
-            return Err(Ending::anew(&runs::DIVERGED, format!("this copy is not whole: {left}")));
+        if record.left.is_some() {
+            // What it is, the copy says before it begins.
+            return Err(Ending::anew(&runs::DIVERGED, "the run record says that this copy is not whole"));
         }
         let keys = &lease.keys;
         let left_alone = Arc::new(servers::left_alone(control, keys).await?);

@@ -2,10 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,13 +16,13 @@ use super::{
     step::verdict,
 };
 use crate::{
-    compare::{self, Begun, Pair, Recheck, Setup, Told},
+    compare::{self, Applied, Begun, Pair, Recheck, Setup, Told},
     engine::{AskError, Servers, Steersman, apply::finish, ending::Ending, run::not_ours, servers, teller::Teller},
     plan::fault::catalogue::runs,
     step::{
-        Event, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict, VerifyWork, Work,
+        Event, FollowProgress, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict,
+        VerifyWork, Work,
     },
-    unit::Offset,
 };
 
 /// What a comparison by itself is asked.
@@ -244,27 +241,26 @@ fn recheck(request: &VerifyRequest) -> Result<Recheck, Ending> {
              has ended.",
         ));
     };
-    // The largest number there is says that nobody answers any more.
-    let applied = Arc::new(AtomicU64::new(following.applied.0));
+    let applied = Arc::new(Mutex::new(Some(applied(&following))));
     poll(steersman, Arc::downgrade(&applied));
-    Ok(Recheck::Applied(Arc::new(move || {
-        let applied = applied.load(Ordering::Acquire);
-        (applied != u64::MAX).then_some(Offset(applied))
-    })))
+    Ok(Recheck::Applied(Arc::new(move || *applied.lock().unwrap_or_else(PoisonError::into_inner))))
 }
 
-/// Asks the process how far it is, for as long as somebody wants to know.
-fn poll(mut steersman: Steersman, applied: std::sync::Weak<AtomicU64>) {
+fn applied(following: &FollowProgress) -> Applied {
+    Applied { history: following.replid, offset: following.applied }
+}
+
+/// Asks the process how far it is, for as long as somebody wants to know; `None` says that it does not answer any more.
+fn poll(mut steersman: Steersman, there: std::sync::Weak<Mutex<Option<Applied>>>) {
     std::thread::spawn(move || {
-        while let Some(applied) = applied.upgrade() {
+        while let Some(there) = there.upgrade() {
             let answer = steersman.ask(&Order::Status).ok();
             let following = answer.and_then(|answer| answer.status).and_then(|status| status.following);
-            let Some(following) = following else {
-                applied.store(u64::MAX, Ordering::Release);
+            *there.lock().unwrap_or_else(PoisonError::into_inner) = following.as_ref().map(applied);
+            drop(there);
+            if following.is_none() {
                 return;
-            };
-            applied.store(following.applied.0, Ordering::Release);
-            drop(applied);
+            }
             std::thread::sleep(ASK_EVERY);
         }
     });

@@ -1,6 +1,6 @@
 //! Who may copy keys again: nobody while a run goes on or once it is sealed.
 
-use redis::{Cmd, Value, cmd};
+use redis::{Cmd, cmd};
 
 use super::begin::record;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     journal::Journal,
     net::Control,
     plan::fault::catalogue::runs,
-    sink::{Claim, Claimant, Lease, LeaseFault, RecordKeys, RecordState},
+    sink::{Claim, Claimant, Lease, LeaseFault, RecordKeys, RecordState, Written, while_token},
     step::{Graph, Outcome, StepId},
     store::{FolderLock, LockError},
 };
@@ -59,20 +59,9 @@ impl Guard {
                 Ok(())
             }
             Self::Held { lease, .. } => Ok(lease.guarded(control, commands).await?),
-            Self::Done { keys, token } => loop {
-                control.command(cmd("WATCH").arg(&keys.token)).await?;
-                let now: Option<String> = control.query(cmd("GET").arg(&keys.token)).await?;
-                if now != *token {
-                    control.command(&cmd("UNWATCH")).await?;
-                    return Err(LeaseFault::Lost.into());
-                }
-                control.command(&cmd("MULTI")).await?;
-                for command in commands {
-                    control.command(command).await?;
-                }
-                if control.command(&cmd("EXEC")).await? != Value::Nil {
-                    return Ok(());
-                }
+            Self::Done { keys, token } => match while_token(control, keys, token.as_deref(), commands).await? {
+                Written::Done => Ok(()),
+                Written::Other(_) => Err(LeaseFault::Lost.into()),
             },
         }
     }

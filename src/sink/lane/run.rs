@@ -88,6 +88,13 @@ pub enum LaneReport {
         /// How many keys it holds, whoever wrote them.
         keys: u64,
     },
+    /// Two databases are about to be swapped, as the source's were.
+    Swapped {
+        /// The databases.
+        dbs: (Db, Db),
+        /// How many keys each holds, whoever wrote them.
+        keys: (u64, u64),
+    },
     /// So many commands of the stream were carried out, but the replies to them were lost: whether one was refused is
     /// not known.
     Unseen {
@@ -212,7 +219,7 @@ impl Lane {
             self.settle_pending().await?;
             return self.write_probed(batch).await;
         }
-        self.count(&batch.empties).await?;
+        self.count(&batch).await?;
         match self.push(&batch).await {
             Ok(()) => {
                 self.pending = Some(batch);

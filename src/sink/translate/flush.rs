@@ -7,11 +7,7 @@ use super::{
     Outgoing, Taken, Translator,
     words::{Words, fixed, number},
 };
-use crate::{
-    sink::record::{PREFIX, RUNS},
-    step::Selection,
-    unit::Db,
-};
+use crate::{sink::record::PREFIX, step::Selection, unit::Db};
 
 /// Keys to erase at the destination: those of one database that a database of the source can have brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +121,7 @@ impl Translator {
             (Some(first), Some(second)) if self.knows(crate::command::find(b"SWAPDB")) => {
                 let args = [first, second].map(|target| number(i64::from(target.0)));
                 out.send(&[Words::new("SWAPDB", args)], Db(0));
+                out.swaps.push((first, second));
                 let other = if first == Db(0) { second } else { first };
                 if first == Db(0) || second == Db(0) {
                     self.clear_record(other, out);
@@ -153,9 +150,8 @@ impl Translator {
 
     /// The run record went to `other`: it is removed there, and put back where it was by whoever ends the transaction.
     fn clear_record(&self, other: Db, out: &mut Outgoing) {
-        let keys = &self.setup.keys;
-        let all = [&keys.token, &keys.heartbeat, &keys.run, &keys.skipped, &keys.scripts].map(String::as_str);
-        let args = all.into_iter().chain([RUNS]).map(|key| std::borrow::Cow::Borrowed(key.as_bytes()));
+        let all = self.setup.keys.all();
+        let args = all.iter().map(|key| std::borrow::Cow::Borrowed(key.as_bytes()));
         out.send(&[Words::new("DEL", args)], other);
         out.wipes_record = true;
     }

@@ -53,6 +53,8 @@ pub struct Outgoing {
     pub new_scripts: Vec<String>,
     /// Databases of the destination that these commands empty, each once.
     pub empties: Vec<Db>,
+    /// Databases of the destination that these commands swap.
+    pub swaps: Vec<(Db, Db)>,
     selected: Option<Db>,
     /// The large command that is being translated.
     received: Option<Received>,
@@ -92,6 +94,7 @@ impl Outgoing {
         self.claims.clear();
         self.makes.clear();
         self.empties.clear();
+        self.swaps.clear();
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
         self.settles = false;
         self.large.clear();

@@ -81,7 +81,8 @@ rows! {
          missing. The message repeats the server's error text. Fix the cause and rerun the command.";
     RECORD_GONE = "R303", Ending(Failed), "the run record at the destination is gone",
         "The destination was flushed or the run's keys were deleted while the run was writing, so what the destination holds is not known. Find out \
-         who writes there. Applied again, the run begins with a new copy.";
+         who writes there. The run needs a new full copy; it is held (exit 4, R309) unless `on_stream_lost: recopy` or `plan apply \
+         --recopy N` agrees.";
     DESTINATION_FORGOT = "R304", Ending(Failed), "the destination lost writes that it had confirmed",
         "It was restarted without its newest data, or a replica that lacked them became master. The checkpoint went back with the data, or \
          the values cannot be trusted. The message says whether the same command resumes the run or begins a new copy.";
@@ -93,7 +94,8 @@ rows! {
          `on_unsupported: report` such keys are listed and left out; without loss it needs a destination of a fitting version.";
     DIVERGED = "R307", Ending(Failed), "the destination refused what the source had carried out",
         "A command that worked at the source failed at the destination, so both sides differ there; usually somebody else writes to \
-         the destination. Find out who. Applied again, the run begins with a new copy.";
+         the destination. Find out who. The run needs a new full copy; it is held (exit 4, R309) unless `on_stream_lost: recopy` or \
+         `plan apply --recopy N` agrees.";
 
     UNSETTLED = "R308", Ending(Failed), "some keys could not be verified",
         "Some keys changed whenever they were read, or the destination was too far behind, so it is not known whether they are equal; all others \
@@ -113,8 +115,8 @@ rows! {
          deleted. Abort without `--delete` and delete the keys yourself.";
     EVICTED = "R313", Ending(Failed), "the destination evicted keys",
         "The destination reached its `maxmemory` and removed keys by its eviction policy, so values that it had confirmed are not there any more. \
-         The message says how many, by its counter `evicted_keys`. Raise `maxmemory` or set `noeviction`; applied again, the run begins with a new \
-         copy.";
+         The message says how many, by its counter `evicted_keys`. Raise `maxmemory` or set `noeviction`. The run needs a new full copy; it is \
+         held (exit 4, R309) unless `on_stream_lost: recopy` or `plan apply --recopy N` agrees.";
     WROTE_LATE = "R314", Ending(Failed), "the source was written to after the seal",
         "The destination is sealed, and the source has carried out writes since that are not there: its fence had ended, or lets writes through. \
          The message says how many. Compare both sides (`plan verify`), take over what is missing, then run the same command again: it \
@@ -141,11 +143,13 @@ rows! {
         "The plan's `limits.spool` bounds the spool, and the source sends more than the destination takes. Raise the limit if the disk \
          allows it, or make the destination faster: more `connections`, no `limits` on bandwidth and writes.";
     SPOOL_DAMAGED = "R403", Ending(Failed), "the spool is damaged",
-        "A segment does not have the checksum that was written with it, or is missing: a failed disk, or somebody changed the files. The \
-         same command begins a new full copy. Check the disk before.";
+        "A segment does not have the checksum that was written with it, or is missing: a failed disk, or somebody changed the files. Check \
+         the disk. The run needs a new full copy; it is held (exit 4, R309) unless `on_stream_lost: recopy` or `plan apply --recopy N` \
+         agrees.";
     JOURNAL_DAMAGED = "R404", Ending(Failed), "the journal is damaged",
-        "The journal says what the run has done, and it cannot be read. Move the state directory away and apply again: a new copy begins, and the \
-         run record at the destination says what has to be taken back. Check the disk before.";
+        "The journal says what the run has done, and it cannot be read. Check the disk, move the state directory away and \
+         apply again: a run that follows the source continues from its record at the destination. Any other needs a new full copy; it is \
+         held (exit 4, R309) unless `on_stream_lost: recopy` or `plan apply --recopy N` agrees.";
     STATE_UNUSABLE = "R405", Ending(Failed), "the state directory cannot be used",
         "A file in the state directory cannot be opened, written or synced; the message holds the system's error text. Make it writable for \
          this user, or point `--state` elsewhere, then run the same command again.";

@@ -120,6 +120,7 @@ impl Ending {
             LeaseFault::Forgot | LeaseFault::Behind { .. } => {
                 Self::again(&runs::DESTINATION_FORGOT, LaneFault::Forgot.to_string())
             }
+            LeaseFault::Emptied { .. } => Self::again(&runs::EMPTIED, format!("{}.", capital(&fault.to_string()))),
             fault => fault.into(),
         }
     }
@@ -145,7 +146,8 @@ impl Ending {
 
     /// Whether something that the destination had confirmed, or should hold, is not there: only a new copy settles that.
     pub(super) fn is_loss(&self) -> bool {
-        [&runs::EVICTED, &runs::DIVERGED].iter().any(|cause| cause.code == self.cause.code)
+        let needs_copy = [&runs::EVICTED, &runs::DIVERGED, &runs::EMPTIED];
+        self.next == Next::End && needs_copy.iter().any(|cause| cause.code == self.cause.code)
     }
 
     /// Whether a new full copy is needed.
@@ -186,6 +188,11 @@ impl Ending {
             )),
         }
     }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// What stands against a new full copy.
@@ -254,6 +261,11 @@ impl From<LeaseFault> for Ending {
                 &format!(
                     "Give the destination more memory (`maxmemory`) or the policy `noeviction`. The run needs a new full copy{HELD}"
                 ),
+            ),
+            LeaseFault::Emptied { .. } => Self::lacking(
+                &runs::EMPTIED,
+                fault.to_string(),
+                &format!("Find out who did, and keep them away. The run needs a new full copy{HELD}"),
             ),
             LeaseFault::Left(left) => Self::of(&runs::DIVERGED, left),
             LeaseFault::Unreadable { .. } | LeaseFault::Shared { .. } => Self::failed(fault.to_string()),
@@ -399,6 +411,7 @@ mod tests {
             LeaseFault::Forgot.into(),
             LeaseFault::Behind { confirmed: "1 dump 9+0".to_owned(), there: "1 dump 4+0".to_owned() }.into(),
             LeaseFault::Evicted { keys: 12 }.into(),
+            LeaseFault::Emptied { times: 2 }.into(),
             LeaseFault::Unreadable { key: "redis-plan:{cart}:run".to_owned() }.into(),
             LeaseFault::Shared { plan: "orders".to_owned() }.into(),
             LaneFault::LostLease.into(),

@@ -45,6 +45,11 @@ pub enum Record {
     },
     /// The destination lost what it had confirmed: what was copied and followed has to be looked at again.
     SetBack,
+    /// Both sides are to be compared before success is said, or were compared since.
+    Doubt {
+        /// Why; `None` when they were compared and are equal.
+        why: Option<String>,
+    },
     /// A setting of the source, before it is changed.
     SettingWas {
         /// Which.

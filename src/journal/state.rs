@@ -22,6 +22,8 @@ pub struct RunState {
     pub done: BTreeSet<StepId>,
     /// What the destination had confirmed when the last step that writes was done.
     pub position: Option<String>,
+    /// Why both sides are to be compared before success is said.
+    pub doubt: Option<String>,
     /// The source's settings to put back, by name: what each was and what we set.
     pub settings: BTreeMap<String, (String, String)>,
     /// Hooks that have run and run once.
@@ -86,6 +88,7 @@ impl RunState {
                 }
             }
             Record::SetBack => self.copies_again(),
+            Record::Doubt { why } => self.doubt.clone_from(why),
             Record::SettingWas { name, was, set_to } => {
                 // What a process found that an earlier one had set is not what it was.
                 let before = self.settings.get(name).map_or(was, |(was, _)| was).clone();
@@ -101,6 +104,7 @@ impl RunState {
                 self.done.insert(StepId::Incremental);
             }
             Record::DumpStarted { generation, .. } => {
+                self.doubt = None;
                 self.dump = Some(DumpState {
                     generation: *generation,
                     received: None,

@@ -8,9 +8,14 @@ use redis::{Cmd, FromRedisValue, Value, cmd, pipe};
 use super::{
     Checkpoint, DeadlineMode, Lease, LeaseFault, Position, RecordState, Removed, RunRecord,
     lease::{SEALED, expiring, see, unlisting},
-    record::DEADLINES,
+    record::{DEADLINES, DOUBT, HEARD},
+    removed,
 };
-use crate::{command::Info, net::Control, unit::Period};
+use crate::{
+    command::Info,
+    net::Control,
+    unit::{Offset, Period},
+};
 
 /// The field that is written to make void what is under way.
 const VOID: &str = "void";
@@ -121,10 +126,12 @@ impl Lease {
         let mut asking = pipe();
         asking.add_command(cmd("GET").arg(&self.keys.token).clone());
         asking.add_command(cmd("HGETALL").arg(&self.keys.run).clone());
-        asking.add_command(cmd("INFO"));
+        for question in removed::asking().cmd_iter() {
+            asking.add_command(question.clone());
+        }
         let mut replies = control.pipeline(&asking).await?.into_iter();
         let mut next = || replies.next().unwrap_or(Value::Nil);
-        let (token, fields, info) = (next(), next(), next());
+        let (token, fields) = (next(), next());
         for refused in [&token, &fields] {
             if let Value::ServerError(error) = refused {
                 return Err(control.refused("a look at the run record", error.clone()).into());
@@ -140,11 +147,25 @@ impl Lease {
         }
         let unreadable = || LeaseFault::Unreadable { key: self.keys.run.clone() };
         let record = RunRecord::read(&fields).ok_or_else(unreadable)?;
-        // A service may hide INFO.
-        let info: Vec<u8> = FromRedisValue::from_redis_value(info).unwrap_or_default();
-        let info = Info::parse(&String::from_utf8_lossy(&info));
+        let info = removed::told(replies);
         whole(&record, Removed::of(&info).as_ref())?;
         Ok((record, info))
+    }
+
+    /// Notes why both sides are to be compared before success is said; `None` when they were.
+    pub async fn note_doubt(&self, control: &mut Control, why: Option<&str>) -> Result<(), LeaseFault> {
+        // Empty, not deleted: an account that may write a record need not be allowed HDEL.
+        self.guarded(control, &[cmd("HSET").arg(&self.keys.run).arg(DOUBT).arg(why.unwrap_or_default()).clone()]).await
+    }
+
+    /// Notes from what on is counted what is gone at the destination.
+    pub async fn note_removed(&self, control: &mut Control, removed: &Removed) -> Result<(), LeaseFault> {
+        self.guarded(control, &[self.keys.note_removed(removed)]).await
+    }
+
+    /// Notes up to where the destination's answers were read.
+    pub async fn note_heard(&self, control: &mut Control, upto: Offset) -> Result<(), LeaseFault> {
+        self.guarded(control, &[cmd("HSET").arg(&self.keys.run).arg(HEARD).arg(upto.0).clone()]).await
     }
 
     /// Notes why this copy is not whole: only a new one settles that.
@@ -159,8 +180,14 @@ impl Lease {
         checkpoint: &Checkpoint,
         position: &Position,
     ) -> Result<(), LeaseFault> {
-        let set = cmd("HSET").arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).clone();
-        self.close(control, &[set], Some((position, Deadlines::Any))).await
+        // HMSET: HSET took only one field before 4.0.
+        let mut set = cmd("HMSET");
+        set.arg(&self.keys.run).arg("stream").arg(checkpoint.to_string()).arg(HEARD).arg(checkpoint.offset.0);
+        match self.close(control, std::slice::from_ref(&set), Some((position, Deadlines::Any))).await {
+            // Whether one of the run's databases is among them, a comparison finds out while the source is followed.
+            Err(LeaseFault::Emptied { .. }) => self.guarded(control, &[set]).await,
+            closed => closed,
+        }
     }
 
     /// Carries commands out if the token is ours and the record holds `position`, all or none.
@@ -213,8 +240,10 @@ fn whole(record: &RunRecord, now: Option<&Removed>) -> Result<(), LeaseFault> {
     if let Some(left) = &record.left {
         return Err(LeaseFault::Left(left.clone()));
     }
-    match record.removed.as_ref().zip(now).map_or(0, |(then, now)| now.evicted_since(then)) {
-        0 => Ok(()),
-        keys => Err(LeaseFault::Evicted { keys }),
+    let Some((then, now)) = record.removed.as_ref().zip(now) else { return Ok(()) };
+    match (now.evicted_since(then), now.emptied_since(then)) {
+        (0, 0) => Ok(()),
+        (0, times) => Err(LeaseFault::Emptied { times }),
+        (keys, _) => Err(LeaseFault::Evicted { keys }),
     }
 }

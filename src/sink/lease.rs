@@ -117,6 +117,15 @@ pub enum LeaseFault {
         /// How many, at least.
         keys: u64,
     },
+    /// Somebody has emptied or swapped databases of the destination: whether one of the run's was among them is not known.
+    #[error(
+        "somebody emptied or swapped databases at the destination ({times} calls of `FLUSHDB`, `FLUSHALL` or `SWAPDB` that are not \
+         this run's), so it is not known whether what was written is still there"
+    )]
+    Emptied {
+        /// How often, at least.
+        times: u64,
+    },
     /// Something of this copy is not at the destination, as its record says.
     #[error("{0}")]
     Left(String),
@@ -185,6 +194,8 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         stream: None,
         removed: None,
         left: None,
+        doubt: None,
+        heard: None,
         deadlines: DeadlineMode::Exact,
         settings: Settings::new(),
     };
@@ -306,7 +317,7 @@ impl Lease {
         let mut next = record.clone();
         next.generation += 1;
         next.marks = vec![Mark::default(); lanes];
-        (next.stream, next.left) = (None, None);
+        (next.stream, next.left, next.doubt, next.heard) = (None, None, None, None);
         next.deadlines = deadlines;
         let clear = cmd("DEL").arg(&self.keys.run).arg(&self.keys.skipped).clone();
         self.guarded(control, &[clear, store(&self.keys, &next)]).await?;
@@ -505,6 +516,8 @@ mod tests {
             stream: None,
             removed: None,
             left: None,
+            doubt: None,
+            heard: None,
             deadlines: DeadlineMode::Exact,
             settings: Settings::new(),
         };

@@ -25,6 +25,7 @@ mod noted;
 mod position;
 mod record;
 mod removed;
+mod replicas;
 mod translate;
 mod window;
 
@@ -44,5 +45,6 @@ pub use noted::NotedSettings;
 pub use position::{Position, Upto};
 pub use record::{DeadlineMode, Mark, RecordKeys, RecordState, RunRecord, Settings};
 pub use removed::Removed;
+pub use replicas::Replicas;
 pub use translate::{Deadlines, Erase, Name, Outgoing, Taken, Translator, TranslatorSetup, meets_deadlines};
 pub use window::Window;

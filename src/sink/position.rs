@@ -86,6 +86,8 @@ mod tests {
             stream: stream.map(|stream| stream.parse().unwrap()),
             removed: None,
             left: None,
+            doubt: None,
+            heard: None,
             deadlines: crate::sink::DeadlineMode::Exact,
             settings: crate::sink::Settings::new(),
         }

@@ -3,8 +3,8 @@
 //! Four keys in database 0. `redis-plan:{name}:run` is a hash (run, digest, state, generation, occupied, one `lane:<i>` for
 //! each lane, `stream`, the [`Checkpoint`], once the source is followed, one `setting:<name>` for each setting of the
 //! source that has to be put back; since 0.2 also `deadlines`, the [`DeadlineMode`], `databases`, those that the run writes to, `libraries`, the function
-//! libraries that came from the source, `removed`, what the server had removed by itself when the copy began, and `left`, why
-//! this copy is not whole). `redis-plan:{runs}` is the set of the plans whose runs are under way. `…:token` changes only when a
+//! libraries that came from the source, `removed`, what was gone at the server when the copy began, `left`, why this copy is not whole,
+//! `doubt`, why both sides are to be compared, and `heard`, up to where the answers were read). `redis-plan:{runs}` is the set of the plans whose runs are under way. `…:token` changes only when a
 //! run is taken over or sealed; every batch is conditional on it.
 //! `…:heartbeat` names the working process and expires by itself; it is kept apart from the token because renewing an
 //! expiry touches a watched key. `…:skipped` holds the keys that were there and left as they were. `…:fence:<i>` is
@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{Checkpoint, Part, Position, Removed, Upto};
-use crate::unit::{Db, UnixMillis};
+use crate::unit::{Db, Offset, UnixMillis};
 
 /// The plans whose runs are under way at this server: whoever comes reads it instead of looking through all keys.
 pub(super) const RUNS: &str = "redis-plan:{runs}";
@@ -59,6 +59,12 @@ impl RecordKeys {
     #[must_use]
     pub fn fence(&self, part: Part) -> String {
         format!("{}fence:{}", self.prefix, part.name())
+    }
+
+    /// The command that notes from what on is counted what is gone at the destination.
+    #[must_use]
+    pub fn note_removed(&self, removed: &Removed) -> redis::Cmd {
+        redis::cmd("HSET").arg(&self.run).arg(REMOVED).arg(removed.to_string()).clone()
     }
 
     /// Every key that this run may have in database 0, the list of all runs among them.
@@ -201,6 +207,13 @@ impl std::str::FromStr for DeadlineMode {
 /// The field of [`RunRecord::deadlines`].
 pub(super) const DEADLINES: &str = "deadlines";
 
+/// The field of [`RunRecord::removed`].
+pub(super) const REMOVED: &str = "removed";
+/// The field of [`RunRecord::doubt`].
+pub(super) const DOUBT: &str = "doubt";
+/// The field of [`RunRecord::heard`].
+pub(super) const HEARD: &str = "heard";
+
 /// What a run has come to, as the destination knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordState {
@@ -253,6 +266,10 @@ pub struct RunRecord {
     pub removed: Option<Removed>,
     /// Why this copy is not whole and needs a new one.
     pub left: Option<String>,
+    /// Why both sides are to be compared before success is said.
+    pub doubt: Option<String>,
+    /// Up to where the destination's answers were read when the last process ended well; `None` in a record of 0.1.
+    pub heard: Option<Offset>,
     /// How the deadlines stand that the run has written.
     pub deadlines: DeadlineMode,
     /// The source's settings to put back, by name. Whoever takes the run over puts them back, wherever it runs.
@@ -315,8 +332,10 @@ impl RunRecord {
             libraries,
             marks: lanes.map(|mark| mark.parse().ok()).collect::<Option<_>>()?,
             stream,
-            removed: field("removed").and_then(|removed| removed.parse().ok()),
+            removed: field(REMOVED).and_then(|removed| removed.parse().ok()),
             left: field("left").map(str::to_owned),
+            doubt: field(DOUBT).filter(|doubt| !doubt.is_empty()).map(str::to_owned),
+            heard: field(HEARD).and_then(|heard| heard.parse().map(Offset).ok()),
             deadlines: field(DEADLINES).map_or(Ok(DeadlineMode::Exact), str::parse).ok()?,
             settings: settings.collect(),
         })
@@ -344,7 +363,9 @@ impl RunRecord {
         fields.extend(self.libraries.iter().map(|names| (LIBRARIES.to_owned(), libraries_text(names))));
         fields.extend(self.marks.iter().enumerate().map(|(lane, mark)| (format!("lane:{lane}"), mark.to_string())));
         fields.extend(self.stream.map(|stream| ("stream".to_owned(), stream.to_string())));
-        fields.extend(self.removed.as_ref().map(|removed| ("removed".to_owned(), removed.to_string())));
+        fields.extend(self.removed.as_ref().map(|removed| (REMOVED.to_owned(), removed.to_string())));
+        fields.extend(self.doubt.as_ref().map(|doubt| (DOUBT.to_owned(), doubt.clone())));
+        fields.extend(self.heard.map(|heard| (HEARD.to_owned(), heard.0.to_string())));
         fields.extend(self.left.as_ref().map(|left| ("left".to_owned(), left.clone())));
         fields.push((DEADLINES.to_owned(), self.deadlines.to_string()));
         fields.extend(self.settings.iter().map(|(name, setting)| setting_field(name, setting)));
@@ -370,6 +391,8 @@ mod tests {
             stream: "5 8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e 2".parse().ok(),
             removed: "a 0 7".parse().ok(),
             left: Some("the list `x`".into()),
+            doubt: Some("answers were lost".into()),
+            heard: Some(Offset(5)),
             deadlines: DeadlineMode::Settling(UnixMillis(7)),
             settings: [("client-output-buffer-limit".into(), ("256mb 64mb 60".into(), "0 0 0".into()))].into(),
         };

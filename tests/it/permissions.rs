@@ -93,6 +93,10 @@ fn a_whole_migration(flavour: &str, fence: &str) {
     let [at_source, at_destination] = lists();
     grant(&source, at_source);
     grant(&destination, at_destination);
+    // One of its own is waited for before the seal.
+    let _replica = Server::of(flavour).replica_of(destination.port()).start();
+    let online = || destination.client().command(&cmd!["INFO", "replication"]).text().contains("state=online");
+    until("the replica is in step", online);
     Dataset::new(source.flavour, Size::Small, 7).load(&source);
     let before = source.client().command(&cmd!["CONFIG", "GET", "client-output-buffer-limit"]);
     let plan = plan(&source, &destination, &format!("{{ mode: manual, fence: {fence}, timeout: 20s }}"))

@@ -93,7 +93,7 @@ pub(super) async fn start(
             teller.notice(format!("{why}; a new full copy begins."));
         }
         let lanes = work.limits.connections_at(servers::round_trip(control).await?);
-        record.removed = Removed::of(&servers::info(control).await?);
+        record.removed = Removed::ask(control).await?;
         // A copy that is not followed has exact deadlines: nothing that comes later prolongs a key.
         let deadlines = if run.follows() { DeadlineMode::Deferred } else { DeadlineMode::Exact };
         lease.begin_generation(control, &mut record, (lanes as usize, deadlines)).await?;

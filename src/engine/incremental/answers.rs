@@ -33,10 +33,14 @@ impl Follow {
                 self.refused((failure, ""), run, teller)?;
             }
             LaneReport::ScriptFailed(failure) => self.refused((failure, SCRIPT), run, teller)?,
-            LaneReport::Unseen { commands } => teller.notice(format!(
-                "The destination carried out {commands} commands and the connection broke before it answered: whether one \
-                 of them was refused is not known."
-            )),
+            LaneReport::Unseen { commands } => {
+                let why = format!(
+                    "the destination carried out {commands} commands and the connection broke before it answered, so whether one of \
+                     them was refused is not known"
+                );
+                teller.notice(format!("While the source is followed, {why}."));
+                self.doubt_answers(&why, run)?;
+            }
             LaneReport::Waiting { reason } => {
                 self.waiting = Some((Side::Destination, reason.clone()));
                 teller.tell(Event::Waiting { step: StepId::Incremental, reason });
@@ -92,6 +96,15 @@ impl Follow {
         Position { generation: self.generation, upto: Upto::Stream(self.figures.gauge.checkpoint()) }
     }
 
+    /// Notes at the destination that its answers are read, for whoever continues from elsewhere. Where it does not answer, they compare.
+    async fn note_heard(&self, applied: Offset, run: &Run) {
+        let noting = async {
+            let mut control = run.request.servers.destination.control().await.ok()?;
+            self.lease.note_heard(&mut control, applied).await.ok()
+        };
+        let _ = async_std::future::timeout(NOTING, noting).await;
+    }
+
     /// Ends everything that runs beside the loop. What the lane has sent is heard out: a refusal among its answers is as good
     /// as one that came before, and is the answer.
     pub(super) async fn end(mut self, run: &mut Run, teller: &mut Teller<'_>) -> Option<Ending> {
@@ -104,7 +117,11 @@ impl Follow {
             }
         }
         // What cannot be noted, the next process tells.
-        let _ = self.heard.note(self.figures.gauge.applied());
+        let applied = self.figures.gauge.applied();
+        let _ = self.heard.note(applied);
+        if loss.is_none() {
+            self.note_heard(applied, run).await;
+        }
         self.comparison.end().await;
         self.beside.end().await;
         self.intake.end().await;
@@ -127,5 +144,15 @@ pub(in crate::engine) async fn note_loss(
     Ok(())
 }
 
+/// How long it is tried to note something as the run ends.
+const NOTING: std::time::Duration = std::time::Duration::from_secs(2);
 /// What else to do about a script.
 const SCRIPT: &str = "A script that failed midway at the source is sent all the same: compare its keys. ";
+
+/// How following ends that somebody stopped.
+pub(super) fn stopped() -> Ending {
+    Ending::of(
+        &runs::STOPPED_BY_SIGNAL,
+        "Stopped while following. What is applied is recorded at the destination: the same command resumes right after it.",
+    )
+}

@@ -33,6 +33,14 @@ impl Follow {
         if self.comparison.is_under_way() {
             return Ok(false);
         }
+        if self.comparison.compared.is_equal() {
+            self.settle_doubt(run).await?;
+            if self.doubts.is_any() {
+                // It came up meanwhile.
+                self.compare(run, teller).await?;
+                return Ok(false);
+            }
+        }
         let obstacles = self.obstacles(run);
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(false) };
         let reason = match self.comparison.compared {

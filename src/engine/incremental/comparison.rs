@@ -12,7 +12,7 @@ use super::{figures::Figures, stop::Compared};
 use crate::{
     compare::Told,
     engine::{run::Run, teller::Teller, verify},
-    step::{Condition, Event, IncrementalWork, VerifyVerdict, VerifyWork},
+    step::{Condition, Event, IncrementalWork, VerifyMode, VerifyVerdict, VerifyWork},
 };
 
 /// How long at least until both sides are compared again; as long as the last comparison took, if that was longer.
@@ -31,6 +31,8 @@ pub(super) struct Comparison {
     tell: Sender<Told>,
     task: Option<JoinHandle<()>>,
     begun: Instant,
+    /// Whether the last one that was begun compares every value.
+    is_whole: bool,
     /// When the last one ended, and how long it took.
     ended: Option<(Instant, Duration)>,
 }
@@ -47,6 +49,7 @@ impl Comparison {
             tell,
             task: None,
             begun: Instant::now(),
+            is_whole: false,
             ended: None,
         }
     }
@@ -61,14 +64,14 @@ impl Comparison {
         if !waits || rests || self.task.is_some() || !run.gate.is_open() {
             return;
         }
-        self.begun = Instant::now();
+        (self.begun, self.is_whole) = (Instant::now(), work.mode == VerifyMode::Full);
         self.task = Some(verify::beside(run, work, figures.recheck(), self.tell.clone()));
     }
 
     /// Compares now, in place of whatever is under way.
     pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, figures: &Figures) {
         self.cancel().await;
-        self.begun = Instant::now();
+        (self.begun, self.is_whole) = (Instant::now(), work.mode == VerifyMode::Full);
         self.task = Some(verify::beside(run, work, figures.recheck(), self.tell.clone()));
     }
 
@@ -84,6 +87,16 @@ impl Comparison {
     /// Whether what the last one found is recent.
     pub(super) fn holds(&self) -> bool {
         self.ended.is_some_and(|(at, _)| at.elapsed() <= HOLDS)
+    }
+
+    /// Whether both sides were found equal, by every value, since a doubt came up.
+    pub(super) fn proves(&self, since: Instant) -> bool {
+        self.compared.is_equal() && self.is_whole && self.begun >= since
+    }
+
+    /// Whether one that began since then has ended.
+    pub(super) fn has_ended_since(&self, since: Instant) -> bool {
+        self.begun >= since && self.ended.is_some_and(|(at, _)| at >= self.begun)
     }
 
     /// Whether one is under way.

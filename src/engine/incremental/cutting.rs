@@ -25,7 +25,7 @@ use crate::{
     journal::Record,
     net::{Control, ControlError},
     sink::Lease,
-    step::{CutoverPart, CutoverResult, Event, Fence, Hook, Moment},
+    step::{Activity, CutoverPart, CutoverResult, Event, Fence, Hook, Moment, StepId},
     unit::{Offset, UnixMillis},
 };
 
@@ -137,8 +137,14 @@ impl Follow {
             Ok(info) => info,
             Err(error) => return self.undo(&error.to_string(), run, teller).await,
         };
+        if let Err(ending) = self.look_for_losses(run, teller).await {
+            let reason = ending.summary.trim_end_matches('.').to_owned();
+            return self.undo_with(ending, &reason, run, teller).await;
+        }
+        // A doubt is about what was: no writer need be blocked while it is settled.
+        let is_before = run.verify_work().is_none() && self.doubts.is_any();
         let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
-        if !cutting.compared && !fence::lets_read(&cutting.fence, servers::version_of(&info)) {
+        if !cutting.compared && (is_before || !fence::lets_read(&cutting.fence, servers::version_of(&info))) {
             return self.compare(run, teller).await;
         }
         if cutting.deadlines == Progress::Deferred {
@@ -341,6 +347,22 @@ impl Follow {
             cutting.stands = true;
         }
         Ok(())
+    }
+
+    /// Undoes a cutover because of what may end following too; whoever asks meanwhile hears that nothing can be cut over yet.
+    pub(super) async fn undo_with(
+        &mut self,
+        ending: Ending,
+        reason: &str,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
+        let ends = ending.is_again() || ending.is_loss();
+        if ends {
+            run.board.post(run.status(Some(StepId::Incremental), Activity::Preparing));
+        }
+        self.undo(reason, run, teller).await?;
+        if ends { Err(ending) } else { Ok(()) }
     }
 
     /// Undoes a cutover: lets writers go on first, then follows on.

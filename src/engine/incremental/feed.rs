@@ -14,7 +14,7 @@ use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
     plan::fault::catalogue::runs,
     resp::{CommandReader, Limits, RespError, RespFault},
-    sink::{Batch, BatchSize, Checkpoint, Job, Mark, Outgoing, Taken, Translator, Window},
+    sink::{Batch, BatchSize, Checkpoint, Job, Mark, Outgoing, RecordKeys, Removed, Taken, Translator, Window},
     step::{KeyFailure, OnUnsupported},
     store::spool::{SpoolError, SpoolReader},
     unit::{Db, Offset, ReplId, UnixMillis},
@@ -65,6 +65,20 @@ pub(super) struct Restore {
     pub(super) bytes: Vec<u8>,
     /// How many.
     pub(super) commands: u32,
+    /// The key of the record, and what was gone at the destination, this run's own flushes counted in.
+    pub(super) removed: Option<(RecordKeys, Removed)>,
+}
+
+impl Restore {
+    /// The commands, and how many, that count in what this run does to so many whole databases: with it, or not at all.
+    fn counted(&mut self, calls: u64) -> (Vec<u8>, u32) {
+        let Some((keys, removed)) = &mut self.removed else { return (vec![], 0) };
+        removed.count_own(calls);
+        let mut bytes = vec![];
+        crate::resp::command(&mut bytes, &[b"SELECT", b"0"]);
+        bytes.extend(keys.note_removed(removed).get_packed_command());
+        (bytes, 2)
+    }
 }
 
 /// Why feeding ends.
@@ -227,6 +241,11 @@ impl Outlet {
         if self.out.scripts > 0 {
             let (count, names) = (std::mem::take(&mut self.out.scripts), std::mem::take(&mut self.out.new_scripts));
             let _ = self.to.signals.send_blocking(Signal::Scripts(count, names));
+        }
+        if self.out.whole > 0 {
+            let (bytes, commands) = self.restore.counted(self.out.whole);
+            self.out.bytes.extend(bytes);
+            self.out.commands += commands;
         }
         let counts = Counts { commands: u64::from(self.out.commands), filtered: self.out.filtered };
         let replid = self.to.state.received().map_or(self.replid, |(replid, _)| replid);

@@ -9,10 +9,11 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 use super::{
-    answers::note_loss,
+    answers::{note_loss, stopped},
     beside::Beside,
     comparison::Comparison,
     cutting::Cutting,
+    doubts::Doubts,
     figures::Figures,
     forecast::Forecast,
     gauge::Gauge,
@@ -126,15 +127,18 @@ async fn with_lease(
         None => take_up(run, &there)?,
     };
     teller.tell(Event::FollowStarted { replid: Some(there.checkpoint.replid), offset: there.checkpoint.offset });
-    let heard = match Heard::take_up(run, &there, teller) {
-        Ok(heard) => heard,
+    let (heard, unheard) = match Heard::take_up(run, &there, teller) {
+        Ok(taken) => taken,
         Err(ending) => {
             intake.end().await;
             return Err(ending);
         }
     };
     let mut follow = Follow::begin(run, work, (lease, &there), (intake, heard), source_ahead);
-    let mut outcome = follow.run(lease, run, teller).await;
+    let mut outcome = match unheard.map_or(Ok(()), |why| follow.doubt_answers(&why, run)) {
+        Ok(()) => follow.run(lease, run, teller).await,
+        Err(ending) => Err(ending),
+    };
     if let Err(ending) = &outcome {
         follow.answer_in_vain(ending);
     }
@@ -160,14 +164,6 @@ async fn with_lease(
     }
     let upto = Upto::Stream(gauge.checkpoint());
     Ok((outcome?, Position { generation: there.record.generation, upto }))
-}
-
-/// How following ends that somebody stopped.
-fn stopped() -> Ending {
-    Ending::of(
-        &runs::STOPPED_BY_SIGNAL,
-        "Stopped while following. What is applied is recorded at the destination: the same command resumes right after it.",
-    )
 }
 
 /// Following under way.
@@ -219,6 +215,7 @@ pub(super) struct Follow {
     /// Since when they are being made exact.
     pub(super) settling_since: Option<Instant>,
     pub(super) heard: Heard,
+    pub(super) doubts: Doubts,
     /// What would have ended following while the destination could be sealed: it does once it is known not to be.
     missed: Option<Ending>,
     last_told: Instant,
@@ -269,6 +266,7 @@ impl Follow {
             deferring: there.defers_first.then_some(now),
             settling_since: None,
             heard,
+            doubts: Doubts::new(there, run, work.on_unsupported),
             intake,
             beside,
             phase: Phase::Following,
@@ -321,7 +319,9 @@ impl Follow {
             if matches!(self.phase, Phase::Met(_)) {
                 self.beside.ask_where(run);
             }
-            if let Some(offset) = self.drained() {
+            if let Some(offset) = self.drained()
+                && self.is_beyond_doubt(run, teller).await?
+            {
                 if !self.deadlines.defers() {
                     return self.end_at(offset, run, teller).await.map(|summary| (summary, None));
                 }

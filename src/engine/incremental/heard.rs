@@ -29,26 +29,35 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Goes on where the destination stands, and tells of the answers that nobody read.
-    pub(super) fn take_up(run: &Run, there: &There, teller: &mut Teller<'_>) -> Result<Self, Ending> {
-        let applied = there.checkpoint.offset;
-        let (heard, unheard) =
-            Self::go_on(&run.request.state_dir, there.record.generation, applied).map_err(|error| unnoted(&error))?;
-        if let Some(from) = unheard {
-            teller.notice(format!(
-                "The destination carried out the stream from offset {from} to {applied} for a process that ended before it \
-                 had noted the answers: whether a command in between was refused is not known."
-            ));
+    /// Goes on where the destination stands, and answers why it is not known whether a command was refused, where answers were
+    /// read by nobody.
+    pub(super) fn take_up(run: &Run, there: &There, teller: &mut Teller<'_>) -> Result<(Self, Option<String>), Ending> {
+        let (record, applied) = (&there.record, there.checkpoint.offset);
+        let known = (record.generation, record.heard);
+        let (heard, unheard) = Self::go_on(&run.request.state_dir, known, applied).map_err(|error| unnoted(&error))?;
+        let why = unheard.map(|from| {
+            format!(
+                "the destination carried out the stream from offset {from} to {applied} for a process that ended before it \
+                 had noted the answers, so whether a command in between was refused is not known"
+            )
+        });
+        if let Some(why) = &why {
+            teller.notice(format!("While the source was followed before, {why}."));
         }
-        Ok(heard)
+        Ok((heard, why))
     }
 
     /// Goes on behind `applied`, where the destination stands, and answers from where on an earlier process had not read
-    /// its answers, if there is such a place.
-    fn go_on(folder: &Path, generation: u32, applied: Offset) -> io::Result<(Self, Option<Offset>)> {
+    /// its answers, if there is such a place: here, or at the destination, which `noted` that, for one from elsewhere.
+    fn go_on(
+        folder: &Path,
+        (generation, noted): (u32, Option<Offset>),
+        applied: Offset,
+    ) -> io::Result<(Self, Option<Offset>)> {
         let path = folder.join(NAME);
         let before = read_bounded(&path, LENGTH as u64).ok().flatten().and_then(|text| read(&text));
-        let unheard = before.filter(|(of, upto)| *of == generation && *upto < applied).map(|(_, upto)| upto);
+        let here = before.filter(|(of, _)| *of == generation).map(|(_, upto)| upto);
+        let unheard = here.or(noted).filter(|upto| *upto < applied);
         let file = own::open(&path, Access::Write)?;
         let heard = Self { file, generation, noted: applied };
         heard.write()?;
@@ -88,7 +97,7 @@ mod tests {
     #[test]
     fn what_was_not_heard_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
-        let go_on = |generation, at| Heard::go_on(folder.path(), generation, Offset(at)).unwrap();
+        let go_on = |generation, at| Heard::go_on(folder.path(), (generation, None), Offset(at)).unwrap();
         let (mut heard, unheard) = go_on(1, 50);
         assert_eq!(unheard, None, "there was no process before");
         heard.note(Offset(70)).unwrap();
@@ -97,6 +106,10 @@ mod tests {
         assert_eq!(go_on(1, 90).1, None, "it was told");
         assert_eq!(go_on(1, 20).1, None, "the destination forgot: it is applied again");
         assert_eq!(go_on(2, 30).1, None, "another copy");
+        let elsewhere = |noted| Heard::go_on(folder.path(), (3, Some(Offset(noted))), Offset(30)).unwrap().1;
+        assert_eq!(elsewhere(29), Some(Offset(29)), "a process elsewhere died");
+        drop(std::fs::remove_file(folder.path().join(NAME)));
+        assert_eq!(elsewhere(30), None, "it ended well");
         for damaged in [&b"x"[..], b"0000000002 0000000000000000001x", &[0xff; LENGTH], &[b'9'; 100]] {
             std::fs::write(folder.path().join(NAME), damaged).unwrap();
             assert_eq!(go_on(2, 30).1, None, "{damaged:?}");

@@ -11,6 +11,7 @@ mod comparing;
 mod comparison;
 mod cutting;
 mod deadlines;
+mod doubts;
 mod emptied;
 mod feed;
 mod figures;

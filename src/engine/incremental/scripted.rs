@@ -46,15 +46,17 @@ impl Follow {
 
     /// Whether both sides are compared before the run says that it is done, whatever the plan says.
     pub(super) fn must_compare(&self) -> bool {
-        self.deadlines == DeadlineMode::Doubtful || (self.deadlines.defers() && self.scripts.were_met())
+        self.doubts.is_any()
+            || self.deadlines == DeadlineMode::Doubtful
+            || (self.deadlines.defers() && self.scripts.were_met())
     }
 
     /// Whether such a comparison is enough for what is doubtful.
     pub(super) fn is_enough(&self, work: &VerifyWork) -> bool {
         match work.mode {
             VerifyMode::Full => true,
-            // A script may have written another value.
-            VerifyMode::Keys => !self.scripts.were_met(),
+            // A script may have written another value, and what is in doubt may be one.
+            VerifyMode::Keys => !self.scripts.were_met() && !self.doubts.is_any(),
             // What a doubt is about may be any key.
             VerifyMode::Sample { .. } => !self.must_compare(),
         }
@@ -62,7 +64,8 @@ impl Follow {
 
     /// How both sides are compared where deadlines were exact for too long, or scripts met deferred ones.
     pub(super) fn doubtful_work(&self, selection: &Selection) -> VerifyWork {
-        let mode = if self.scripts.were_met() { VerifyMode::Full } else { VerifyMode::Keys };
+        let is_of_values = self.scripts.were_met() || self.doubts.is_any();
+        let mode = if is_of_values { VerifyMode::Full } else { VerifyMode::Keys };
         VerifyWork { selection: selection.clone(), mode, rate: None }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     journal::Record,
     net::{Access, Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{Lease, LeaseFault, Position},
+    sink::{Lease, LeaseFault, Position, Replicas},
     step::{CutoverPart, CutoverResult, Event, Outcome},
     unit::{Offset, UnixMillis},
 };
@@ -180,8 +180,7 @@ impl Follow {
                     // Whoever has the run now may have fenced the source: the fence is theirs to lift.
                     return Err(ending);
                 }
-                self.undo(&reason, run, teller).await?;
-                return if ending.is_again() || ending.is_loss() { Err(ending) } else { Ok(None) };
+                return self.undo_with(ending, &reason, run, teller).await.map(|()| None);
             }
         };
         cutting.fenced = Some(fenced);
@@ -273,6 +272,7 @@ where
             if left().is_zero() {
                 return Err(Unsealed::Late);
             }
+            level(lease, &mut control, left() / 2).await?;
             ask((lease, position), &mut control, witness, &mut asked).await
         });
         let why = match attempt.await {
@@ -287,6 +287,22 @@ where
         };
         return if asked { undone(lease, why, connect).await } else { Err(why) };
     }
+}
+
+/// Whether the destination's replicas have what is to be sealed; one where nobody can say is believed.
+async fn level(lease: &Lease, control: &mut Control, within: Duration) -> Result<(), Unsealed> {
+    match lease.await_replicas(control, within).await? {
+        Replicas::Level | Replicas::Unknown(_) => Ok(()),
+        Replicas::Behind { of, confirmed } => Err(Unsealed::Unproven(lagging(of, confirmed))),
+    }
+}
+
+/// Why a destination is not sealed whose replicas lag behind it.
+pub(super) fn lagging(of: u64, confirmed: u64) -> String {
+    format!(
+        "of the {of} replicas of the destination only {confirmed} confirmed that they have everything, so a failover there could lose \
+         what is sealed; wait until they have caught up, or detach those that are broken"
+    )
 }
 
 /// Asks for the seal once. `asked`: it may be under way from here on.

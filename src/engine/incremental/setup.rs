@@ -104,7 +104,8 @@ impl There {
 
     /// What puts the run record back after a flush.
     pub(super) fn restore(&self, lease: &Lease) -> Restore {
-        let mut restore = Restore::default();
+        let removed = self.record.removed.clone().map(|removed| (lease.keys.clone(), removed));
+        let mut restore = Restore { removed, ..Restore::default() };
         crate::resp::command(&mut restore.bytes, &[b"SELECT", b"0"]);
         restore.commands = 1;
         for command in lease.record_commands(&RunRecord { stream: None, ..self.record.clone() }) {

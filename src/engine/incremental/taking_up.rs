@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_std::{future::timeout, task::sleep};
 
-use super::{settling::DOUBT, setup::There};
+use super::{doubts::look_for_emptied, settling::DOUBT, setup::There};
 use crate::{
     engine::{
         ending::Ending,
@@ -36,6 +36,7 @@ pub(super) async fn prepare(
 ) -> Result<(There, i64), Ending> {
     let mut there = There::ask(control, lease).await?;
     recover_deadlines(run, &mut there, lease, control, teller).await?;
+    look_for_emptied(run, &mut there, lease, control, teller).await?;
     if run.journal.state().follow_began.is_none() {
         run.journal.append(&Record::FollowBegan { at: UnixMillis::now() })?;
     }

@@ -17,7 +17,7 @@ const COMPARE: &str = " +select +client|setname +watch +unwatch ~* +@read";
 /// At the destination: what a copy and the stream write, and what the run record needs. `MIGRATE`, which sends keys to another
 /// server, is in no stream.
 const DESTINATION: &str = "~* &* +@read +@write -migrate +@scripting +publish +watch +unwatch +multi +exec +select \
-                           +client|setname +ping +info +time +command +config|get +module|list";
+                           +client|setname +ping +info +time +command +config|get +module|list +wait";
 
 /// The rule that is enough for a user of the source with this plan.
 pub(super) fn at_source(user: &str, scene: &Scene<'_>) -> String {

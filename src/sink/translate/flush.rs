@@ -78,6 +78,7 @@ impl Translator {
     fn flush_whole(&self, target: Db, in_background: bool, out: &mut Outgoing) {
         let background = (in_background && self.setup.destination.knows_async_flush()).then_some(fixed("ASYNC"));
         out.send(&[Words::new("FLUSHDB", background)], target);
+        out.whole += 1;
         out.wipes_record |= target == Db(0);
         if !out.empties.contains(&target) {
             out.empties.push(target);
@@ -122,6 +123,7 @@ impl Translator {
                 let args = [first, second].map(|target| number(i64::from(target.0)));
                 out.send(&[Words::new("SWAPDB", args)], Db(0));
                 out.swaps.push((first, second));
+                out.whole += 1;
                 let other = if first == Db(0) { second } else { first };
                 if first == Db(0) || second == Db(0) {
                     self.clear_record(other, out);

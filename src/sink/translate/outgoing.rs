@@ -53,6 +53,8 @@ pub struct Outgoing {
     pub new_scripts: Vec<String>,
     /// Databases of the destination that these commands empty, each once.
     pub empties: Vec<Db>,
+    /// How many of these commands empty or swap a whole database.
+    pub whole: u64,
     /// Databases of the destination that these commands swap.
     pub swaps: Vec<(Db, Db)>,
     selected: Option<Db>,
@@ -95,6 +97,7 @@ impl Outgoing {
         self.makes.clear();
         self.empties.clear();
         self.swaps.clear();
+        self.whole = 0;
         (self.commands, self.filtered, self.selected, self.wipes_record) = (0, 0, None, false);
         self.settles = false;
         self.large.clear();

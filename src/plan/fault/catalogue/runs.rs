@@ -124,6 +124,11 @@ rows! {
     SEAL_UNKNOWN = "R315", Ending(Failed), "it is not known whether the destination is sealed",
         "The seal was asked for and the answer was lost, so the destination may be sealed. Keep the writers where they are. Once the destination \
          answers, run the same command again: it finds out, proves that the source has not moved since, and says so if it has.";
+    EMPTIED = "R316", Ending(Failed), "somebody emptied or swapped databases at the destination",
+        "The destination has carried out `FLUSHDB`, `FLUSHALL` or `SWAPDB` that are not this run's (`INFO commandstats` counts them). \
+         Which database it was is not counted, so what was written may not be there any more. While the source is followed both sides \
+         are compared before the run says that it is done. A copy that is not followed needs a new one; it is held (exit 4, R309) \
+         unless `on_stream_lost: recopy` or `plan apply --recopy N` agrees.";
     SETTINGS_LEFT = "R319", Ending(Failed), "a setting of the source is not put back",
         "The run has changed a setting of the source, and the source refuses to show it or to take it back, so clients there may still be held \
          by it (`min-slaves-to-write`) or its memory be unbounded (`client-output-buffer-limit`). What it was stays recorded, here and at the \

@@ -177,7 +177,7 @@ async fn sealed_unheard(run: &mut Run, result: CutoverResult, teller: &mut Telle
 
 async fn steps(run: &mut Run, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
     let mut held = Held::default();
-    let ending = all_steps(run, &mut held, teller).await;
+    let ending = Box::pin(all_steps(run, &mut held, teller)).await;
     if let Some(intake) = held.intake.take() {
         intake.end().await;
     }

@@ -217,7 +217,7 @@ mod tests {
     fn program(script: &str, timeout: Duration) -> Program {
         Program {
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            folder: PathBuf::new(),
+            folder: PathBuf::from("."),
             environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("TOLD".into(), "this".into())],
             timeout,
         }

@@ -226,6 +226,7 @@ fn the_status_tells_before_a_cutover_how_long_deadlines_take() {
     let plan = Plan::between(&source, &destination).following(BY_HAND).line("cutover: { mode: manual, timeout: 10s }");
     let found = check(&plan, "destination-expiry");
     assert!(found.seen.contains("3000 keys with a time to live") && found.seen.contains("a thousand years"));
+    found.pinned();
     let tool = tool(&plan);
     let run = follow(&tool);
     let status = || -> serde_json::Value {

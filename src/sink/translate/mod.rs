@@ -21,6 +21,8 @@ mod translator;
 mod words;
 
 #[cfg(test)]
+mod ends_tests;
+#[cfg(test)]
 mod tests;
 
 pub use flush::Erase;

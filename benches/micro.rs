@@ -9,7 +9,7 @@ use divan::{
     counter::{BytesCount, ItemsCount},
 };
 use redis_plan::{
-    rdb::{Crc64, Decoder, Element, ElementReader, Item, Kind, Limits, append_payload, decompress},
+    rdb::{Crc64, Decoder, DumpLimits, Element, ElementReader, Item, Kind, append_payload, decompress},
     resp::{self, CommandReader},
     sink::{BatchSize, Dealer, Dealt, Destination, Job, Mark},
     step::{FullWork, KeyFailure, OnConflict, OnStreamLost, OnUnsupported, Selection},
@@ -102,7 +102,7 @@ fn dump(hashes: bool) -> Vec<u8> {
 
 /// Counts what a decoder hands out of a dump.
 fn walk(dump: &[u8], mut take: impl FnMut(Item<'_>, u64)) -> usize {
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = Decoder::new(DumpLimits::default());
     let mut entries = 0;
     for piece in dump.chunks(PIECE) {
         decoder.feed(piece);
@@ -192,7 +192,7 @@ fn resp_framing(bencher: Bencher<'_, '_>, size: usize) {
         resp::command(&mut stream, &[b"SET", format!("key:{number:08}").as_bytes(), &value(number, size)]);
     }
     bencher.counter(BytesCount::new(stream.len())).counter(ItemsCount::new(COUNT)).bench(|| {
-        let mut reader = CommandReader::starting_at(0, resp::Limits::default());
+        let mut reader = CommandReader::starting_at(0, resp::RespLimits::default());
         let mut commands = 0;
         for piece in stream.chunks(PIECE) {
             reader.feed(piece);

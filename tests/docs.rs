@@ -249,9 +249,9 @@ mod codes {
                 let path = entry.unwrap().path();
                 let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
                 let look = |program: &str| match program {
-                    program if program.contains("missing") => plan::Program::Missing,
-                    program if program.contains("not-executable") => plan::Program::NotExecutable,
-                    _ => plan::Program::Ready,
+                    program if program.contains("missing") => plan::ProgramPlace::Missing,
+                    program if program.contains("not-executable") => plan::ProgramPlace::NotExecutable,
+                    _ => plan::ProgramPlace::Ready,
                 };
                 (name, plan::judge("plan.yaml", &std::fs::read(&path).unwrap(), Some(&look)))
             })

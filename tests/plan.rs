@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::{Strategy, any, prop, proptest};
 use proptest::test_runner::Config;
 use redis_plan::plan::fault::catalogue;
-use redis_plan::plan::{About, Fault, Program, Report, judge, schema_text};
+use redis_plan::plan::{About, Fault, ProgramPlace, Report, judge, schema_text};
 use redis_plan::report::diagnostics::{Style, human, json};
 
 const STYLE: Style = Style { width: 100, colour: false };
@@ -36,11 +36,11 @@ fn name(path: &Path) -> String {
 }
 
 /// Programs of the cases are there unless their name says otherwise.
-fn look(program: &str) -> Program {
+fn look(program: &str) -> ProgramPlace {
     match program {
-        name if name.contains("missing") => Program::Missing,
-        name if name.contains("not-executable") => Program::NotExecutable,
-        _ => Program::Ready,
+        name if name.contains("missing") => ProgramPlace::Missing,
+        name if name.contains("not-executable") => ProgramPlace::NotExecutable,
+        _ => ProgramPlace::Ready,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redis_plan::rdb::{Body, Decoder, Item, Limits};
+use redis_plan::rdb::{Body, Decoder, DumpLimits, Item};
 
 /// Entries of one kind that are taken from a dump.
 const OF_A_KIND: usize = 6;
@@ -34,7 +34,7 @@ pub(crate) fn dumps() -> Vec<Vec<u8>> {
 }
 
 fn cut(dump: &[u8]) -> Vec<Vec<u8>> {
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = Decoder::new(DumpLimits::default());
     decoder.feed(dump);
     let mut records = vec![];
     let mut begun = 0;
@@ -70,7 +70,7 @@ fn kind_of(item: &Item<'_>) -> String {
 pub(crate) fn values() -> Vec<Vec<u8>> {
     let mut values = vec![];
     for dump in files("tests/data/rdb", "rdb") {
-        let mut decoder = Decoder::new(Limits::default());
+        let mut decoder = Decoder::new(DumpLimits::default());
         decoder.feed(&dump);
         let mut kinds = vec![];
         while let Ok(Some(item)) = decoder.next() {

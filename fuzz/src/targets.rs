@@ -11,11 +11,11 @@ use redis_plan::{
     journal::{Journal, Record},
     plan,
     rdb::{self, Decoder, ElementReader, Kind, LzfStream},
-    repl::{self, Action, Handshake, HandshakeOptions, HeaderLine, Payload, PayloadHeader, PsyncReply},
+    repl::{self, Action, Handshake, HandshakeOptions, HeaderLine, PayloadHeader, PayloadReader, PsyncReply},
     report::diagnostics::{Style, human, json},
-    resp::{CommandReader, Limits, ReplyReader},
+    resp::{CommandReader, ReplyReader, RespLimits},
     step::{Outcome, StepId},
-    store::spool::{Level, SpoolReader, SpoolWriter},
+    store::spool::{SpoolLevel, SpoolReader, SpoolWriter},
     unit::{Db, Dialect, Offset, ReplId, UnixMillis},
 };
 
@@ -89,7 +89,7 @@ fn both(read: impl Fn(bool) -> u64) -> Result<(), String> {
 
 fn read_replies(input: &[u8]) -> Result<(), String> {
     both(|whole| {
-        let (mut reader, mut told) = (ReplyReader::new(Limits::default()), Told::default());
+        let (mut reader, mut told) = (ReplyReader::new(RespLimits::default()), Told::default());
         'reading: for piece in pieces(input, whole) {
             reader.feed(piece);
             loop {
@@ -109,7 +109,7 @@ fn read_replies(input: &[u8]) -> Result<(), String> {
 
 fn read_commands(input: &[u8]) -> Result<(), String> {
     both(|whole| {
-        let (mut reader, mut told) = (CommandReader::starting_at(7, Limits::default()), Told::default());
+        let (mut reader, mut told) = (CommandReader::starting_at(7, RespLimits::default()), Told::default());
         'reading: for piece in pieces(input, whole) {
             reader.feed(piece);
             loop {
@@ -154,7 +154,7 @@ fn hold_session(input: &[u8]) -> Result<(), String> {
 
 fn cut_dump(header: &PayloadHeader, bytes: &[u8]) -> Result<(), String> {
     both(|whole| {
-        let mut payload = Payload::new(header);
+        let mut payload = PayloadReader::new(header);
         let (mut unread, mut dump) = (vec![], vec![]);
         for piece in pieces(bytes, whole) {
             unread.extend_from_slice(piece);
@@ -174,7 +174,7 @@ fn cut_dump(header: &PayloadHeader, bytes: &[u8]) -> Result<(), String> {
 }
 
 fn read_dump(input: &[u8]) -> Result<(), String> {
-    let read = |whole: bool, limits: rdb::Limits| {
+    let read = |whole: bool, limits: rdb::DumpLimits| {
         let (mut decoder, mut told) = (Decoder::new(limits), Told::default());
         'reading: for piece in pieces(input, whole) {
             decoder.feed(piece);
@@ -192,8 +192,8 @@ fn read_dump(input: &[u8]) -> Result<(), String> {
         told.add(&decoder.finish());
         told.sum()
     };
-    let tight = rdb::Limits { inline: 64, key: 256, text: 256, string: 4096, allow_newer: true };
-    both(|whole| read(whole, rdb::Limits::default()))?;
+    let tight = rdb::DumpLimits { inline: 64, key: 256, text: 256, string: 4096, allow_newer: true };
+    both(|whole| read(whole, rdb::DumpLimits::default()))?;
     both(|whole| read(whole, tight))
 }
 
@@ -288,9 +288,9 @@ fn open_journal(input: &[u8]) -> Result<(), String> {
 fn read_segment(input: &[u8]) -> Result<(), String> {
     in_folder(|folder| {
         write(&folder.join(SEGMENT), input)?;
-        let mut reader = SpoolReader::new(folder, 9, 0, Level::at(input.len() as u64, true));
+        let mut reader = SpoolReader::new(folder, 9, 0, SpoolLevel::at(input.len() as u64, true));
         while let Ok(Some(_)) = reader.read() {}
-        drop(SpoolWriter::go_on(folder, 9, 1 << 20, Level::default()));
+        drop(SpoolWriter::go_on(folder, 9, 1 << 20, SpoolLevel::default()));
         Ok(())
     })
 }
@@ -358,7 +358,7 @@ fn compressed() -> Vec<Vec<u8>> {
 fn journals() -> Vec<Vec<u8>> {
     let at = UnixMillis(1_700_000_000_000);
     let run = Record::Run { format: 1, run: "r".to_owned(), plan: "move".to_owned(), digest: "d".to_owned(), at };
-    let mut decoder = Decoder::new(rdb::Limits::default());
+    let mut decoder = Decoder::new(rdb::DumpLimits::default());
     decoder.feed(b"REDIS0011\xfe\x00");
     while let Ok(Some(_)) = decoder.next() {}
     let id = ReplId::parse(b"8371445ee47dfae42b9e5e1d1dba8d1a1b2c3d4e");
@@ -392,7 +392,7 @@ fn journals() -> Vec<Vec<u8>> {
 
 fn segments() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = SpoolWriter::create(folder.path(), 9, 0, 1 << 20, Level::default()).expect("a spool");
+    let mut writer = SpoolWriter::create(folder.path(), 9, 0, 1 << 20, SpoolLevel::default()).expect("a spool");
     let mut seeds = vec![];
     for len in [1, 10, 1000] {
         writer.append(&vec![b'x'; len], UnixMillis(5)).expect("a frame");

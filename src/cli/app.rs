@@ -23,7 +23,7 @@ use super::{
 #[command(name = "plan", version, long_version = version::facts(), max_term_width = 100, after_help = EXIT_CODES)]
 struct App {
     #[command(subcommand)]
-    command: Command,
+    command: Subcommands,
 
     #[command(flatten)]
     logging: logging::Args,
@@ -39,7 +39,7 @@ Exit codes:
     5  another runner has the run";
 
 #[derive(Subcommand)]
-enum Command {
+enum Subcommands {
     Validate(validate::ValidateArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
@@ -88,23 +88,23 @@ fn dispatch(app: App, out: &mut Output) -> Result<Exit, Failure> {
     let style = out.style();
     let mut err = Output::stderr();
     match app.command {
-        Command::Validate(args) => Exit::of_answer(validate::validate(&args, style, out, &mut err)),
-        Command::Explain(args) => Exit::of_answer(explain::explain(&args, style.width, out, &mut err)),
-        Command::Schema(args) => Exit::of_answer(schema::schema(&args, out)),
-        Command::Preview(args) => preview::run(&args, out),
-        Command::Check(args) => check::run(&args, out),
-        Command::Apply(args) => apply::run(args, watched, out),
-        Command::Status(args) => status::run(&args, out),
-        Command::Pause(args) => steer::pause(&args, out),
-        Command::Resume(args) => steer::resume(&args, out),
-        Command::Set(args) => steer::set(&args, out),
-        Command::Cutover(args) => steer::cutover(&args, out),
-        Command::Abort(args) => steer::abort(&args, out),
-        Command::Cleanup(args) => steer::cleanup(&args, out),
-        Command::Verify(args) => verify::run(&args, watched, out),
-        Command::Report(args) => report::run(&args, out),
-        Command::Demo(args) => demo::run(&args, watched, out),
-        Command::Completions(args) => completions::run(&args, out),
-        Command::Man(args) => man::run(&args, out),
+        Subcommands::Validate(args) => Exit::of_answer(validate::validate(&args, style, out, &mut err)),
+        Subcommands::Explain(args) => Exit::of_answer(explain::explain(&args, style.width, out, &mut err)),
+        Subcommands::Schema(args) => Exit::of_answer(schema::schema(&args, out)),
+        Subcommands::Preview(args) => preview::run(&args, out),
+        Subcommands::Check(args) => check::run(&args, out),
+        Subcommands::Apply(args) => apply::run(args, watched, out),
+        Subcommands::Status(args) => status::run(&args, out),
+        Subcommands::Pause(args) => steer::pause(&args, out),
+        Subcommands::Resume(args) => steer::resume(&args, out),
+        Subcommands::Set(args) => steer::set(&args, out),
+        Subcommands::Cutover(args) => steer::cutover(&args, out),
+        Subcommands::Abort(args) => steer::abort(&args, out),
+        Subcommands::Cleanup(args) => steer::cleanup(&args, out),
+        Subcommands::Verify(args) => verify::run(&args, watched, out),
+        Subcommands::Report(args) => report::run(&args, out),
+        Subcommands::Demo(args) => demo::run(&args, watched, out),
+        Subcommands::Completions(args) => completions::run(&args, out),
+        Subcommands::Man(args) => man::run(&args, out),
     }
 }

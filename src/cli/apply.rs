@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::evidence::Recorder;
 use super::exit::{Exit, Failure};
-use super::load::{Loaded, load};
+use super::load::{LocatedGraph, load};
 use super::logging;
 use super::metrics::MetricsPage;
 use super::output::Output;
@@ -73,9 +73,9 @@ pub(super) struct Args {
 }
 
 /// All that one process needs to work on a run.
-pub(super) struct Run<'a> {
+pub(super) struct ApplyRun<'a> {
     /// What to run.
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LocatedGraph,
     /// Where its files are.
     pub(super) state_dir: PathBuf,
     /// Whether to end where the run would wait for a window.
@@ -107,20 +107,20 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
         Output::stderr().print(&format!("metrics at {}\n", page.url()))?;
     }
     let (no_wait, until, recopy) = (args.no_wait, args.until, args.recopy);
-    let run = Run { loaded, state_dir, no_wait, until, recopy, events, metrics, progress, stop: &stop };
+    let run = ApplyRun { loaded, state_dir, no_wait, until, recopy, events, metrics, progress, stop: &stop };
     let ran = perform(run)?;
     out.print(&run_result(&ran.summary))?;
     if let Some(report) = &ran.report {
         out.print(&format!("report   {}\n", report.display()))?;
     }
     Ok(match (ran.outcome, stop.signal()) {
-        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
+        (Outcome::Stopped, Some(signal)) => Exit::UnixSignal(signal),
         _ => Exit::Outcome(ran.outcome),
     })
 }
 
 /// What came of it.
-pub(super) struct Ran {
+pub(super) struct RunResult {
     /// How it ended.
     pub(super) outcome: Outcome,
     /// What its events say.
@@ -130,8 +130,8 @@ pub(super) struct Ran {
 }
 
 /// Runs it, and leaves its report however it ends.
-pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
-    let Run { loaded, state_dir, no_wait, until, recopy, mut events, metrics, mut progress, stop } = run;
+pub(super) fn perform(run: ApplyRun<'_>) -> Result<RunResult, Failure> {
+    let ApplyRun { loaded, state_dir, no_wait, until, recopy, mut events, metrics, mut progress, stop } = run;
     let request = ApplyRequest {
         servers: servers(&loaded.graph, &loaded.folder)?,
         digest: loaded.digest.to_string(),
@@ -162,7 +162,7 @@ pub(super) fn perform(run: Run<'_>) -> Result<Ran, Failure> {
         }
     });
     logging::print_above(None);
-    Ok(Ran { outcome, summary, report: recorder.keep_page() })
+    Ok(RunResult { outcome, summary, report: recorder.keep_page() })
 }
 
 /// Where the run of a plan keeps its files when nobody says otherwise.

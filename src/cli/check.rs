@@ -81,13 +81,13 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
         write_regular(file, text.as_bytes()).map_err(|source| Failure::Write { path: file.clone(), source })?;
     }
     Ok(match (outcome, stop.signal()) {
-        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
+        (Outcome::Stopped, Some(signal)) => Exit::UnixSignal(signal),
         _ => Exit::Outcome(outcome),
     })
 }
 
 impl Format {
-    fn render(self, outcome: Outcome, checks: &[Check], plan: &plan::Loaded, style: Style) -> String {
+    fn render(self, outcome: Outcome, checks: &[Check], plan: &plan::LoadedPlan, style: Style) -> String {
         let problems = check_problems(checks, plan);
         match self {
             Self::Human => {

@@ -23,12 +23,12 @@ pub(super) enum Exit {
     /// `plan` itself is wrong.
     Bug,
     /// Stopped with a durable checkpoint by a signal.
-    Signal(Signal),
+    UnixSignal(UnixSignal),
 }
 
 /// The signals that stop a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(super) enum UnixSignal {
     /// Ctrl-C.
     Interrupt,
     /// `kill`, a scheduler, a shutdown.
@@ -134,8 +134,8 @@ impl Exit {
             Self::No => 1,
             Self::Usage => 2,
             Self::Bug => 70,
-            Self::Signal(Signal::Interrupt) => 130,
-            Self::Signal(Signal::Terminate) => 143,
+            Self::UnixSignal(UnixSignal::Interrupt) => 130,
+            Self::UnixSignal(UnixSignal::Terminate) => 143,
         }
     }
 
@@ -205,6 +205,9 @@ mod tests {
         }
         let others = [Exit::No, Exit::Usage, Exit::Bug];
         assert_eq!(others.map(Exit::code), [1, 2, 70]);
-        assert_eq!([Signal::Interrupt, Signal::Terminate].map(|signal| Exit::Signal(signal).code()), [130, 143]);
+        assert_eq!(
+            [UnixSignal::Interrupt, UnixSignal::Terminate].map(|signal| Exit::UnixSignal(signal).code()),
+            [130, 143]
+        );
     }
 }

@@ -8,15 +8,15 @@ use super::exit::Failure;
 use crate::plan;
 use crate::planner::{Digest, digest, expand};
 use crate::step::Graph;
-use crate::store::own::{Access, open_regular};
+use crate::store::own::{OpenMode, open_regular};
 
 /// More is not a plan; reading stops, and the file is reported as too large.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// A plan without faults, expanded.
-pub(super) struct Loaded {
+pub(super) struct LocatedGraph {
     /// The plan itself, and where its parts stand in the file.
-    pub(super) plan: plan::Loaded,
+    pub(super) plan: plan::LoadedPlan,
     /// What it comes to.
     pub(super) graph: Graph,
     /// The graph's name.
@@ -26,12 +26,12 @@ pub(super) struct Loaded {
 }
 
 /// Reads, judges and expands the plan in `file`. Warnings are `plan validate`'s to tell.
-pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
+pub(super) fn load(file: &Path) -> Result<LocatedGraph, Failure> {
     let bytes = read(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
     let loaded = plan::load(&name(file), &bytes).map_err(|report| Failure::Faults(Box::new(report)))?;
     let graph = expand(&loaded.plan);
     let folder = folder_of(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
-    Ok(Loaded { digest: digest(&graph), graph, plan: loaded, folder })
+    Ok(LocatedGraph { digest: digest(&graph), graph, plan: loaded, folder })
 }
 
 /// The plan file's folder, from the root: a program that is started in it takes relative paths from there. Of standard input
@@ -79,7 +79,7 @@ fn open(file: &Path) -> io::Result<File> {
     if !real.starts_with(around(file).canonicalize()?) {
         return Err(io::Error::other(LeadsOut(real)));
     }
-    open_regular(&real, Access::Read)
+    open_regular(&real, OpenMode::Read)
 }
 
 /// The folder that links may not leave: the one that the operator chose by naming the file, and not a link in a repository.

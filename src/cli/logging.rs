@@ -59,9 +59,9 @@ pub(super) fn stop_drawing() {
 }
 
 /// Takes each log line in one piece.
-struct Lines;
+struct LogLines;
 
-impl Write for Lines {
+impl Write for LogLines {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let text = fit(&String::from_utf8_lossy(line));
         match &mut *ABOVE.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -100,7 +100,7 @@ pub(super) fn start(args: &Args) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let ansi = std::io::stderr().is_terminal() && wants_colour();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).with_ansi(ansi);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines).with_ansi(ansi);
     _ = match args.log_format {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),

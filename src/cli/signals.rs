@@ -8,7 +8,7 @@ use async_signal::{Signal as Raw, Signals};
 use async_std::task;
 use futures_util::StreamExt as _;
 
-use super::exit::{Failure, Signal};
+use super::exit::{Failure, UnixSignal};
 
 /// Listens for signals until the process ends.
 #[derive(Clone)]
@@ -44,11 +44,11 @@ impl StopSignal {
     }
 
     /// The signal that asked for a stop.
-    pub(super) fn signal(&self) -> Option<Signal> {
+    pub(super) fn signal(&self) -> Option<UnixSignal> {
         match self.first.load(Ordering::SeqCst) {
             0 => None,
-            number if number == Raw::Int as i32 => Some(Signal::Interrupt),
-            _ => Some(Signal::Terminate),
+            number if number == Raw::Int as i32 => Some(UnixSignal::Interrupt),
+            _ => Some(UnixSignal::Terminate),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::apply::default_state_dir;
 use super::evidence::Evidence;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::engine::{AskError, Steersman};
+use crate::engine::{AskError, ControlClient};
 use crate::report::{RunSummary, idle_json, idle_text, status_json, status_text};
 use crate::step::{Order, Outcome, Status};
 use crate::store::own::OwnFolder;
@@ -92,7 +92,7 @@ fn shown(name: &str, stand: &Stand, format: Format) -> String {
 }
 
 fn stand(folder: &Path) -> Result<Stand, Failure> {
-    match Steersman::connect(folder).and_then(|mut steersman| steersman.ask(&Order::Status)) {
+    match ControlClient::connect(folder).and_then(|mut steersman| steersman.ask(&Order::Status)) {
         Ok(answer) => match answer.status {
             Some(status) => Ok(Stand::Works(status)),
             None => Err(Failure::Unanswered(AskError::Broken(answer.text))),

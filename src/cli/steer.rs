@@ -10,13 +10,13 @@ use super::load::load;
 use super::output::Output;
 use super::secrets::servers;
 use super::signals::StopSignal;
-use crate::engine::{ApplyRequest, AskError, Steersman};
+use crate::engine::{ApplyRequest, AskError, ControlClient};
 use crate::step::{Event, Order, Outcome, Setting, Stamped};
 use crate::unit::{Clean, Period};
 
 /// Which run.
 #[derive(clap::Args)]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     /// The plan's name
     name: String,
 
@@ -25,7 +25,7 @@ pub(super) struct Run {
     state: Option<PathBuf>,
 }
 
-impl Run {
+impl RunArgs {
     fn folder(&self) -> PathBuf {
         self.state.clone().unwrap_or_else(|| default_state_dir(&self.name))
     }
@@ -48,14 +48,14 @@ impl Run {
 #[derive(clap::Args)]
 pub(super) struct PauseArgs {
     #[command(flatten)]
-    run: Run,
+    run: RunArgs,
 }
 
 /// Write again after `plan pause`
 #[derive(clap::Args)]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
-    run: Run,
+    run: RunArgs,
 }
 
 /// Change a limit of a running apply
@@ -65,7 +65,7 @@ pub(super) struct ResumeArgs {
 #[derive(clap::Args)]
 pub(super) struct SetArgs {
     #[command(flatten)]
-    run: Run,
+    run: RunArgs,
 
     /// What to change: `limits.writes=5000/s`
     #[arg(value_name = "KEY=VALUE", value_parser = setting)]
@@ -84,7 +84,7 @@ pub(super) struct SetArgs {
 #[derive(clap::Args)]
 pub(super) struct CutoverArgs {
     #[command(flatten)]
-    run: Run,
+    run: RunArgs,
 
     /// The plan's name once more: writes at the source are about to be blocked
     #[arg(long, value_name = "NAME")]
@@ -110,7 +110,7 @@ pub(super) struct CutoverArgs {
 #[derive(clap::Args)]
 pub(super) struct AbortArgs {
     #[command(flatten)]
-    run: Run,
+    run: RunArgs,
 
     /// Delete what the run has written, and nothing else; where that cannot be verified, nothing is deleted and the run
     /// is not aborted
@@ -173,8 +173,8 @@ pub(super) fn abort(args: &AbortArgs, out: &mut Output) -> Result<Exit, Failure>
     args.run.confirmed_by(args.confirm.as_deref())?;
     let folder = args.run.folder();
     match &args.plan {
-        Some(file) if matches!(Steersman::connect(&folder), Err(AskError::Nobody)) => {
-            let idle = Idle::open(file, Some(folder))?;
+        Some(file) if matches!(ControlClient::connect(&folder), Err(AskError::Nobody)) => {
+            let idle = IdleRun::open(file, Some(folder))?;
             let name = &idle.request.graph.name;
             if *name != args.run.name {
                 let message = format!("{} is the plan `{name}`, not `{}`", file.display(), args.run.name);
@@ -187,18 +187,18 @@ pub(super) fn abort(args: &AbortArgs, out: &mut Output) -> Result<Exit, Failure>
 }
 
 pub(super) fn cleanup(args: &CleanupArgs, out: &mut Output) -> Result<Exit, Failure> {
-    Idle::open(&args.file, args.state.clone())?.carry_out(out, crate::engine::put_back)
+    IdleRun::open(&args.file, args.state.clone())?.carry_out(out, crate::engine::put_back)
 }
 
 /// A run that was begun before, and no process works on.
-struct Idle {
+struct IdleRun {
     request: ApplyRequest,
     recorder: Recorder,
     /// Must live as long as the work.
     _stop: StopSignal,
 }
 
-impl Idle {
+impl IdleRun {
     fn open(file: &Path, state: Option<PathBuf>) -> Result<Self, Failure> {
         let loaded = load(file)?;
         let stop = StopSignal::listen()?;
@@ -248,7 +248,7 @@ impl Idle {
 }
 
 /// Gives an order; prints the answer when the thing has happened, says on standard error why it has not.
-fn give(run: &Run, order: &Order, out: &mut Output) -> Result<Exit, Failure> {
+fn give(run: &RunArgs, order: &Order, out: &mut Output) -> Result<Exit, Failure> {
     let folder = run.folder();
     let told = |error: AskError| match error {
         AskError::Nobody => Failure::NoRun(format!(
@@ -260,7 +260,7 @@ fn give(run: &Run, order: &Order, out: &mut Output) -> Result<Exit, Failure> {
         AskError::NotOurs(fault) => Failure::NotOurs { path: folder.clone(), fault },
         AskError::Broken(_) => Failure::Unanswered(error),
     };
-    let answer = Steersman::connect(&folder).and_then(|mut steersman| steersman.ask(order)).map_err(told)?;
+    let answer = ControlClient::connect(&folder).and_then(|mut steersman| steersman.ask(order)).map_err(told)?;
     if answer.done {
         out.print(&format!("{}\n", Clean(&answer.text)))?;
         return Ok(Exit::Outcome(Outcome::Done));

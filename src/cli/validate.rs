@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::load::{name, read};
 use super::target::{Target, plain};
-use crate::plan::{self, Program, Report};
+use crate::plan::{self, ProgramPlace, Report};
 use crate::report::diagnostics::{self, Style};
 use crate::store::own::write_regular;
 use crate::unit::Clean;
@@ -128,7 +128,7 @@ fn judge(args: &ValidateArgs, file: &Path, out: &mut dyn Write, err: &mut dyn Wr
 }
 
 /// Looks for a program as a run would: by its path from the plan's folder, or by its name in `PATH`.
-fn find(program: &str, folder: &Path) -> Program {
+fn find(program: &str, folder: &Path) -> ProgramPlace {
     let in_path = || std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
     let folders: Vec<PathBuf> = if program.contains('/') { vec![folder.to_owned()] } else { in_path() };
     let found: Vec<std::fs::Metadata> = folders
@@ -137,9 +137,9 @@ fn find(program: &str, folder: &Path) -> Program {
         .filter(std::fs::Metadata::is_file)
         .collect();
     match found.iter().any(|file| file.permissions().mode() & 0o111 != 0) {
-        true => Program::Ready,
-        false if found.is_empty() => Program::Missing,
-        false => Program::NotExecutable,
+        true => ProgramPlace::Ready,
+        false if found.is_empty() => ProgramPlace::Missing,
+        false => ProgramPlace::NotExecutable,
     }
 }
 

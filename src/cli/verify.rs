@@ -15,7 +15,7 @@ use super::watch::ProgressArg;
 use crate::engine::VerifyRequest;
 use crate::report::{RunSummary, verify_json, verify_text};
 use crate::step::{Event, Graph, KeyDifference, Outcome, Stamped, VerifyMode, VerifyWork, Work};
-use crate::store::own::{Access, open_regular};
+use crate::store::own::{OpenMode, open_regular};
 use crate::unit::CountRate;
 
 /// Compare source and destination
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
         stop: stop.asked(),
         state_dir,
     };
-    let mut file = args.differences.as_deref().map(Lines::open).transpose()?;
+    let mut file = args.differences.as_deref().map(DifferenceFile::open).transpose()?;
     let mut progress = args.progress.renderer(alone);
     logging::print_above(progress.above());
     let mut summary = RunSummary::default();
@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
         Format::Json => verify_json(&summary),
     })?;
     Ok(match (outcome, stop.signal()) {
-        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
+        (Outcome::Stopped, Some(signal)) => Exit::UnixSignal(signal),
         _ => Exit::Outcome(outcome),
     })
 }
@@ -142,16 +142,16 @@ fn mode(text: &str) -> Result<VerifyMode, String> {
 }
 
 /// The file of `--differences`. Only its owner may read it: keys have names.
-struct Lines {
+struct DifferenceFile {
     path: PathBuf,
     file: File,
     broken: Option<std::io::Error>,
 }
 
-impl Lines {
+impl DifferenceFile {
     fn open(path: &Path) -> Result<Self, Failure> {
         let file =
-            open_regular(path, Access::Replace).map_err(|source| Failure::Write { path: path.to_owned(), source })?;
+            open_regular(path, OpenMode::Replace).map_err(|source| Failure::Write { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file, broken: None })
     }
 

@@ -13,7 +13,7 @@ use super::exit::Failure;
 use super::output::Output;
 use crate::report::{Above, Progress, ProgressStyle};
 use crate::step::Stamped;
-use crate::store::own::{self, Access, open_regular};
+use crate::store::own::{self, OpenMode, open_regular};
 
 /// How to show a run as it happens.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -73,12 +73,12 @@ impl EventFile {
     /// Opens the file that an operator names to append to it; makes it when it is not there. A line that a crash cut off is
     /// closed first.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        Self::of(path, open_regular(path, Access::Append))
+        Self::of(path, open_regular(path, OpenMode::Append))
     }
 
     /// Opens a file of the state directory in the same way.
     pub(super) fn own(path: &Path) -> Result<Self, Failure> {
-        Self::of(path, own::open(path, Access::Append))
+        Self::of(path, own::open(path, OpenMode::Append))
     }
 
     fn of(path: &Path, file: std::io::Result<File>) -> Result<Self, Failure> {

@@ -13,7 +13,7 @@ pub struct Info {
 
 /// What a server is to its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ServerRole {
     /// It takes writes.
     Master,
     /// It follows a master.
@@ -68,10 +68,10 @@ impl Info {
     }
 
     /// Master or replica.
-    pub fn role(&self) -> Option<Role> {
+    pub fn role(&self) -> Option<ServerRole> {
         match self.get("role")? {
-            "master" => Some(Role::Master),
-            "slave" | "replica" => Some(Role::Replica),
+            "master" => Some(ServerRole::Master),
+            "slave" | "replica" => Some(ServerRole::Replica),
             _ => None,
         }
     }
@@ -238,7 +238,7 @@ mod tests {
     fn an_old_replica_says_little() {
         let info = Info::parse(REDIS_2_8);
         assert_eq!(info.server_version(), Some(ServerVersion::redis(2, 8, 17)));
-        assert_eq!((info.role(), info.mode()), (Some(Role::Replica), Some(Mode::Standalone)));
+        assert_eq!((info.role(), info.mode()), (Some(ServerRole::Replica), Some(Mode::Standalone)));
         assert_eq!((info.loading(), info.aof_enabled(), info.cluster_enabled()), (Some(false), Some(false), None));
         assert_eq!(info.master_link_up(), Some(false));
         assert_eq!((info.used_memory(), info.maxmemory()), (Some(ByteSize(502_184)), None));

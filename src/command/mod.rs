@@ -6,6 +6,6 @@ mod info;
 mod spec;
 mod table;
 
-pub use info::{Info, Keyspace, Mode, Role};
-pub use spec::{Class, Cross, Keys, Spec};
+pub use info::{Info, Keyspace, Mode, ServerRole};
+pub use spec::{Class, Cross, KeySpec, Spec};
 pub use table::{SpecSet, find};

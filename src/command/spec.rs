@@ -2,7 +2,7 @@
 
 /// Where a command's keys are among its arguments; the name is argument 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys {
+pub enum KeySpec {
     /// It has none.
     None,
     /// From `first` to `last` (negative counts from the end), every `step`th.
@@ -96,7 +96,7 @@ pub struct Spec {
     /// Its name, upper case.
     pub name: &'static str,
     /// Where its keys are.
-    pub keys: Keys,
+    pub keys: KeySpec,
     /// What the stream needs of it.
     pub class: Class,
     /// The first Redis that has it, as major and minor; `None` where none has.
@@ -119,19 +119,19 @@ impl Spec {
     pub fn key_indexes<'a>(&self, len: usize, arg: &dyn Fn(usize) -> Option<&'a [u8]>, found: &mut Vec<usize>) {
         found.clear();
         match self.keys {
-            Keys::None => {}
-            Keys::Range { first, last, step } => {
+            KeySpec::None => {}
+            KeySpec::Range { first, last, step } => {
                 let last = if last < 0 { len.saturating_sub(last.unsigned_abs()) } else { last.unsigned_abs() };
                 found.extend((first..=last.min(len.saturating_sub(1))).step_by(step.max(1)));
             }
-            Keys::Counted { first, count, step } => {
+            KeySpec::Counted { first, count, step } => {
                 found.extend(first.filter(|first| *first < len));
                 let number = arg(count).and_then(|word| std::str::from_utf8(word).ok()?.parse::<usize>().ok());
                 let begin = count.saturating_add(1);
                 let keys = (begin..len).step_by(step.max(1)).take(number.unwrap_or(0));
                 found.extend(keys);
             }
-            Keys::Stored { first } => {
+            KeySpec::Stored { first } => {
                 found.extend(Some(first).filter(|first| *first < len));
                 let is_store =
                     |word: &[u8]| word.eq_ignore_ascii_case(b"STORE") || word.eq_ignore_ascii_case(b"STOREDIST");
@@ -140,7 +140,7 @@ impl Spec {
                 let store = words.rev().find(|index| arg(*index).is_some_and(is_store));
                 found.extend(store.map(|index| index.saturating_add(1)));
             }
-            Keys::Streams => {
+            KeySpec::Streams => {
                 let word = (1..len).find(|index| arg(*index).is_some_and(|word| word.eq_ignore_ascii_case(b"STREAMS")));
                 let begin = word.map_or(len, |index| index.saturating_add(1));
                 let keys = len.saturating_sub(begin) / 2;

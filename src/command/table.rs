@@ -3,27 +3,27 @@
 //! Sources: `COMMAND` of every server from 2.8 to Redis 8.6 and Valkey 9.1; the classes from what each server was seen to
 //! send to its replicas.
 
-use super::spec::{Class, Cross, Keys, Spec};
+use super::spec::{Class, Cross, KeySpec, Spec};
 
-const NONE: Keys = Keys::None;
-const ONE: Keys = range(1, 1, 1);
-const TWO: Keys = range(1, 2, 1);
-const ALL: Keys = range(1, -1, 1);
-const BUTLAST: Keys = range(1, -2, 1);
-const PAIRS: Keys = range(1, -1, 2);
-const STORED: Keys = Keys::Stored { first: 1 };
+const NONE: KeySpec = KeySpec::None;
+const ONE: KeySpec = range(1, 1, 1);
+const TWO: KeySpec = range(1, 2, 1);
+const ALL: KeySpec = range(1, -1, 1);
+const BUTLAST: KeySpec = range(1, -2, 1);
+const PAIRS: KeySpec = range(1, -1, 2);
+const STORED: KeySpec = KeySpec::Stored { first: 1 };
 
-const fn range(first: usize, last: isize, step: usize) -> Keys {
-    Keys::Range { first, last, step }
+const fn range(first: usize, last: isize, step: usize) -> KeySpec {
+    KeySpec::Range { first, last, step }
 }
 
-const fn counted(first: Option<usize>, count: usize, step: usize) -> Keys {
-    Keys::Counted { first, count, step }
+const fn counted(first: Option<usize>, count: usize, step: usize) -> KeySpec {
+    KeySpec::Counted { first, count, step }
 }
 
-type Since = Option<(u16, u16)>;
+type SinceVersion = Option<(u16, u16)>;
 
-const fn row(name: &'static str, keys: Keys, class: Class, redis: Since, valkey: Since) -> Spec {
+const fn row(name: &'static str, keys: KeySpec, class: Class, redis: SinceVersion, valkey: SinceVersion) -> Spec {
     Spec { name, keys, class, redis, valkey, place: 0 }
 }
 
@@ -146,7 +146,7 @@ static TABLE: [Spec; COUNT] = placed([
     row("XDELEX", ONE, Class::Write, Some((8, 2)), None),
     row("XGROUP", range(2, 2, 1), Class::Write, Some((5, 0)), Some((7, 2))),
     row("XIDMPRECORD", ONE, Class::Write, Some((8, 6)), None),
-    row("XREADGROUP", Keys::Streams, Class::Each, Some((5, 0)), Some((7, 2))),
+    row("XREADGROUP", KeySpec::Streams, Class::Each, Some((5, 0)), Some((7, 2))),
     row("XSETID", ONE, Class::Write, Some((5, 0)), Some((7, 2))),
     row("XTRIM", ONE, Class::Write, Some((5, 0)), Some((7, 2))),
     row("ZADD", ONE, Class::Write, Some((2, 8)), Some((7, 2))),

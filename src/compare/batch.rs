@@ -2,14 +2,14 @@
 
 use super::{
     reader::Depth,
-    reading::{Kind, Seen},
+    reading::{KeyType, SeenKey},
     scan::Pair,
 };
 use crate::{step::Side, unit::Db};
 
 /// What is read of some keys, and on which side.
 #[derive(Debug)]
-pub(super) enum Batch {
+pub(super) enum ReadBatch {
     /// Both sides: first the source's, so that the destination need not be asked for the type.
     Pairs(Vec<Pair>, Depth),
     /// One side.
@@ -25,10 +25,10 @@ pub(super) struct Ask<'a> {
     pub(super) key: &'a [u8],
     pub(super) depth: Depth,
     /// The type it has on the other side.
-    pub(super) expects: Option<&'a Kind>,
+    pub(super) expects: Option<&'a KeyType>,
 }
 
-impl Batch {
+impl ReadBatch {
     /// Whether there is nothing to read.
     pub(super) const fn is_empty(&self) -> bool {
         match self {
@@ -52,7 +52,7 @@ impl Batch {
     }
 
     /// What the destination is asked, when the source has said this.
-    pub(super) fn of_destination<'a>(&'a self, source: &'a [Seen]) -> Vec<Ask<'a>> {
+    pub(super) fn of_destination<'a>(&'a self, source: &'a [SeenKey]) -> Vec<Ask<'a>> {
         match self {
             Self::Pairs(pairs, depth) => {
                 let kinds = source.iter().map(|seen| seen.reading().map(|reading| &reading.kind));

@@ -4,7 +4,7 @@ use crate::unit::ServerVersion;
 
 /// The questions that not every version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caps {
+pub(super) struct ReadFeatures {
     /// `PEXPIRETIME`: when a key ends, to the millisecond.
     pub(super) end_of_key: bool,
     /// `HPEXPIRETIME`: when a field ends.
@@ -13,7 +13,7 @@ pub(super) struct Caps {
     pub(super) deferred: bool,
 }
 
-impl Caps {
+impl ReadFeatures {
     pub(super) fn of(version: ServerVersion) -> Self {
         Self { end_of_key: version.has_redis((7, 0)), end_of_field: version.has((7, 4), (9, 0)), deferred: false }
     }

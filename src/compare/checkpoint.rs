@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CompareFault,
-    scan::{Pair, Place},
+    scan::{Pair, ScanPlace},
 };
 use crate::{
     step::{KeyDifference, VerifyResult},
@@ -29,7 +29,7 @@ const FRESH: i64 = 3_600_000;
 /// Which walk is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Walk {
+pub(super) enum WalkKind {
     /// Over the source's keys, to compare them.
     Source,
     /// Over the destination's names, to find those that the first walk did not.
@@ -40,13 +40,13 @@ pub(super) enum Walk {
 
 /// What was done when nothing was under way and no key suspect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Checkpoint {
+pub(super) struct CompareCheckpoint {
     format: u32,
     /// Of what it is a comparison: graph, mode, both processes.
     of: String,
     at: UnixMillis,
-    pub(super) walk: Walk,
-    pub(super) place: Place,
+    pub(super) walk: WalkKind,
+    pub(super) place: ScanPlace,
     pub(super) looked_at: u64,
     pub(super) result: VerifyResult,
     pub(super) differences: Vec<(Pair, KeyDifference)>,
@@ -65,11 +65,11 @@ impl CheckpointFile {
     }
 
     /// The checkpoint of an earlier process; `None` when there is none that fits.
-    pub(super) fn read(&self) -> Result<Option<Checkpoint>, CompareFault> {
+    pub(super) fn read(&self) -> Result<Option<CompareCheckpoint>, CompareFault> {
         let Some(bytes) = store::read_bounded(&self.path, MOST).map_err(|error| fault(&self.path, error))? else {
             return Ok(None);
         };
-        let found: Option<Checkpoint> = serde_json::from_slice(&bytes).ok();
+        let found: Option<CompareCheckpoint> = serde_json::from_slice(&bytes).ok();
         let now = UnixMillis::now();
         let is_fresh = |at: UnixMillis| (0..FRESH).contains(&now.0.saturating_sub(at.0));
         Ok(found.filter(|found| found.format == FORMAT && found.of == self.of && is_fresh(found.at)))
@@ -77,11 +77,11 @@ impl CheckpointFile {
 
     pub(super) fn write(
         &self,
-        (walk, place): (Walk, Place),
+        (walk, place): (WalkKind, ScanPlace),
         looked_at: u64,
         (result, differences): (&VerifyResult, &[(Pair, KeyDifference)]),
     ) -> Result<(), CompareFault> {
-        let checkpoint = Checkpoint {
+        let checkpoint = CompareCheckpoint {
             format: FORMAT,
             of: self.of.clone(),
             at: UnixMillis::now(),
@@ -117,14 +117,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("verify.json");
         let file = |of: &str| CheckpointFile::new(path.clone(), of.to_owned());
-        let place = Place { db: Db(3), cursor: "17".to_owned() };
-        file("these").write((Walk::Source, place.clone()), 9, (&VerifyResult::default(), &[])).unwrap();
+        let place = ScanPlace { db: Db(3), cursor: "17".to_owned() };
+        file("these").write((WalkKind::Source, place.clone()), 9, (&VerifyResult::default(), &[])).unwrap();
         let found = file("these").read().unwrap().unwrap();
-        assert_eq!((found.walk, &found.place, found.looked_at), (Walk::Source, &place, 9));
+        assert_eq!((found.walk, &found.place, found.looked_at), (WalkKind::Source, &place, 9));
         assert_eq!(file("others").read().unwrap(), None);
         let aged = |by: i64| {
             let at = UnixMillis(UnixMillis::now().0 - by);
-            std::fs::write(&path, serde_json::to_vec(&Checkpoint { at, ..found.clone() }).unwrap()).unwrap();
+            std::fs::write(&path, serde_json::to_vec(&CompareCheckpoint { at, ..found.clone() }).unwrap()).unwrap();
             file("these").read().unwrap()
         };
         assert!(aged(FRESH - 60_000).is_some());

@@ -1,6 +1,6 @@
 //! Judging two readings of one key. Pure.
 
-use super::reading::{Part, Reading, Seen, TOLERANCE, What};
+use super::reading::{KeyReading, SeenKey, TOLERANCE, ValuePart, What};
 use crate::step::DifferenceKind;
 
 /// What two readings come to.
@@ -17,17 +17,17 @@ pub(super) enum Judged {
 }
 
 /// The part whose difference explains another's, if that is there too: fields that are missing have no values either.
-const EXPLAINED: [(Part, Part); 6] = [
-    (Part::Order, Part::Elements),
-    (Part::Scores, Part::Members),
-    (Part::Values, Part::Fields),
-    (Part::Positions, Part::Groups),
-    (Part::Reads, Part::Groups),
-    (Part::Pending, Part::Groups),
+const EXPLAINED: [(ValuePart, ValuePart); 6] = [
+    (ValuePart::Order, ValuePart::Elements),
+    (ValuePart::Scores, ValuePart::Members),
+    (ValuePart::Values, ValuePart::Fields),
+    (ValuePart::Positions, ValuePart::Groups),
+    (ValuePart::Reads, ValuePart::Groups),
+    (ValuePart::Pending, ValuePart::Groups),
 ];
 
-pub(super) fn judge(source: &Seen, destination: &Seen) -> Judged {
-    let ended = |side: &Reading, other_clock: i64| {
+pub(super) fn judge(source: &SeenKey, destination: &SeenKey) -> Judged {
+    let ended = |side: &KeyReading, other_clock: i64| {
         side.ends.is_some_and(|end| end.at <= other_clock.saturating_add(TOLERANCE).saturating_add(end.give))
     };
     match (&source.what, &destination.what) {
@@ -50,15 +50,15 @@ pub(super) fn judge(source: &Seen, destination: &Seen) -> Judged {
     }
 }
 
-fn differences(here: &Reading, there: &Reading) -> Vec<DifferenceKind> {
+fn differences(here: &KeyReading, there: &KeyReading) -> Vec<DifferenceKind> {
     if here.kind != there.kind {
         return vec![DifferenceKind::Type];
     }
     let apart = parts_apart(here, there);
-    let explained = |part: &Part| EXPLAINED.iter().any(|(what, by)| what == part && apart.contains(by));
+    let explained = |part: &ValuePart| EXPLAINED.iter().any(|(what, by)| what == part && apart.contains(by));
     let mut found: Vec<DifferenceKind> =
         apart.iter().filter(|part| !explained(part)).map(|part| kind_of(*part)).collect();
-    let same_pending = !apart.contains(&Part::Pending);
+    let same_pending = !apart.contains(&ValuePart::Pending);
     if same_pending && here.delivered.iter().zip(&there.delivered).any(|(one, two)| one.is_apart(*two)) {
         found.push(DifferenceKind::Pending);
     }
@@ -75,64 +75,64 @@ fn differences(here: &Reading, there: &Reading) -> Vec<DifferenceKind> {
 
 /// The parts that differ. What one side cannot know is not compared, but for ends of fields: a server that does not know
 /// them has none.
-fn parts_apart(here: &Reading, there: &Reading) -> Vec<Part> {
-    let mut apart: Vec<Part> = vec![];
+fn parts_apart(here: &KeyReading, there: &KeyReading) -> Vec<ValuePart> {
+    let mut apart: Vec<ValuePart> = vec![];
     for (part, sum) in &here.parts {
         match there.part(*part) {
             Some(other) if other != *sum => apart.push(*part),
-            None if *part == Part::FieldExpiry && *sum != super::sum::Sum::default() => apart.push(*part),
+            None if *part == ValuePart::FieldExpiry && *sum != super::sum::Sum::default() => apart.push(*part),
             _ => {}
         }
     }
-    let only_there = there.part(Part::FieldExpiry).filter(|_| here.part(Part::FieldExpiry).is_none());
+    let only_there = there.part(ValuePart::FieldExpiry).filter(|_| here.part(ValuePart::FieldExpiry).is_none());
     if only_there.is_some_and(|sum| sum != super::sum::Sum::default()) {
-        apart.push(Part::FieldExpiry);
+        apart.push(ValuePart::FieldExpiry);
     }
     apart
 }
 
-const fn kind_of(part: Part) -> DifferenceKind {
+const fn kind_of(part: ValuePart) -> DifferenceKind {
     match part {
-        Part::Content => DifferenceKind::Content,
-        Part::Elements => DifferenceKind::Element,
-        Part::Order => DifferenceKind::Order,
-        Part::Members => DifferenceKind::Member,
-        Part::Scores => DifferenceKind::Score,
-        Part::Fields => DifferenceKind::Field,
-        Part::Values => DifferenceKind::Value,
-        Part::FieldExpiry => DifferenceKind::FieldExpiry,
-        Part::Entries => DifferenceKind::Entry,
-        Part::LastId | Part::DeletedId | Part::Added => DifferenceKind::StreamIds,
-        Part::Groups => DifferenceKind::Group,
-        Part::Positions | Part::Reads => DifferenceKind::GroupPosition,
-        Part::Pending => DifferenceKind::Pending,
-        Part::Serialized => DifferenceKind::Module,
+        ValuePart::Content => DifferenceKind::Content,
+        ValuePart::Elements => DifferenceKind::Element,
+        ValuePart::Order => DifferenceKind::Order,
+        ValuePart::Members => DifferenceKind::Member,
+        ValuePart::Scores => DifferenceKind::Score,
+        ValuePart::Fields => DifferenceKind::Field,
+        ValuePart::Values => DifferenceKind::Value,
+        ValuePart::FieldExpiry => DifferenceKind::FieldExpiry,
+        ValuePart::Entries => DifferenceKind::Entry,
+        ValuePart::LastId | ValuePart::DeletedId | ValuePart::Added => DifferenceKind::StreamIds,
+        ValuePart::Groups => DifferenceKind::Group,
+        ValuePart::Positions | ValuePart::Reads => DifferenceKind::GroupPosition,
+        ValuePart::Pending => DifferenceKind::Pending,
+        ValuePart::Serialized => DifferenceKind::Module,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::Moment;
+    use super::super::reading::ServerTime;
     use super::super::sum::Sum;
     use super::*;
 
     const NOW: i64 = 1_000_000;
 
-    fn present(reading: Reading) -> Seen {
-        Seen { at: NOW, what: What::Present(Box::new(reading)) }
+    fn present(reading: KeyReading) -> SeenKey {
+        SeenKey { at: NOW, what: What::Present(Box::new(reading)) }
     }
 
-    fn absent() -> Seen {
-        Seen { at: NOW, what: What::Absent }
+    fn absent() -> SeenKey {
+        SeenKey { at: NOW, what: What::Absent }
     }
 
-    fn reading(kind: &str, parts: &[(Part, &[u8])]) -> Reading {
+    fn reading(kind: &str, parts: &[(ValuePart, &[u8])]) -> KeyReading {
         let parts = parts.iter().map(|(part, bytes)| (*part, Sum::of(bytes))).collect();
-        Reading { kind: kind.to_owned().into(), parts, ..Reading::default() }
+        KeyReading { kind: kind.to_owned().into(), parts, ..KeyReading::default() }
     }
 
-    fn ending(at: i64, give: i64) -> Reading {
-        Reading { ends: Some(Moment { at, give }), ..reading("string", &[(Part::Content, b"v")]) }
+    fn ending(at: i64, give: i64) -> KeyReading {
+        KeyReading { ends: Some(ServerTime { at, give }), ..reading("string", &[(ValuePart::Content, b"v")]) }
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(judge(&absent(), &present(ending(NOW + 5000, 0))), Judged::Different(vec![DifferenceKind::Extra]));
         assert_eq!(judge(&absent(), &absent()), Judged::Gone);
         // One that ends at the destination alone, soon, is a difference, not an expired key.
-        let forever = reading("string", &[(Part::Content, b"v")]);
+        let forever = reading("string", &[(ValuePart::Content, b"v")]);
         let found = judge(&present(forever), &present(ending(NOW + 10, 0)));
         assert_eq!(found, Judged::Different(vec![DifferenceKind::TtlExtra]));
     }
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn what_explains_is_told_and_what_follows_from_it_is_not() {
-        fn list<'a>(elements: &'a [u8], order: &'a [u8]) -> [(Part, &'a [u8]); 2] {
-            [(Part::Elements, elements), (Part::Order, order)]
+        fn list<'a>(elements: &'a [u8], order: &'a [u8]) -> [(ValuePart, &'a [u8]); 2] {
+            [(ValuePart::Elements, elements), (ValuePart::Order, order)]
         }
-        let judged = |one: &[(Part, &[u8])], two: &[(Part, &[u8])]| {
+        let judged = |one: &[(ValuePart, &[u8])], two: &[(ValuePart, &[u8])]| {
             judge(&present(reading("x", one)), &present(reading("x", two)))
         };
         assert_eq!(judged(&list(b"ab", b"1"), &list(b"ab", b"2")), Judged::Different(vec![DifferenceKind::Order]));
@@ -173,11 +173,11 @@ mod tests {
 
     #[test]
     fn what_a_side_cannot_know_is_not_compared_but_for_ends_of_fields() {
-        let judged = |one: Reading, two: Reading| judge(&present(one), &present(two));
-        let counted = reading("stream", &[(Part::Added, b"7")]);
+        let judged = |one: KeyReading, two: KeyReading| judge(&present(one), &present(two));
+        let counted = reading("stream", &[(ValuePart::Added, b"7")]);
         assert_eq!(judged(counted, reading("stream", &[])), Judged::Equal);
-        let none = || Reading { parts: vec![(Part::FieldExpiry, Sum::default())], ..reading("hash", &[]) };
-        let some = || reading("hash", &[(Part::FieldExpiry, b"f at 5")]);
+        let none = || KeyReading { parts: vec![(ValuePart::FieldExpiry, Sum::default())], ..reading("hash", &[]) };
+        let some = || reading("hash", &[(ValuePart::FieldExpiry, b"f at 5")]);
         assert_eq!(judged(none(), reading("hash", &[])), Judged::Equal);
         let found = Judged::Different(vec![DifferenceKind::FieldExpiry]);
         assert_eq!(judged(some(), reading("hash", &[])), found);
@@ -186,9 +186,9 @@ mod tests {
 
     #[test]
     fn another_type_says_all_and_what_moved_says_nothing() {
-        let moved = Seen { at: NOW, what: What::Moved };
+        let moved = SeenKey { at: NOW, what: What::Moved };
         assert_eq!(judge(&moved, &absent()), Judged::Moved);
-        let found = judge(&present(reading("set", &[(Part::Members, b"a")])), &present(reading("list", &[])));
+        let found = judge(&present(reading("set", &[(ValuePart::Members, b"a")])), &present(reading("list", &[])));
         assert_eq!(found, Judged::Different(vec![DifferenceKind::Type]));
     }
 }

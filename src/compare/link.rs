@@ -1,9 +1,9 @@
 //! A connection that many questions go out on before their answers are read.
 
-use super::{CompareFault, side::Server};
+use super::{CompareFault, side::ComparedServer};
 use crate::{
     net::{NetFault, Stream, Timeouts},
-    resp::{Limits, Refusal, Reply, ReplyReader},
+    resp::{Refusal, Reply, ReplyReader, RespLimits},
     step::Side,
     unit::UnixMillis,
 };
@@ -12,12 +12,12 @@ use crate::{
 const READ: usize = 64 << 10;
 
 /// What an answer may hold that is no value: names, cursors, numbers.
-const SMALL: Limits = Limits { bulk: 64 << 20, line: 64 << 10, array: 1 << 20, depth: 8, whole: 64 << 20 };
+const SMALL: RespLimits = RespLimits { bulk: 64 << 20, line: 64 << 10, array: 1 << 20, depth: 8, whole: 64 << 20 };
 
 /// What the connection is called in the server's `CLIENT LIST`.
 const NAME: &str = "redis-plan:verify";
 
-pub(super) struct Link {
+pub(super) struct CompareLink {
     pub(super) side: Side,
     stream: Stream,
     reader: ReplyReader,
@@ -25,18 +25,18 @@ pub(super) struct Link {
     pub(super) heard: UnixMillis,
 }
 
-impl Link {
+impl CompareLink {
     /// A connection whose answers hold no values.
-    pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
+    pub(super) async fn open(server: &ComparedServer, side: Side) -> Result<Self, CompareFault> {
         Self::open_for(server, side, SMALL).await
     }
 
     /// A connection whose answers may hold the largest element of a value.
-    pub(super) async fn open_for_values(server: &Server, side: Side) -> Result<Self, CompareFault> {
-        Self::open_for(server, side, Limits::default()).await
+    pub(super) async fn open_for_values(server: &ComparedServer, side: Side) -> Result<Self, CompareFault> {
+        Self::open_for(server, side, RespLimits::default()).await
     }
 
-    async fn open_for(server: &Server, side: Side, limits: Limits) -> Result<Self, CompareFault> {
+    async fn open_for(server: &ComparedServer, side: Side, limits: RespLimits) -> Result<Self, CompareFault> {
         let session = server.access.session(NAME, Timeouts::default()).await;
         let stream = session.map_err(|error| CompareFault::Control { side, error })?;
         Ok(Self { side, stream, reader: ReplyReader::new(limits), heard: UnixMillis::now() })

@@ -35,5 +35,5 @@ pub use fault::CompareFault;
 pub use recheck::{Applied, AppliedOffset, Recheck};
 pub use run::{begin, tell_to};
 pub use scan::Pair;
-pub use setup::{Begun, Setup, Told};
-pub use side::Server;
+pub use setup::{Begun, CompareEvent, Setup};
+pub use side::ComparedServer;

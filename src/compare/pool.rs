@@ -7,36 +7,36 @@ use async_std::task::{JoinHandle, sleep, spawn};
 
 use super::{
     CompareFault,
-    batch::Batch,
+    batch::ReadBatch,
     reader::Depth,
-    reading::Seen,
+    reading::SeenKey,
     scan::Pair,
-    side::{Server, SideReader},
+    side::{ComparedServer, SideReader},
 };
 use crate::step::Side;
 
 /// Keys to be read.
 #[derive(Debug)]
-struct Job {
+struct ReadJob {
     /// Comes back with what was read.
     number: usize,
-    batch: Batch,
+    batch: ReadBatch,
 }
 
 /// What was read of a batch's keys, in their order.
 #[derive(Debug)]
 pub(super) struct Done {
     number: usize,
-    pub(super) batch: Batch,
-    pub(super) source: Vec<Seen>,
-    pub(super) destination: Vec<Seen>,
+    pub(super) batch: ReadBatch,
+    pub(super) source: Vec<SeenKey>,
+    pub(super) destination: Vec<SeenKey>,
 }
 
 type Results = Sender<Result<Done, CompareFault>>;
 
 /// The workers: some read the source, and as many the destination when that is done.
 pub(super) struct Pool {
-    jobs: Sender<Job>,
+    jobs: Sender<ReadJob>,
     results: Receiver<Result<Done, CompareFault>>,
     workers: Vec<JoinHandle<()>>,
     under_way: usize,
@@ -51,12 +51,12 @@ pub(super) const CHUNK: usize = 200;
 impl Pool {
     /// Opens so many connections to either side.
     pub(super) async fn open(
-        source: &Server,
-        destination: &Server,
+        source: &ComparedServer,
+        destination: &ComparedServer,
         workers: usize,
         rate: Option<u64>,
     ) -> Result<Self, CompareFault> {
-        let (jobs, taken) = bounded::<Job>(workers.saturating_mul(2));
+        let (jobs, taken) = bounded::<ReadJob>(workers.saturating_mul(2));
         let (half, taken_on) = bounded(workers);
         // Never full: no worker waits for whoever gives it work.
         let (done, results) = unbounded();
@@ -92,12 +92,12 @@ impl Pool {
     }
 
     /// Has a batch read.
-    pub(super) async fn give(&mut self, batch: Batch) -> Result<(), CompareFault> {
+    pub(super) async fn give(&mut self, batch: ReadBatch) -> Result<(), CompareFault> {
         self.give_numbered(0, batch).await
     }
 
-    async fn give_numbered(&mut self, number: usize, batch: Batch) -> Result<(), CompareFault> {
-        match self.jobs.send(Job { number, batch }).await {
+    async fn give_numbered(&mut self, number: usize, batch: ReadBatch) -> Result<(), CompareFault> {
+        match self.jobs.send(ReadJob { number, batch }).await {
             Ok(()) => {
                 self.under_way = self.under_way.saturating_add(1);
                 Ok(())
@@ -124,13 +124,18 @@ impl Pool {
     }
 
     /// Reads many keys on one side. Nothing else may be under way.
-    pub(super) async fn read(&mut self, side: Side, pairs: &[Pair], depth: Depth) -> Result<Vec<Seen>, CompareFault> {
-        let mut parts: Vec<Vec<Seen>> = pairs.chunks(CHUNK).map(|_| vec![]).collect();
+    pub(super) async fn read(
+        &mut self,
+        side: Side,
+        pairs: &[Pair],
+        depth: Depth,
+    ) -> Result<Vec<SeenKey>, CompareFault> {
+        let mut parts: Vec<Vec<SeenKey>> = pairs.chunks(CHUNK).map(|_| vec![]).collect();
         let mut chunks = pairs.chunks(CHUNK).enumerate().peekable();
         while chunks.peek().is_some() || !self.is_idle() {
             if let Some((number, chunk)) = chunks.next_if(|_| !self.is_full()) {
                 self.pace(chunk.len()).await;
-                self.give_numbered(number, Batch::Side(side, chunk.to_vec(), depth)).await?;
+                self.give_numbered(number, ReadBatch::Side(side, chunk.to_vec(), depth)).await?;
                 continue;
             }
             let done = self.take().await?;
@@ -142,7 +147,12 @@ impl Pool {
     }
 }
 
-async fn read_source(mut source: SideReader, jobs: Receiver<Job>, half: Sender<(Job, Vec<Seen>)>, results: Results) {
+async fn read_source(
+    mut source: SideReader,
+    jobs: Receiver<ReadJob>,
+    half: Sender<(ReadJob, Vec<SeenKey>)>,
+    results: Results,
+) {
     while let Ok(job) = jobs.recv().await {
         match source.read(&job.batch.of_source()).await {
             Ok(seen) => {
@@ -158,8 +168,8 @@ async fn read_source(mut source: SideReader, jobs: Receiver<Job>, half: Sender<(
     }
 }
 
-async fn read_destination(mut destination: SideReader, half: Receiver<(Job, Vec<Seen>)>, results: Results) {
-    while let Ok((Job { number, batch }, source)) = half.recv().await {
+async fn read_destination(mut destination: SideReader, half: Receiver<(ReadJob, Vec<SeenKey>)>, results: Results) {
+    while let Ok((ReadJob { number, batch }, source)) = half.recv().await {
         let seen = destination.read(&batch.of_destination(&source)).await;
         let failed = seen.is_err();
         let done = seen.map(|destination| Done { number, batch, source, destination });

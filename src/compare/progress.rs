@@ -14,7 +14,7 @@ const RATE_OVER: Duration = Duration::from_secs(5);
 
 /// Counts names looked at.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct NameCounter {
     pub(super) looked_at: u64,
     /// How many there were when it began; 0 when that says nothing.
     pub(super) total: u64,
@@ -22,7 +22,7 @@ pub(super) struct Meter {
     samples: VecDeque<(Instant, u64)>,
 }
 
-impl Meter {
+impl NameCounter {
     /// The next progress is told at once.
     pub(super) const fn hurry(&mut self) {
         self.told_at = None;

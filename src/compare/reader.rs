@@ -2,10 +2,10 @@
 
 use super::{
     batch::Ask,
-    caps::Caps,
-    reading::{Kind, Moment, Reading, Seen, What, kind},
-    stream::{Clock, Stream},
-    windows::{Broken, Windows, text, unexpected},
+    caps::ReadFeatures,
+    reading::{KeyReading, KeyType, SeenKey, ServerTime, What, kind},
+    stream::{Clock, StreamWindow},
+    windows::{ReadFault, ValueWindows, text, unexpected},
 };
 use crate::{
     resp::{Refusal, Reply, command},
@@ -28,8 +28,8 @@ pub(super) enum Depth {
 pub(super) struct KeyReader<'a> {
     key: &'a [u8],
     depth: Depth,
-    caps: Caps,
-    reading: Reading,
+    caps: ReadFeatures,
+    reading: KeyReading,
     state: State,
     guess: Guess,
     /// Questions of this round, and how many of them are answered.
@@ -40,9 +40,9 @@ pub(super) struct KeyReader<'a> {
 #[derive(Debug)]
 enum State {
     Head,
-    Value(Windows),
-    Stream(Box<Stream>),
-    Done(Seen),
+    Value(ValueWindows),
+    Stream(Box<StreamWindow>),
+    Done(SeenKey),
     Refused(Refusal),
 }
 
@@ -59,14 +59,14 @@ enum Guess {
 }
 
 impl<'a> KeyReader<'a> {
-    pub(super) fn new(ask: &Ask<'a>, caps: Caps) -> Self {
+    pub(super) fn new(ask: &Ask<'a>, caps: ReadFeatures) -> Self {
         let expected = ask.expects.filter(|_| ask.depth == Depth::Whole);
-        let guessed = expected.and_then(|kind| Some((kind, Windows::of_elements(kind, caps)?)));
+        let guessed = expected.and_then(|kind| Some((kind, ValueWindows::of_elements(kind, caps)?)));
         let (kind, state, guess) = match guessed {
             Some((kind, windows)) => (kind.clone(), State::Value(windows), Guess::Open),
-            None => (Kind::default(), State::Head, Guess::None),
+            None => (KeyType::default(), State::Head, Guess::None),
         };
-        let reading = Reading { kind, ..Reading::default() };
+        let reading = KeyReading { kind, ..KeyReading::default() };
         Self { key: ask.key, depth: ask.depth, caps, reading, state, guess, asked: 0, answered: 0 }
     }
 
@@ -134,13 +134,13 @@ impl<'a> KeyReader<'a> {
             }
             Ok(true) => self.finish(clock),
             Ok(false) => {}
-            Err(Broken::Moved) if self.guess == Guess::Open => {
+            Err(ReadFault::Moved) if self.guess == Guess::Open => {
                 self.guess = Guess::Wrong;
-                self.reading = Reading::default();
+                self.reading = KeyReading::default();
                 self.state = State::Head;
             }
-            Err(Broken::Moved) => self.state = State::Done(Seen { at: clock.to, what: What::Moved }),
-            Err(Broken::Refused(refusal)) => self.state = State::Refused(refusal),
+            Err(ReadFault::Moved) => self.state = State::Done(SeenKey { at: clock.to, what: What::Moved }),
+            Err(ReadFault::Refused(refusal)) => self.state = State::Refused(refusal),
         }
     }
 
@@ -150,7 +150,7 @@ impl<'a> KeyReader<'a> {
     }
 
     /// What was seen, or that the server refused; `None` before the end.
-    pub(super) fn seen(self) -> Result<Option<Seen>, Refusal> {
+    pub(super) fn seen(self) -> Result<Option<SeenKey>, Refusal> {
         match self.state {
             State::Done(seen) => Ok(Some(seen)),
             State::Refused(refusal) => Err(refusal),
@@ -158,32 +158,32 @@ impl<'a> KeyReader<'a> {
         }
     }
 
-    fn take_kind(&mut self, reply: &Reply<'_>) -> Result<bool, Broken> {
+    fn take_kind(&mut self, reply: &Reply<'_>) -> Result<bool, ReadFault> {
         self.reading.kind = kind(text(reply)?);
         Ok(false)
     }
 
-    fn take_ending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<bool, Broken> {
+    fn take_ending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<bool, ReadFault> {
         let Reply::Int(number) = reply else { return Err(unexpected(reply)) };
         if *number >= 0 {
-            let known = Moment { at: *number, give: 0 };
+            let known = ServerTime { at: *number, give: 0 };
             let moment = if self.caps.end_of_key { known } else { clock.moment(*number) };
             let at = if self.caps.deferred { UnixMillis(moment.at).exact().0 } else { moment.at };
-            self.reading.ends = Some(Moment { at, ..moment });
+            self.reading.ends = Some(ServerTime { at, ..moment });
         }
-        if *number == -2 && self.reading.kind != "none" { Err(Broken::Moved) } else { Ok(false) }
+        if *number == -2 && self.reading.kind != "none" { Err(ReadFault::Moved) } else { Ok(false) }
     }
 
     fn begin_value(&mut self, clock: Clock) {
         let kind = self.reading.kind.as_ref();
         if kind == "none" {
-            self.state = State::Done(Seen { at: clock.to, what: What::Absent });
+            self.state = State::Done(SeenKey { at: clock.to, what: What::Absent });
         } else if self.depth != Depth::Whole {
             self.finish(clock);
         } else if kind == "stream" {
-            self.state = State::Stream(Box::new(Stream::new()));
+            self.state = State::Stream(Box::new(StreamWindow::new()));
         } else {
-            self.state = State::Value(Windows::of(kind, self.caps));
+            self.state = State::Value(ValueWindows::of(kind, self.caps));
         }
     }
 
@@ -194,7 +194,7 @@ impl<'a> KeyReader<'a> {
             State::Stream(stream) => stream.finish(&mut reading),
             _ => {}
         }
-        self.state = State::Done(Seen { at: clock.to, what: What::Present(Box::new(reading)) });
+        self.state = State::Done(SeenKey { at: clock.to, what: What::Present(Box::new(reading)) });
     }
 }
 
@@ -214,14 +214,18 @@ mod tests {
     const ASK: Ask<'_> = Ask { db: Db(0), key: b"k", depth: Depth::Whole, expects: None };
 
     /// What a reader makes of these answers, given in RESP2 one round after another; `None` when it wants more.
-    fn read(version: ServerVersion, answers: &str) -> Option<Result<Seen, Refusal>> {
+    fn read(version: ServerVersion, answers: &str) -> Option<Result<SeenKey, Refusal>> {
         read_expecting(None, version, answers)
     }
 
-    fn read_expecting(expects: Option<&Kind>, version: ServerVersion, answers: &str) -> Option<Result<Seen, Refusal>> {
+    fn read_expecting(
+        expects: Option<&KeyType>,
+        version: ServerVersion,
+        answers: &str,
+    ) -> Option<Result<SeenKey, Refusal>> {
         let mut replies = ReplyReader::default();
         replies.feed(answers.replace(' ', "\r\n").as_bytes());
-        let mut reader = KeyReader::new(&Ask { expects, ..ASK }, Caps::of(version));
+        let mut reader = KeyReader::new(&Ask { expects, ..ASK }, ReadFeatures::of(version));
         while !reader.is_done() {
             for _ in 0..reader.ask(&mut vec![]) {
                 reader.take(&replies.next().ok()??, CLOCK);
@@ -230,7 +234,7 @@ mod tests {
         reader.seen().transpose()
     }
 
-    fn seen(version: ServerVersion, answers: &str) -> Seen {
+    fn seen(version: ServerVersion, answers: &str) -> SeenKey {
         read(version, answers).unwrap().unwrap()
     }
 
@@ -273,7 +277,7 @@ mod tests {
         let text = |answers: &str| read(OLD, &answers.replace('_', " ")).unwrap();
         let mut replies = ReplyReader::default();
         replies.feed(b"+list\r\n:-1\r\n-WRONGTYPE Operation against a key\r\n");
-        let mut reader = KeyReader::new(&ASK, Caps::of(OLD));
+        let mut reader = KeyReader::new(&ASK, ReadFeatures::of(OLD));
         for _ in 0..2 {
             for _ in 0..reader.ask(&mut vec![]) {
                 reader.take(&replies.next().unwrap().unwrap(), CLOCK);

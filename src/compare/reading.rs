@@ -6,20 +6,20 @@ use super::sum::Sum;
 use crate::step::SideOfKey;
 
 /// A type, as `TYPE` answers.
-pub(super) type Kind = Cow<'static, str>;
+pub(super) type KeyType = Cow<'static, str>;
 
 /// The types that are read element by element; those of modules have other names.
 const KINDS: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
 
 /// The type of this name.
-pub(super) fn kind(name: &[u8]) -> Kind {
+pub(super) fn kind(name: &[u8]) -> KeyType {
     let known = KINDS.into_iter().find(|kind| kind.as_bytes() == name);
     known.map_or_else(|| Cow::Owned(String::from_utf8_lossy(name).into_owned()), Cow::Borrowed)
 }
 
 /// What a server said of a key, and when.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct SeenKey {
     /// The server's clock when it said so, in Unix milliseconds, at the latest.
     pub(super) at: i64,
     pub(super) what: What,
@@ -31,26 +31,26 @@ pub(super) enum What {
     /// There is none.
     Absent,
     /// There is one.
-    Present(Box<Reading>),
+    Present(Box<KeyReading>),
     /// It changed while it was read.
     Moved,
 }
 
 /// A key that is there.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Reading {
-    pub(super) kind: Kind,
-    pub(super) ends: Option<Moment>,
+pub(super) struct KeyReading {
+    pub(super) kind: KeyType,
+    pub(super) ends: Option<ServerTime>,
     /// The value's parts; empty when it was not read.
-    pub(super) parts: Vec<(Part, Sum)>,
+    pub(super) parts: Vec<(ValuePart, Sum)>,
     /// When the pending entries of a stream's groups were delivered, in their order.
-    pub(super) delivered: Vec<Moment>,
+    pub(super) delivered: Vec<ServerTime>,
     pub(super) elements: Option<u64>,
 }
 
 /// A moment on the server's clock, in Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct ServerTime {
     pub(super) at: i64,
     /// How far off it may be, where the server said only how long there is left or it was ago.
     pub(super) give: i64,
@@ -58,7 +58,7 @@ pub(super) struct Moment {
 
 /// A part of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum ValuePart {
     /// A string's bytes.
     Content,
     /// A list's elements, in any order.
@@ -98,7 +98,7 @@ pub(super) enum Part {
 /// Differences of less than this, in milliseconds, are no differences between two moments.
 pub(super) const TOLERANCE: i64 = 1000;
 
-impl Moment {
+impl ServerTime {
     /// Whether two moments cannot be the same.
     pub(super) fn is_apart(self, other: Self) -> bool {
         let give = TOLERANCE.saturating_add(self.give).saturating_add(other.give);
@@ -106,8 +106,8 @@ impl Moment {
     }
 }
 
-impl Reading {
-    pub(super) fn part(&self, part: Part) -> Option<Sum> {
+impl KeyReading {
+    pub(super) fn part(&self, part: ValuePart) -> Option<Sum> {
         self.parts.iter().find(|(of, _)| *of == part).map(|(_, sum)| *sum)
     }
 
@@ -125,8 +125,8 @@ impl Reading {
     }
 }
 
-impl Seen {
-    pub(super) fn reading(&self) -> Option<&Reading> {
+impl SeenKey {
+    pub(super) fn reading(&self) -> Option<&KeyReading> {
         match &self.what {
             What::Present(reading) => Some(reading),
             What::Absent | What::Moved => None,

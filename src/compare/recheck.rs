@@ -17,12 +17,12 @@ use async_std::task::sleep;
 use super::{
     CompareFault,
     judge::{Judged, judge},
-    link::Link,
+    link::CompareLink,
     pool::Pool,
     reader::Depth,
-    reading::{Kind, Seen},
+    reading::{KeyType, SeenKey},
     scan::Pair,
-    side::Server,
+    side::ComparedServer,
 };
 use crate::{
     command::Info,
@@ -79,13 +79,13 @@ const LOOK: Duration = Duration::from_millis(3);
 
 /// What became of a suspect.
 #[derive(Debug)]
-pub(super) enum Settled {
+pub(super) enum SuspectVerdict {
     /// Equal, gone or expired.
-    Judged(Judged, Option<Kind>),
+    Judged(Judged, Option<KeyType>),
     Different {
         kinds: Vec<DifferenceKind>,
-        source: Seen,
-        destination: Seen,
+        source: SeenKey,
+        destination: SeenKey,
     },
     Open,
 }
@@ -101,7 +101,7 @@ struct Suspect {
 /// Whoever asks the source where it stands.
 pub(super) struct Barrier {
     recheck: Recheck,
-    source: Server,
+    source: ComparedServer,
     control: Option<Control>,
     watcher: Watcher,
 }
@@ -109,20 +109,20 @@ pub(super) struct Barrier {
 /// A connection that watches keys at the source.
 enum Watcher {
     Closed,
-    Open(Box<Link>),
+    Open(Box<CompareLink>),
     /// The server does not let this user watch.
     Refused,
 }
 
 impl Barrier {
-    pub(super) const fn new(recheck: Recheck, source: Server) -> Self {
+    pub(super) const fn new(recheck: Recheck, source: ComparedServer) -> Self {
         Self { recheck, source, control: None, watcher: Watcher::Closed }
     }
 
     /// Begins to watch keys at the source; `false` when it does not let this user do that.
     async fn watch(&mut self, suspects: &[Suspect]) -> Result<bool, CompareFault> {
         if matches!(self.watcher, Watcher::Closed) {
-            self.watcher = Watcher::Open(Box::new(Link::open(&self.source, Side::Source).await?));
+            self.watcher = Watcher::Open(Box::new(CompareLink::open(&self.source, Side::Source).await?));
         }
         let Watcher::Open(link) = &mut self.watcher else { return Ok(false) };
         let mut out = vec![];
@@ -205,7 +205,7 @@ pub(super) async fn settle(
     barrier: &mut Barrier,
     depth: Depth,
     suspects: Vec<Pair>,
-) -> Result<Vec<(Pair, Settled)>, CompareFault> {
+) -> Result<Vec<(Pair, SuspectVerdict)>, CompareFault> {
     let (begun, mut settled) = (Instant::now(), vec![]);
     let mut open: Vec<Suspect> =
         suspects.into_iter().map(|pair| Suspect { pair, confirmed: 0, moves: false }).collect();
@@ -221,14 +221,14 @@ pub(super) async fn settle(
                 let rest = group.split_off(together.min(group.len()));
                 for looked in look(pool, barrier, (depth, round), std::mem::replace(&mut group, rest)).await? {
                     match looked {
-                        (suspect, Settled::Open) => open.push(suspect),
+                        (suspect, SuspectVerdict::Open) => open.push(suspect),
                         (suspect, became) => settled.push((suspect.pair, became)),
                     }
                 }
             }
         }
     }
-    settled.extend(open.into_iter().map(|suspect| (suspect.pair, Settled::Open)));
+    settled.extend(open.into_iter().map(|suspect| (suspect.pair, SuspectVerdict::Open)));
     Ok(settled)
 }
 
@@ -237,7 +237,7 @@ async fn look(
     barrier: &mut Barrier,
     (depth, round): (Depth, u32),
     mut suspects: Vec<Suspect>,
-) -> Result<Vec<(Suspect, Settled)>, CompareFault> {
+) -> Result<Vec<(Suspect, SuspectVerdict)>, CompareFault> {
     let pairs: Vec<Pair> = suspects.iter().map(|suspect| suspect.pair.clone()).collect();
     let watched = barrier.watch(&suspects).await?;
     let before = pool.read(Side::Source, &pairs, depth).await?;
@@ -266,13 +266,19 @@ struct Proof {
     enough: u32,
 }
 
-fn decide(mut suspect: Suspect, proof: Proof, before: Seen, there: Seen, after: &Seen) -> (Suspect, Settled) {
+fn decide(
+    mut suspect: Suspect,
+    proof: Proof,
+    before: SeenKey,
+    there: SeenKey,
+    after: &SeenKey,
+) -> (Suspect, SuspectVerdict) {
     let good = |judged: &Judged| matches!(judged, Judged::Equal | Judged::Gone | Judged::Expired);
     for side in [after, &before] {
         let judged = judge(side, &there);
         if good(&judged) {
             let kind = side.reading().map(|reading| reading.kind.clone());
-            return (suspect, Settled::Judged(judged, kind));
+            return (suspect, SuspectVerdict::Judged(judged, kind));
         }
     }
     let same = before.is_still(after);
@@ -280,30 +286,30 @@ fn decide(mut suspect: Suspect, proof: Proof, before: Seen, there: Seen, after: 
     if let (Judged::Different(kinds), true) = (judge(&before, &there), same && proof.passed && proof.unwritten) {
         suspect.confirmed += 1;
         if suspect.confirmed >= proof.enough {
-            return (suspect, Settled::Different { kinds, source: before, destination: there });
+            return (suspect, SuspectVerdict::Different { kinds, source: before, destination: there });
         }
     }
-    (suspect, Settled::Open)
+    (suspect, SuspectVerdict::Open)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::{Part, Reading, What};
+    use super::super::reading::{KeyReading, ValuePart, What};
     use super::super::sum::Sum;
     use super::*;
     use crate::unit::Db;
 
-    fn holding(value: &str) -> Seen {
-        let parts = vec![(Part::Content, Sum::of(value.as_bytes()))];
-        let reading = Reading { kind: "string".into(), parts, ..Reading::default() };
-        Seen { at: 0, what: What::Present(Box::new(reading)) }
+    fn holding(value: &str) -> SeenKey {
+        let parts = vec![(ValuePart::Content, Sum::of(value.as_bytes()))];
+        let reading = KeyReading { kind: "string".into(), parts, ..KeyReading::default() };
+        SeenKey { at: 0, what: What::Present(Box::new(reading)) }
     }
 
     fn suspect() -> Suspect {
         Suspect { pair: Pair { from: Db(0), to: Db(0), key: b"k".to_vec() }, confirmed: 0, moves: false }
     }
 
-    fn decided(suspect: Suspect, passed: bool, [before, there, after]: [&str; 3]) -> (Suspect, Settled) {
+    fn decided(suspect: Suspect, passed: bool, [before, there, after]: [&str; 3]) -> (Suspect, SuspectVerdict) {
         let proof = Proof { passed, unwritten: true, enough: CONFIRMED };
         decide(suspect, proof, holding(before), holding(there), &holding(after))
     }
@@ -324,21 +330,21 @@ mod tests {
     fn a_destination_on_its_way_is_equal() {
         for seen in [["1", "1", "1"], ["1", "1", "2"], ["1", "2", "2"]] {
             let settled = decided(suspect(), true, seen).1;
-            assert!(matches!(settled, Settled::Judged(Judged::Equal, _)), "{seen:?}: {settled:?}");
+            assert!(matches!(settled, SuspectVerdict::Judged(Judged::Equal, _)), "{seen:?}: {settled:?}");
         }
     }
 
     #[test]
     fn only_what_differs_twice_while_the_source_stands_still_is_a_difference() {
         let (suspect, first) = decided(suspect(), true, ["1", "0", "1"]);
-        assert!(matches!(first, Settled::Open));
+        assert!(matches!(first, SuspectVerdict::Open));
         let (suspect, moving) = decided(suspect, true, ["1", "0", "2"]);
-        assert!(matches!(moving, Settled::Open) && suspect.confirmed == 1);
+        assert!(matches!(moving, SuspectVerdict::Open) && suspect.confirmed == 1);
         let (suspect, early) = decided(suspect, false, ["1", "0", "1"]);
-        assert!(matches!(early, Settled::Open), "nobody knows whether it was applied");
+        assert!(matches!(early, SuspectVerdict::Open), "nobody knows whether it was applied");
         let proof = Proof { passed: true, unwritten: false, enough: CONFIRMED };
         let (suspect, written) = decide(suspect, proof, holding("1"), holding("0"), &holding("1"));
-        assert!(matches!(written, Settled::Open), "it was something else in between");
-        assert!(matches!(decided(suspect, true, ["1", "0", "1"]).1, Settled::Different { .. }));
+        assert!(matches!(written, SuspectVerdict::Open), "it was something else in between");
+        assert!(matches!(decided(suspect, true, ["1", "0", "1"]).1, SuspectVerdict::Different { .. }));
     }
 }

@@ -10,19 +10,19 @@ use async_std::task::spawn;
 
 use super::{
     CompareFault, Recheck,
-    batch::Batch,
-    checkpoint::{CheckpointFile, Walk},
+    batch::ReadBatch,
+    checkpoint::{CheckpointFile, WalkKind},
     judge::{Judged, judge},
     names::Names,
     pool::{CHUNK, Done, Pool},
-    progress::Meter,
+    progress::NameCounter,
     reader::Depth,
-    reading::{Seen, What},
-    recheck::{Barrier, Settled, settle},
-    sample::Sample,
-    scan::{Pair, Place, Scanner, is_own},
-    setup::{Begun, Setup, Told},
-    side::Server,
+    reading::{SeenKey, What},
+    recheck::{Barrier, SuspectVerdict, settle},
+    sample::KeySample,
+    scan::{Pair, ScanPlace, Scanner, is_own},
+    setup::{Begun, CompareEvent, Setup},
+    side::ComparedServer,
     tally::{count, foreign, settled_into, uncount},
     verdicts::Verdicts,
 };
@@ -45,13 +45,13 @@ pub fn begin(setup: Setup) -> Begun {
 }
 
 /// Compares, and tells what it comes to.
-pub async fn tell_to(setup: Setup, tell: Sender<Told>) {
+pub async fn tell_to(setup: Setup, tell: Sender<CompareEvent>) {
     let result = run(setup, tell.clone()).await;
-    let _ = tell.send(Told::Done(Box::new(result))).await;
+    let _ = tell.send(CompareEvent::Done(Box::new(result))).await;
 }
 
-async fn run(setup: Setup, tell: Sender<Told>) -> Result<VerifyResult, CompareFault> {
-    let mut run = Run::open(setup, tell).await?;
+async fn run(setup: Setup, tell: Sender<CompareEvent>) -> Result<VerifyResult, CompareFault> {
+    let mut run = CompareRun::open(setup, tell).await?;
     match (run.setup.only.take(), run.setup.mode) {
         (Some(pairs), _) => run.pairs(pairs).await?,
         (None, VerifyMode::Sample { keys }) => run.sample(keys).await?,
@@ -60,7 +60,7 @@ async fn run(setup: Setup, tell: Sender<Told>) -> Result<VerifyResult, CompareFa
     Ok(run.finish())
 }
 
-struct Run {
+struct CompareRun {
     setup: Setup,
     depth: Depth,
     pool: Pool,
@@ -68,21 +68,21 @@ struct Run {
     names: Option<Names>,
     barrier: Barrier,
     checkpoints: Option<CheckpointFile>,
-    tell: Sender<Told>,
+    tell: Sender<CompareEvent>,
     result: VerifyResult,
     suspects: Vec<Pair>,
     verdicts: Verdicts,
     /// What was found, as far as it goes into checkpoints.
     differences: Vec<(Pair, KeyDifference)>,
     phase: VerifyPhase,
-    meter: Meter,
+    meter: NameCounter,
     begun: Instant,
     /// Seconds of earlier processes.
     earlier: f64,
 }
 
-impl Run {
-    async fn open(setup: Setup, tell: Sender<Told>) -> Result<Self, CompareFault> {
+impl CompareRun {
+    async fn open(setup: Setup, tell: Sender<CompareEvent>) -> Result<Self, CompareFault> {
         let pool = Pool::open(&setup.source, &setup.destination, setup.workers.max(1), setup.rate).await?;
         let depth = if setup.mode == VerifyMode::Keys { Depth::Head } else { Depth::Whole };
         let judged_by = match setup.recheck {
@@ -104,7 +104,7 @@ impl Run {
             verdicts: Verdicts::default(),
             differences: vec![],
             phase: VerifyPhase::Comparing,
-            meter: Meter::default(),
+            meter: NameCounter::default(),
             begun: now,
             earlier: 0.0,
             setup,
@@ -153,7 +153,7 @@ impl Run {
     /// Every key of both sides.
     async fn all(&mut self) -> Result<(), CompareFault> {
         let (from, (to, others)) = (self.from(), self.to());
-        let held = |server: &Server, dbs: &[Db]| -> u64 {
+        let held = |server: &ComparedServer, dbs: &[Db]| -> u64 {
             server.keys.iter().filter(|(db, _)| dbs.contains(db)).map(|(_, keys)| keys).sum()
         };
         let named = held(&self.setup.destination, &to);
@@ -176,28 +176,28 @@ impl Run {
         }
         // What an earlier process found is not known by name: there, every name is asked for.
         self.names = goes_on.is_none().then(Names::new);
-        let (first, mut place) = goes_on.map_or((Walk::Source, None), |(walk, place)| (walk, Some(place)));
-        if first <= Walk::Source {
-            self.walk(Walk::Source, &from, place.take()).await?;
+        let (first, mut place) = goes_on.map_or((WalkKind::Source, None), |(walk, place)| (walk, Some(place)));
+        if first <= WalkKind::Source {
+            self.walk(WalkKind::Source, &from, place.take()).await?;
         }
-        if first <= Walk::Names {
-            self.walk(Walk::Names, &to, place.take()).await?;
+        if first <= WalkKind::Names {
+            self.walk(WalkKind::Names, &to, place.take()).await?;
         }
         if self.names.as_ref().is_none_or(Names::are_open) {
             self.meter.total = self.meter.total.saturating_add(named);
-            self.walk(Walk::Extra, &to, place).await?;
+            self.walk(WalkKind::Extra, &to, place).await?;
         }
         self.checkpoints.as_ref().map_or(Ok(()), CheckpointFile::remove)
     }
 
     /// Walks one side's names and has its batches read. Whenever nothing is under way and nothing suspect, it notes where it
     /// is.
-    async fn walk(&mut self, walk: Walk, dbs: &[Db], place: Option<Place>) -> Result<(), CompareFault> {
+    async fn walk(&mut self, walk: WalkKind, dbs: &[Db], place: Option<ScanPlace>) -> Result<(), CompareFault> {
         let (server, side) = match walk {
-            Walk::Source => (&self.setup.source, Side::Source),
-            Walk::Names | Walk::Extra => (&self.setup.destination, Side::Destination),
+            WalkKind::Source => (&self.setup.source, Side::Source),
+            WalkKind::Names | WalkKind::Extra => (&self.setup.destination, Side::Destination),
         };
-        let phase = if walk == Walk::Source { VerifyPhase::Comparing } else { VerifyPhase::Extra };
+        let phase = if walk == WalkKind::Source { VerifyPhase::Comparing } else { VerifyPhase::Extra };
         let mut scanner = Scanner::open(server, side, dbs, place.as_ref()).await?;
         let (mut leg, mut ended) = (Instant::now(), false);
         let candidates = self.origins();
@@ -209,23 +209,23 @@ impl Run {
                     ended = true;
                     continue;
                 };
-                if walk != Walk::Extra {
+                if walk != WalkKind::Extra {
                     self.pool.pace(names.len()).await;
                 }
                 match walk {
-                    Walk::Source => {
+                    WalkKind::Source => {
                         let pairs = self.chosen(db, names);
-                        self.give(Batch::Pairs(pairs, self.depth)).await?;
+                        self.give(ReadBatch::Pairs(pairs, self.depth)).await?;
                     }
-                    Walk::Names => {
+                    WalkKind::Names => {
                         self.named(db, names, &candidates);
                         self.tell_progress().await;
                     }
-                    Walk::Extra => {
+                    WalkKind::Extra => {
                         self.meter.looked_at += names.len() as u64;
                         let names = self.not_found(db, names, &candidates);
                         self.pool.pace(names.len()).await;
-                        self.give(Batch::Names(names)).await?;
+                        self.give(ReadBatch::Names(names)).await?;
                         self.tell_progress().await;
                     }
                 }
@@ -240,7 +240,7 @@ impl Run {
         }
     }
 
-    fn note(&mut self, walk: Walk, place: Place) -> Result<(), CompareFault> {
+    fn note(&mut self, walk: WalkKind, place: ScanPlace) -> Result<(), CompareFault> {
         self.result.seconds = self.seconds();
         match &self.checkpoints {
             Some(file) if self.differences.len() as u64 == self.result.different => {
@@ -254,16 +254,16 @@ impl Run {
     /// Chooses keys at random, and compares them.
     async fn sample(&mut self, keys: u64) -> Result<(), CompareFault> {
         let (from, (to, _)) = (self.from(), self.to());
-        let held = |server: &Server| -> u64 { server.keys.iter().map(|(_, keys)| keys).sum() };
+        let held = |server: &ComparedServer| -> u64 { server.keys.iter().map(|(_, keys)| keys).sum() };
         self.meter.total = held(&self.setup.source).saturating_add(held(&self.setup.destination));
         self.phase = VerifyPhase::Choosing;
-        let mut sample = Sample::new(self.setup.seed, keys);
+        let mut sample = KeySample::new(self.setup.seed, keys);
         let mut scanner = Scanner::open(&self.setup.source, Side::Source, &from, None).await?;
         let mut ended = false;
         while !ended || !self.pool.is_idle() {
             if ended || self.pool.is_full() {
                 let Done { batch, source, .. } = self.pool.take().await?;
-                let Batch::Side(_, pairs, _) = batch else { return Err(CompareFault::Lost) };
+                let ReadBatch::Side(_, pairs, _) = batch else { return Err(CompareFault::Lost) };
                 for (pair, seen) in pairs.into_iter().zip(source) {
                     if let Some(reading) = seen.reading() {
                         sample.offer(pair, &reading.kind);
@@ -277,7 +277,7 @@ impl Run {
                 Some((db, names)) => {
                     self.pool.pace(names.len()).await;
                     let pairs = self.chosen(db, names);
-                    self.give(Batch::Side(Side::Source, pairs, Depth::Type)).await?;
+                    self.give(ReadBatch::Side(Side::Source, pairs, Depth::Type)).await?;
                 }
             }
         }
@@ -289,7 +289,7 @@ impl Run {
     async fn sample_names(&mut self, keys: u64, to: &[Db]) -> Result<(), CompareFault> {
         let candidates = self.origins();
         self.phase = VerifyPhase::Extra;
-        let mut sample = Sample::new(self.setup.seed, keys);
+        let mut sample = KeySample::new(self.setup.seed, keys);
         let mut scanner = Scanner::open(&self.setup.destination, Side::Destination, to, None).await?;
         while let Some((db, names)) = scanner.next().await? {
             self.pool.pace(names.len()).await;
@@ -301,7 +301,7 @@ impl Run {
         for chunk in sample.choose().chunks(CHUNK) {
             self.pool.pace(chunk.len()).await;
             let origins = |pair: &Pair| self.origins_of(&candidates, pair.to, &pair.key).collect();
-            let batch = Batch::Names(chunk.iter().map(|pair| (pair.clone(), origins(pair))).collect());
+            let batch = ReadBatch::Names(chunk.iter().map(|pair| (pair.clone(), origins(pair))).collect());
             self.give(batch).await?;
             self.fold_next().await?;
         }
@@ -316,7 +316,7 @@ impl Run {
                 self.fold_next().await?;
             }
             self.pool.pace(chunk.len()).await;
-            self.give(Batch::Pairs(chunk.to_vec(), self.depth)).await?;
+            self.give(ReadBatch::Pairs(chunk.to_vec(), self.depth)).await?;
             if self.suspects.len() >= MOST_SUSPECTS {
                 while !self.pool.is_idle() {
                     self.fold_next().await?;
@@ -392,7 +392,7 @@ impl Run {
     }
 
     /// Has a batch read, unless there is nothing in it.
-    async fn give(&mut self, batch: Batch) -> Result<(), CompareFault> {
+    async fn give(&mut self, batch: ReadBatch) -> Result<(), CompareFault> {
         if batch.is_empty() { Ok(()) } else { self.pool.give(batch).await }
     }
 
@@ -400,15 +400,15 @@ impl Run {
     async fn fold_next(&mut self) -> Result<(), CompareFault> {
         let Done { batch, source, destination, .. } = self.pool.take().await?;
         match batch {
-            Batch::Pairs(pairs, _) => self.fold_pairs(pairs, source, destination),
-            Batch::Names(names) => self.fold_names(names, source),
-            Batch::Side(..) => return Err(CompareFault::Lost),
+            ReadBatch::Pairs(pairs, _) => self.fold_pairs(pairs, source, destination),
+            ReadBatch::Names(names) => self.fold_names(names, source),
+            ReadBatch::Side(..) => return Err(CompareFault::Lost),
         }
         self.tell_progress().await;
         Ok(())
     }
 
-    fn fold_pairs(&mut self, pairs: Vec<Pair>, source: Vec<Seen>, destination: Vec<Seen>) {
+    fn fold_pairs(&mut self, pairs: Vec<Pair>, source: Vec<SeenKey>, destination: Vec<SeenKey>) {
         for (pair, (here, there)) in pairs.into_iter().zip(source.into_iter().zip(destination)) {
             if let Some(names) = self.names.as_mut().filter(|_| there.what != What::Absent) {
                 names.found(&pair);
@@ -423,7 +423,7 @@ impl Run {
         }
     }
 
-    fn fold_names(&mut self, names: Vec<(Pair, Vec<Db>)>, source: Vec<Seen>) {
+    fn fold_names(&mut self, names: Vec<(Pair, Vec<Db>)>, source: Vec<SeenKey>) {
         let mut seen = source.into_iter();
         for (pair, origins) in names {
             let found = seen.by_ref().take(origins.len());
@@ -458,15 +458,15 @@ impl Run {
                 self.result.unsettled = self.result.unsettled.saturating_sub(1);
             }
             match &settled {
-                Settled::Open => self.verdicts.leave_open(&pair),
-                Settled::Different { .. } => self.verdicts.tell(&pair),
-                Settled::Judged(..) => {}
+                SuspectVerdict::Open => self.verdicts.leave_open(&pair),
+                SuspectVerdict::Different { .. } => self.verdicts.tell(&pair),
+                SuspectVerdict::Judged(..) => {}
             }
             if let Some(difference) = settled_into(&mut self.result, &self.setup.occupied, &pair, settled) {
                 if self.checkpoints.is_some() && self.differences.len() < NOTED {
                     self.differences.push((pair.clone(), difference.clone()));
                 }
-                let _ = self.tell.send(Told::Difference(Box::new((pair, difference)))).await;
+                let _ = self.tell.send(CompareEvent::Difference(Box::new((pair, difference)))).await;
             }
         }
         Ok(())
@@ -475,7 +475,7 @@ impl Run {
     async fn tell_progress(&mut self) {
         let now = Instant::now();
         if let Some(progress) = self.meter.tell(now, self.phase, &self.result, self.suspects.len()) {
-            let _ = self.tell.send(Told::Progress(progress)).await;
+            let _ = self.tell.send(CompareEvent::Progress(progress)).await;
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::unit::Db;
 
 /// The keys with the smallest hashes, by database and type.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct KeySample {
     seed: u64,
     keys: usize,
     strata: BTreeMap<(Db, String), BinaryHeap<Chosen>>,
@@ -31,7 +31,7 @@ impl PartialOrd for Chosen {
     }
 }
 
-impl Sample {
+impl KeySample {
     pub(super) fn new(seed: u64, keys: u64) -> Self {
         Self { seed, keys: usize::try_from(keys).unwrap_or(usize::MAX), strata: BTreeMap::new() }
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn sample(seed: u64, keys: u64) -> Vec<Pair> {
-        let mut sample = Sample::new(seed, keys);
+        let mut sample = KeySample::new(seed, keys);
         for number in 0..1000 {
             sample.offer(pair(0, number), "string");
         }

@@ -1,6 +1,6 @@
 //! Walking over the names of a server's keys.
 
-use super::{CompareFault, link::Link, side::Server, sum::Sum, windows};
+use super::{CompareFault, link::CompareLink, side::ComparedServer, sum::Sum, windows};
 use crate::{
     resp::{Reply, command},
     step::Side,
@@ -37,14 +37,14 @@ pub(super) fn is_own(key: &[u8]) -> bool {
 
 /// Where a walk stands: everything before is behind it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Place {
+pub(super) struct ScanPlace {
     pub(super) db: Db,
     pub(super) cursor: String,
 }
 
 /// A walk over all keys of some databases.
 pub(super) struct Scanner {
-    link: Link,
+    link: CompareLink,
     /// Databases still to be walked, the one under way first.
     dbs: std::collections::VecDeque<Db>,
     cursor: String,
@@ -56,12 +56,12 @@ pub(super) struct Scanner {
 impl Scanner {
     /// A walk over `dbs`, which are sorted, from `place` on.
     pub(super) async fn open(
-        server: &Server,
+        server: &ComparedServer,
         side: Side,
         dbs: &[Db],
-        place: Option<&Place>,
+        place: Option<&ScanPlace>,
     ) -> Result<Self, CompareFault> {
-        let link = Link::open(server, side).await?;
+        let link = CompareLink::open(server, side).await?;
         let begin = place.map_or(Db(0), |place| place.db);
         let dbs: std::collections::VecDeque<Db> = dbs.iter().copied().filter(|db| *db >= begin).collect();
         let cursor = place.filter(|place| dbs.front() == Some(&place.db)).map(|place| place.cursor.clone());
@@ -69,8 +69,8 @@ impl Scanner {
     }
 
     /// Where the walk stands; `None` at its end.
-    pub(super) fn place(&self) -> Option<Place> {
-        self.dbs.front().map(|db| Place { db: *db, cursor: self.cursor.clone() })
+    pub(super) fn place(&self) -> Option<ScanPlace> {
+        self.dbs.front().map(|db| ScanPlace { db: *db, cursor: self.cursor.clone() })
     }
 
     /// The next names, maybe none, and their database; `None` at the end. Those behind them are asked for at once: they
@@ -85,8 +85,8 @@ impl Scanner {
         }
         let side = self.link.side;
         let (cursor, keys) = names(&self.link.reply().await?).map_err(|broken| match broken {
-            windows::Broken::Refused(refusal) => CompareFault::Refused { side, refusal },
-            windows::Broken::Moved => CompareFault::Protocol { side, what: "SCAN was not answered".to_owned() },
+            windows::ReadFault::Refused(refusal) => CompareFault::Refused { side, refusal },
+            windows::ReadFault::Moved => CompareFault::Protocol { side, what: "SCAN was not answered".to_owned() },
         })?;
         self.cursor = cursor;
         if self.cursor == "0" {
@@ -109,7 +109,7 @@ impl Scanner {
     }
 }
 
-fn names(reply: &Reply<'_>) -> Result<(String, Vec<Vec<u8>>), windows::Broken> {
+fn names(reply: &Reply<'_>) -> Result<(String, Vec<Vec<u8>>), windows::ReadFault> {
     let [cursor, keys] = windows::items(reply)? else { return Err(windows::unexpected(reply)) };
     let cursor = String::from_utf8_lossy(windows::text(cursor)?).into_owned();
     let keys = windows::items(keys)?.iter().map(|key| windows::text(key).map(<[u8]>::to_vec));

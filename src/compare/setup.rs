@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::PathBuf};
 use async_channel::Receiver;
 use async_std::task::JoinHandle;
 
-use super::{CompareFault, Recheck, scan::Pair, side::Server};
+use super::{CompareFault, Recheck, scan::Pair, side::ComparedServer};
 use crate::{
     step::{KeyDifference, Selection, VerifyMode, VerifyProgress, VerifyResult},
     unit::Db,
@@ -14,9 +14,9 @@ use crate::{
 /// What is compared, and how.
 pub struct Setup {
     /// Where the data is.
-    pub source: Server,
+    pub source: ComparedServer,
     /// Where it goes.
-    pub destination: Server,
+    pub destination: ComparedServer,
     /// What moves where.
     pub selection: Selection,
     /// How thoroughly.
@@ -41,7 +41,7 @@ pub struct Setup {
 
 /// What a comparison tells.
 #[derive(Debug)]
-pub enum Told {
+pub enum CompareEvent {
     /// How far it is.
     Progress(VerifyProgress),
     /// A key differs.
@@ -53,7 +53,7 @@ pub enum Told {
 /// A comparison under way.
 pub struct Begun {
     /// What it tells.
-    pub told: Receiver<Told>,
+    pub told: Receiver<CompareEvent>,
     pub(super) task: JoinHandle<()>,
 }
 

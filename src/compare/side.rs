@@ -1,6 +1,8 @@
 //! One server, and reading keys on it.
 
-use super::{CompareFault, batch::Ask, caps::Caps, link::Link, reader::KeyReader, reading::Seen, stream::Clock};
+use super::{
+    CompareFault, batch::Ask, caps::ReadFeatures, link::CompareLink, reader::KeyReader, reading::SeenKey, stream::Clock,
+};
 use crate::{
     net::Access,
     resp::command,
@@ -10,7 +12,7 @@ use crate::{
 
 /// A server that is compared, and what is known of it.
 #[derive(Clone)]
-pub struct Server {
+pub struct ComparedServer {
     /// Where it is and as whom.
     pub access: Access,
     /// Its version.
@@ -30,21 +32,21 @@ const ROUND: usize = 512;
 
 /// A connection that reads keys.
 pub(super) struct SideReader {
-    link: Link,
-    caps: Caps,
+    link: CompareLink,
+    caps: ReadFeatures,
     clock_ahead: i64,
     selected: Db,
 }
 
 impl SideReader {
-    pub(super) async fn open(server: &Server, side: Side) -> Result<Self, CompareFault> {
-        let link = Link::open_for_values(server, side).await?;
-        let caps = Caps { deferred: server.deferred, ..Caps::of(server.version) };
+    pub(super) async fn open(server: &ComparedServer, side: Side) -> Result<Self, CompareFault> {
+        let link = CompareLink::open_for_values(server, side).await?;
+        let caps = ReadFeatures { deferred: server.deferred, ..ReadFeatures::of(server.version) };
         Ok(Self { link, caps, clock_ahead: server.clock_ahead, selected: Db(0) })
     }
 
     /// Reads keys; answers come in the order of what is asked. Those of one database should stand together.
-    pub(super) async fn read(&mut self, asks: &[Ask<'_>]) -> Result<Vec<Seen>, CompareFault> {
+    pub(super) async fn read(&mut self, asks: &[Ask<'_>]) -> Result<Vec<SeenKey>, CompareFault> {
         let mut readers: Vec<(Db, KeyReader<'_>)> =
             asks.iter().map(|ask| (ask.db, KeyReader::new(ask, self.caps))).collect();
         let mut open: Vec<usize> = (0..readers.len()).collect();

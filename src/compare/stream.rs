@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::{
-    reading::{Moment, Part, Reading},
+    reading::{KeyReading, ServerTime, ValuePart},
     sum::Sum,
-    windows::{Broken, Width, items, text, unexpected},
+    windows::{ReadFault, Width, items, text, unexpected},
 };
 use crate::resp::{Reply, command};
 
@@ -18,7 +18,7 @@ const DELIVERED: usize = 100_000;
 
 /// A stream being read.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamWindow {
     /// Where the entries go on; `None` when all were read.
     entries_from: Option<String>,
     width: Width,
@@ -27,8 +27,8 @@ pub(super) struct Stream {
     groups: VecDeque<Vec<u8>>,
     /// Where the pending entries of the first one go on; empty at its beginning.
     pending_from: String,
-    parts: Vec<(Part, Sum)>,
-    delivered: Vec<Moment>,
+    parts: Vec<(ValuePart, Sum)>,
+    delivered: Vec<ServerTime>,
     length: u64,
 }
 
@@ -41,13 +41,13 @@ pub(super) struct Clock {
 
 impl Clock {
     /// The moment so long after, or before, the one at which the server answered.
-    pub(super) fn moment(self, distance: i64) -> Moment {
+    pub(super) fn moment(self, distance: i64) -> ServerTime {
         let half = self.to.saturating_sub(self.from).max(0) / 2;
-        Moment { at: self.from.saturating_add(half).saturating_add(distance), give: half.saturating_add(1) }
+        ServerTime { at: self.from.saturating_add(half).saturating_add(distance), give: half.saturating_add(1) }
     }
 }
 
-impl Stream {
+impl StreamWindow {
     pub(super) fn new() -> Self {
         Self {
             entries_from: Some("-".to_owned()),
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// Takes in the answer to question number `index` of this window.
-    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, clock: Clock) -> Result<(), Broken> {
+    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, clock: Clock) -> Result<(), ReadFault> {
         match (index, self.entries_from.is_some() || !self.begun) {
             (0, true) => self.take_entries(reply),
             (0, false) => self.take_pending(reply, clock),
@@ -99,14 +99,14 @@ impl Stream {
         self.entries_from.is_none() && self.groups.is_empty()
     }
 
-    pub(super) fn finish(&mut self, reading: &mut Reading) {
+    pub(super) fn finish(&mut self, reading: &mut KeyReading) {
         reading.parts = std::mem::take(&mut self.parts);
         reading.parts.sort_unstable_by_key(|(part, _)| *part);
         reading.delivered = std::mem::take(&mut self.delivered);
         reading.elements = Some(self.length);
     }
 
-    fn part(&mut self, part: Part) -> &mut Sum {
+    fn part(&mut self, part: ValuePart) -> &mut Sum {
         let at = self.parts.iter().position(|(of, _)| *of == part).unwrap_or_else(|| {
             self.parts.push((part, Sum::default()));
             self.parts.len().saturating_sub(1)
@@ -115,7 +115,7 @@ impl Stream {
         &mut self.parts.get_mut(at).expect("a part that is there").1
     }
 
-    fn take_entries(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+    fn take_entries(&mut self, reply: &Reply<'_>) -> Result<(), ReadFault> {
         let entries = items(reply)?;
         let (mut last, mut bytes) = (None, 0);
         for entry in entries {
@@ -124,10 +124,10 @@ impl Stream {
             let id = text(id)?;
             bytes += words.iter().map(|word| word.len() as u64).sum::<u64>();
             let of_fields = Sum::of_all(&words).bytes();
-            self.part(Part::Entries).chain(Sum::of_all(&[id, &of_fields]));
+            self.part(ValuePart::Entries).chain(Sum::of_all(&[id, &of_fields]));
             last = Some(id);
         }
-        self.part(Part::Entries);
+        self.part(ValuePart::Entries);
         let count = entries.len() as u64;
         self.length = self.length.saturating_add(count);
         self.entries_from = last.filter(|_| count >= self.width.get()).and_then(after);
@@ -135,12 +135,12 @@ impl Stream {
         Ok(())
     }
 
-    fn take_facts(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+    fn take_facts(&mut self, reply: &Reply<'_>) -> Result<(), ReadFault> {
         let facts = items(reply)?;
         let known = [
-            ("last-generated-id", Part::LastId),
-            ("max-deleted-entry-id", Part::DeletedId),
-            ("entries-added", Part::Added),
+            ("last-generated-id", ValuePart::LastId),
+            ("max-deleted-entry-id", ValuePart::DeletedId),
+            ("entries-added", ValuePart::Added),
         ];
         for (name, part) in known {
             if let Some(value) = field(facts, name) {
@@ -150,33 +150,33 @@ impl Stream {
         Ok(())
     }
 
-    fn take_groups(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
-        for part in [Part::Groups, Part::Positions, Part::Pending] {
+    fn take_groups(&mut self, reply: &Reply<'_>) -> Result<(), ReadFault> {
+        for part in [ValuePart::Groups, ValuePart::Positions, ValuePart::Pending] {
             self.part(part);
         }
         for group in items(reply)? {
             let facts = items(group)?;
-            let name = text(field(facts, "name").ok_or(Broken::Moved)?)?;
-            self.part(Part::Groups).add(Sum::of(name));
+            let name = text(field(facts, "name").ok_or(ReadFault::Moved)?)?;
+            self.part(ValuePart::Groups).add(Sum::of(name));
             if let Some(id) = field(facts, "last-delivered-id") {
-                self.part(Part::Positions).add(Sum::of_all(&[name, &of_scalar(id).bytes()]));
+                self.part(ValuePart::Positions).add(Sum::of_all(&[name, &of_scalar(id).bytes()]));
             }
             if let Some(read) = field(facts, "entries-read") {
-                self.part(Part::Reads).add(Sum::of_all(&[name, &of_scalar(read).bytes()]));
+                self.part(ValuePart::Reads).add(Sum::of_all(&[name, &of_scalar(read).bytes()]));
             }
             self.groups.push_back(name.to_vec());
         }
         Ok(())
     }
 
-    fn take_pending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<(), Broken> {
-        let Some(group) = self.groups.front().cloned() else { return Err(Broken::Moved) };
+    fn take_pending(&mut self, reply: &Reply<'_>, clock: Clock) -> Result<(), ReadFault> {
+        let Some(group) = self.groups.front().cloned() else { return Err(ReadFault::Moved) };
         let pending = items(reply)?;
         let mut last = None;
         for entry in pending {
             let [id, consumer, Reply::Int(idle), deliveries] = items(entry)? else { return Err(unexpected(entry)) };
             let (id, consumer) = (text(id)?, text(consumer)?);
-            self.part(Part::Pending).add(Sum::of_all(&[&group, id, consumer, &of_scalar(deliveries).bytes()]));
+            self.part(ValuePart::Pending).add(Sum::of_all(&[&group, id, consumer, &of_scalar(deliveries).bytes()]));
             if self.delivered.len() < DELIVERED {
                 self.delivered.push(clock.moment(idle.saturating_neg()));
             }

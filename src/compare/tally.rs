@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::{
     judge::Judged,
-    reading::{Reading, Seen},
-    recheck::Settled,
+    reading::{KeyReading, SeenKey},
+    recheck::SuspectVerdict,
     scan::Pair,
 };
 use crate::{
@@ -56,29 +56,29 @@ pub(super) fn settled_into(
     result: &mut VerifyResult,
     occupied: &[Db],
     pair: &Pair,
-    settled: Settled,
+    settled: SuspectVerdict,
 ) -> Option<KeyDifference> {
     let (kinds, source, destination) = match settled {
-        Settled::Open => {
+        SuspectVerdict::Open => {
             result.unsettled += 1;
             return None;
         }
-        Settled::Judged(Judged::Equal, kind) => {
+        SuspectVerdict::Judged(Judged::Equal, kind) => {
             count(result, pair.from, &kind.unwrap_or_default(), false);
             return None;
         }
-        Settled::Judged(judged, _) => {
+        SuspectVerdict::Judged(judged, _) => {
             let counter = if judged == Judged::Gone { &mut result.gone } else { &mut result.expired };
             *counter += 1;
             return None;
         }
-        Settled::Different { kinds, source, destination } => (kinds, source, destination),
+        SuspectVerdict::Different { kinds, source, destination } => (kinds, source, destination),
     };
     if kinds == [DifferenceKind::Extra] && occupied.contains(&pair.to) {
         foreign(result, pair.to, ForeignRule::Occupied, 1, Some(&pair.key));
         return None;
     }
-    let shown = |seen: &Seen| seen.reading().map(Reading::shown);
+    let shown = |seen: &SeenKey| seen.reading().map(KeyReading::shown);
     let (source, destination) = (shown(&source), shown(&destination));
     count(result, pair.from, kind(source.as_ref(), destination.as_ref()), true);
     Some(KeyDifference {

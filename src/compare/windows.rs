@@ -5,8 +5,8 @@
 //! a single element is larger.
 
 use super::{
-    caps::Caps,
-    reading::{Part, Reading},
+    caps::ReadFeatures,
+    reading::{KeyReading, ValuePart},
     sum::Sum,
 };
 use crate::{
@@ -45,7 +45,7 @@ impl Width {
 
 /// Why a value could not be read on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum ReadFault {
     /// It is not what it was a moment ago.
     Moved,
     /// The server refused.
@@ -54,12 +54,12 @@ pub(super) enum Broken {
 
 /// A value being read.
 #[derive(Debug)]
-pub(super) enum Windows {
+pub(super) enum ValueWindows {
     Text { at: u64, sum: Sum },
     List { at: u64, width: Width, elements: Sum, order: Sum },
     Sorted { at: u64, width: Width, members: Sum, scores: Sum },
     Members(Box<Members>),
-    Fields(Box<Fields>),
+    HashWindow(Box<HashWindow>),
     Serialized(Sum),
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Members {
 
 /// A hash being read.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(super) struct HashWindow {
     scan: Scan,
     /// Fields of the last window, whose ends are still to be asked for, with what their values add.
     names: Vec<(Vec<u8>, Sum)>,
@@ -100,21 +100,21 @@ const fn window((first, later): (u64, u64), at: u64) -> u64 {
     if at == 0 { first } else { later }
 }
 
-impl Windows {
+impl ValueWindows {
     /// The beginning of a value of this type, which is no stream: streams have their own reader.
-    pub(super) fn of(kind: &str, caps: Caps) -> Self {
+    pub(super) fn of(kind: &str, caps: ReadFeatures) -> Self {
         Self::of_elements(kind, caps).unwrap_or_else(|| Self::Serialized(Sum::default()))
     }
 
     /// The same of a type that is read element by element, with commands that refuse every other type; `None` of others.
-    pub(super) fn of_elements(kind: &str, caps: Caps) -> Option<Self> {
+    pub(super) fn of_elements(kind: &str, caps: ReadFeatures) -> Option<Self> {
         let (none, width) = (Sum::default(), Width::new(ELEMENTS));
         Some(match kind {
             "string" => Self::Text { at: 0, sum: none },
             "list" => Self::List { at: 0, width, elements: none, order: none },
             "zset" => Self::Sorted { at: 0, width, members: none, scores: none },
             "set" => Self::Members(Box::new(Members { scan: Scan::new(), sum: none })),
-            "hash" => Self::Fields(Box::new(Fields {
+            "hash" => Self::HashWindow(Box::new(HashWindow {
                 scan: Scan::new(),
                 names: vec![],
                 with_ends: caps.end_of_field,
@@ -132,7 +132,7 @@ impl Windows {
         match self {
             Self::Text { at, .. } | Self::List { at, .. } | Self::Sorted { at, .. } => *at > 0,
             Self::Members(members) => members.scan.given > 0,
-            Self::Fields(fields) => fields.scan.given > 0 && fields.scan.cursor.is_some(),
+            Self::HashWindow(fields) => fields.scan.given > 0 && fields.scan.cursor.is_some(),
             Self::Serialized(_) => false,
         }
     }
@@ -144,7 +144,7 @@ impl Windows {
             Self::List { at, width, .. } => range(out, b"LRANGE", key, *at, width.get(), &[]),
             Self::Sorted { at, width, .. } => range(out, b"ZRANGE", key, *at, width.get(), &[b"WITHSCORES"]),
             Self::Members(members) => members.scan.ask(out, [b"SCARD", b"SSCAN"], key),
-            Self::Fields(fields) => fields.ask(key, out),
+            Self::HashWindow(fields) => fields.ask(key, out),
             Self::Serialized(_) => {
                 command(out, &[b"DUMP", key]);
                 1
@@ -153,16 +153,16 @@ impl Windows {
     }
 
     /// Takes in the answer to question number `index` of this window, given at `now` on the server's clock.
-    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), Broken> {
+    pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), ReadFault> {
         match self {
             Self::Members(members) => members.take(reply),
-            Self::Fields(fields) => fields.take(index, reply, now),
+            Self::HashWindow(fields) => fields.take(index, reply, now),
             _ => Ok(()),
         }
     }
 
     /// Takes in the answer of a type that asks one question a window; `true` when the value is whole.
-    pub(super) fn take_only(&mut self, reply: &Reply<'_>) -> Result<bool, Broken> {
+    pub(super) fn take_only(&mut self, reply: &Reply<'_>) -> Result<bool, ReadFault> {
         match self {
             Self::Text { at, sum } => {
                 let bytes = text(reply)?;
@@ -184,7 +184,7 @@ impl Windows {
                 let whole = (items.len() as u64) < width.get();
                 width.follow(items.len() as u64, bytes);
                 *at = at.saturating_add(items.len() as u64);
-                if *at == 0 { Err(Broken::Moved) } else { Ok(whole) }
+                if *at == 0 { Err(ReadFault::Moved) } else { Ok(whole) }
             }
             Self::Sorted { at, width, members, scores } => {
                 let items = items(reply)?;
@@ -200,7 +200,7 @@ impl Windows {
                 let whole = pairs < width.get();
                 width.follow(pairs, bytes);
                 *at = at.saturating_add(pairs);
-                if *at == 0 { Err(Broken::Moved) } else { Ok(whole) }
+                if *at == 0 { Err(ReadFault::Moved) } else { Ok(whole) }
             }
             Self::Serialized(sum) => {
                 let payload = text(reply)?;
@@ -208,48 +208,48 @@ impl Windows {
                 *sum = Sum::of(payload.get(..payload.len().saturating_sub(10)).unwrap_or_default());
                 Ok(true)
             }
-            Self::Members(_) | Self::Fields(_) => Ok(false),
+            Self::Members(_) | Self::HashWindow(_) => Ok(false),
         }
     }
 
     /// Whether the value is whole after this window; for types that ask several questions.
-    pub(super) fn is_whole(&self) -> Result<bool, Broken> {
+    pub(super) fn is_whole(&self) -> Result<bool, ReadFault> {
         match self {
             Self::Members(members) => members.scan.is_whole(),
-            Self::Fields(fields) => Ok(fields.names.is_empty() && fields.scan.is_whole()?),
+            Self::HashWindow(fields) => Ok(fields.names.is_empty() && fields.scan.is_whole()?),
             _ => Ok(false),
         }
     }
 
     /// Whether a window is one question.
     pub(super) const fn asks_one(&self) -> bool {
-        !matches!(self, Self::Members(_) | Self::Fields(_))
+        !matches!(self, Self::Members(_) | Self::HashWindow(_))
     }
 
     /// What was read.
-    pub(super) fn finish(&self, reading: &mut Reading) {
+    pub(super) fn finish(&self, reading: &mut KeyReading) {
         let (parts, elements) = match self {
-            Self::Text { at, sum } => (vec![(Part::Content, *sum)], Some(*at)),
+            Self::Text { at, sum } => (vec![(ValuePart::Content, *sum)], Some(*at)),
             Self::List { at, elements, order, .. } => {
-                (vec![(Part::Elements, *elements), (Part::Order, *order)], Some(*at))
+                (vec![(ValuePart::Elements, *elements), (ValuePart::Order, *order)], Some(*at))
             }
             Self::Sorted { at, members, scores, .. } => {
-                (vec![(Part::Members, *members), (Part::Scores, *scores)], Some(*at))
+                (vec![(ValuePart::Members, *members), (ValuePart::Scores, *scores)], Some(*at))
             }
-            Self::Members(members) => (vec![(Part::Members, members.sum)], Some(members.scan.given)),
-            Self::Fields(fields) => {
-                let mut parts = vec![(Part::Fields, fields.named), (Part::Values, fields.values)];
-                parts.extend(fields.with_ends.then_some((Part::FieldExpiry, fields.ends)));
+            Self::Members(members) => (vec![(ValuePart::Members, members.sum)], Some(members.scan.given)),
+            Self::HashWindow(fields) => {
+                let mut parts = vec![(ValuePart::Fields, fields.named), (ValuePart::Values, fields.values)];
+                parts.extend(fields.with_ends.then_some((ValuePart::FieldExpiry, fields.ends)));
                 (parts, Some(fields.scan.given))
             }
-            Self::Serialized(sum) => (vec![(Part::Serialized, *sum)], None),
+            Self::Serialized(sum) => (vec![(ValuePart::Serialized, *sum)], None),
         };
         (reading.parts, reading.elements) = (parts, elements);
     }
 }
 
 impl Members {
-    fn take(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+    fn take(&mut self, reply: &Reply<'_>) -> Result<(), ReadFault> {
         if matches!(reply, Reply::Int(_)) {
             return self.scan.take_length(reply);
         }
@@ -260,7 +260,7 @@ impl Members {
     }
 }
 
-impl Fields {
+impl HashWindow {
     fn ask(&self, key: &[u8], out: &mut Vec<u8>) -> usize {
         let mut asked = 0;
         if !self.names.is_empty() {
@@ -277,7 +277,7 @@ impl Fields {
         asked + self.scan.ask(out, [b"HLEN", b"HSCAN"], key)
     }
 
-    fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), Broken> {
+    fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), ReadFault> {
         match (index, self.names.is_empty()) {
             (0, false) => self.take_ends(reply, now),
             // The names are gone once their ends are known: a window's questions are told apart by their answers.
@@ -288,7 +288,7 @@ impl Fields {
         }
     }
 
-    fn take_ends(&mut self, reply: &Reply<'_>, now: i64) -> Result<(), Broken> {
+    fn take_ends(&mut self, reply: &Reply<'_>, now: i64) -> Result<(), ReadFault> {
         for ((name, value), end) in std::mem::take(&mut self.names).iter().zip(items(reply)?) {
             let Reply::Int(end @ 0..) = end else { continue };
             let end = if self.deferred { UnixMillis(*end).exact().0 } else { *end };
@@ -302,7 +302,7 @@ impl Fields {
         Ok(())
     }
 
-    fn take_fields(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+    fn take_fields(&mut self, reply: &Reply<'_>) -> Result<(), ReadFault> {
         for pair in self.scan.take_window(reply, 2)?.chunks_exact(2) {
             let [name, value] = pair else { continue };
             let (name, value) = (text(name)?, text(value)?);
@@ -333,13 +333,13 @@ impl Scan {
         1 + usize::from(goes_on)
     }
 
-    fn take_length(&mut self, reply: &Reply<'_>) -> Result<(), Broken> {
+    fn take_length(&mut self, reply: &Reply<'_>) -> Result<(), ReadFault> {
         let Reply::Int(length) = reply else { return Err(unexpected(reply)) };
         self.length = Some(u64::try_from(*length).unwrap_or(0));
         Ok(())
     }
 
-    fn take_window<'a>(&mut self, reply: &'a Reply<'_>, width: u64) -> Result<&'a [Reply<'a>], Broken> {
+    fn take_window<'a>(&mut self, reply: &'a Reply<'_>, width: u64) -> Result<&'a [Reply<'a>], ReadFault> {
         let [cursor, found] = items(reply)? else { return Err(unexpected(reply)) };
         let (cursor, found) = (text(cursor)?, items(found)?);
         self.cursor = (cursor != b"0").then(|| cursor.to_vec());
@@ -352,10 +352,10 @@ impl Scan {
 
     /// A walk may give elements twice while a table shrinks: then more are given than there are, and they say nothing.
     /// Fewer may be given, where fields have ended and are still counted.
-    fn is_whole(&self) -> Result<bool, Broken> {
+    fn is_whole(&self) -> Result<bool, ReadFault> {
         match self.cursor {
             Some(_) => Ok(false),
-            None if self.given == 0 || self.length.is_some_and(|length| self.given > length) => Err(Broken::Moved),
+            None if self.given == 0 || self.length.is_some_and(|length| self.given > length) => Err(ReadFault::Moved),
             None => Ok(true),
         }
     }
@@ -381,7 +381,7 @@ fn canonical(score: &[u8]) -> [u8; 8] {
 }
 
 /// A reply that must be a string.
-pub(super) fn text<'a>(reply: &'a Reply<'_>) -> Result<&'a [u8], Broken> {
+pub(super) fn text<'a>(reply: &'a Reply<'_>) -> Result<&'a [u8], ReadFault> {
     match reply {
         Reply::Simple(text) | Reply::Bulk(Some(text)) => Ok(text),
         other => Err(unexpected(other)),
@@ -389,7 +389,7 @@ pub(super) fn text<'a>(reply: &'a Reply<'_>) -> Result<&'a [u8], Broken> {
 }
 
 /// A reply that must be an array.
-pub(super) fn items<'a>(reply: &'a Reply<'_>) -> Result<&'a [Reply<'a>], Broken> {
+pub(super) fn items<'a>(reply: &'a Reply<'_>) -> Result<&'a [Reply<'a>], ReadFault> {
     match reply {
         Reply::Array(Some(items)) => Ok(items),
         other => Err(unexpected(other)),
@@ -397,12 +397,12 @@ pub(super) fn items<'a>(reply: &'a Reply<'_>) -> Result<&'a [Reply<'a>], Broken>
 }
 
 /// What a reply of another form means.
-pub(super) fn unexpected(reply: &Reply<'_>) -> Broken {
-    let Reply::Error(text) = reply else { return Broken::Moved };
+pub(super) fn unexpected(reply: &Reply<'_>) -> ReadFault {
+    let Reply::Error(text) = reply else { return ReadFault::Moved };
     let refusal = Refusal::of(&String::from_utf8_lossy(text));
     match refusal.kind {
-        RefusalKind::WrongType | RefusalKind::NoGroup | RefusalKind::NoKey => Broken::Moved,
-        _ => Broken::Refused(refusal),
+        RefusalKind::WrongType | RefusalKind::NoGroup | RefusalKind::NoKey => ReadFault::Moved,
+        _ => ReadFault::Refused(refusal),
     }
 }
 

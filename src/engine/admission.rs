@@ -11,14 +11,14 @@ use crate::{
 
 /// What stands between a new run and one that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Clash {
+pub(super) enum RunConflict {
     /// Both write to a database of the destination: each would delete what the other brings.
     Overlap(Neighbour),
     /// The other writes to a database that this one reads: what one writes the other may bring back.
     Loop(Neighbour),
 }
 
-impl Clash {
+impl RunConflict {
     /// The clash of a run that writes to `targets` with the runs at its destination.
     pub(super) fn at_destination(neighbours: &[Neighbour], targets: &[Db]) -> Option<Self> {
         let overlaps = |other: &&Neighbour| other.writes_to(|db| targets.contains(&db));
@@ -53,11 +53,13 @@ fn databases(other: &Neighbour) -> String {
     }
 }
 
-impl From<Clash> for Ending {
-    fn from(clash: Clash) -> Self {
+impl From<RunConflict> for Ending {
+    fn from(clash: RunConflict) -> Self {
         let (cause, side, why, plan) = match &clash {
-            Clash::Overlap(other) => (&runs::OVERLAP, "destination", "to which this plan writes as well", &other.plan),
-            Clash::Loop(other) => (&runs::LOOP, "source", "which this plan reads", &other.plan),
+            RunConflict::Overlap(other) => {
+                (&runs::OVERLAP, "destination", "to which this plan writes as well", &other.plan)
+            }
+            RunConflict::Loop(other) => (&runs::LOOP, "source", "which this plan reads", &other.plan),
         };
         let seen = clash.seen();
         let summary = format!(
@@ -77,7 +79,7 @@ pub(super) async fn admit(run: &Run, destination: &mut Control) -> Result<(), En
     overlap(run, destination).await?;
     let Ok(mut source) = run.request.servers.source.control().await else { return Ok(()) };
     let others = shown(neighbours(&mut source, &RecordKeys::of("")).await)?;
-    match run.selection().and_then(|selection| Clash::at_source(&others, selection)) {
+    match run.selection().and_then(|selection| RunConflict::at_source(&others, selection)) {
         Some(clash) => Err(clash.into()),
         None => Ok(()),
     }
@@ -90,7 +92,7 @@ pub(super) async fn overlap(run: &Run, destination: &mut Control) -> Result<(), 
         return Ok(());
     }
     let targets = run.targets(servers::databases(destination).await?);
-    Clash::at_destination(&others, &targets).map_or(Ok(()), |clash| Err(clash.into()))
+    RunConflict::at_destination(&others, &targets).map_or(Ok(()), |clash| Err(clash.into()))
 }
 
 /// The runs that a server shows; none where it refuses to.
@@ -112,15 +114,21 @@ mod tests {
     #[test]
     fn two_runs_may_write_to_one_server_but_not_to_one_database() {
         let others = [neighbour(&[1]), neighbour(&[2, 3])];
-        assert_eq!(Clash::at_destination(&others, &[Db(0), Db(4)]), None);
-        assert_eq!(Clash::at_destination(&others, &[Db(0), Db(3)]), Some(Clash::Overlap(neighbour(&[2, 3]))));
+        assert_eq!(RunConflict::at_destination(&others, &[Db(0), Db(4)]), None);
+        assert_eq!(
+            RunConflict::at_destination(&others, &[Db(0), Db(3)]),
+            Some(RunConflict::Overlap(neighbour(&[2, 3])))
+        );
     }
 
     #[test]
     fn what_another_run_writes_is_not_read() {
-        assert_eq!(Clash::at_source(&[], &Selection::all()), None);
-        assert_eq!(Clash::at_source(&[neighbour(&[5])], &Selection::all()), Some(Clash::Loop(neighbour(&[5]))));
-        let ending = Ending::from(Clash::Loop(neighbour(&[5])));
+        assert_eq!(RunConflict::at_source(&[], &Selection::all()), None);
+        assert_eq!(
+            RunConflict::at_source(&[neighbour(&[5])], &Selection::all()),
+            Some(RunConflict::Loop(neighbour(&[5])))
+        );
+        let ending = Ending::from(RunConflict::Loop(neighbour(&[5])));
         assert!(ending.summary.contains("database 5 here, which this plan reads"), "{}", ending.summary);
     }
 }

@@ -7,8 +7,8 @@ use async_std::future::timeout;
 use super::{ending::Ending, run::Run, servers};
 use crate::{
     plan::fault::catalogue::runs,
-    resp::{CommandReader, Limits},
-    sink::{Checkpoint, Libraries, Outgoing, Taken, Translator, TranslatorSetup},
+    resp::{CommandReader, RespLimits},
+    sink::{Checkpoint, CommandOutcome, Libraries, Outgoing, Translator, TranslatorSetup},
     source::{Link, Resumed, SourceFacts},
     step::{CutoverResult, OnConflict, Work},
     unit::{Offset, UnixMillis},
@@ -20,14 +20,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const CHUNK: usize = 256 << 10;
 
 /// What is known of the source since the seal.
-pub(super) enum Since {
+pub(super) enum AfterSeal {
     /// It has carried out so many commands that write what the plan takes.
     Wrote(u64),
     /// What it has written cannot be found out, for this reason.
     Unknown(String),
 }
 
-impl Since {
+impl AfterSeal {
     /// The result of the cutover with what is known now.
     pub(super) fn result(&self, result: CutoverResult) -> CutoverResult {
         match self {
@@ -54,15 +54,15 @@ impl Since {
 }
 
 /// Finds out what the source has written since the destination was sealed.
-pub(super) async fn since(run: &Run) -> Since {
+pub(super) async fn since(run: &Run) -> AfterSeal {
     match timeout(PATIENCE, look(run)).await {
         Ok(Ok(since)) => since,
-        Ok(Err(why)) => Since::Unknown(why),
-        Err(_) => Since::Unknown("the source did not answer in time".to_owned()),
+        Ok(Err(why)) => AfterSeal::Unknown(why),
+        Err(_) => AfterSeal::Unknown("the source did not answer in time".to_owned()),
     }
 }
 
-async fn look(run: &Run) -> Result<Since, String> {
+async fn look(run: &Run) -> Result<AfterSeal, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let destination = run.request.servers.destination.control().await;
     let mut destination = destination.map_err(|error| text(&error))?;
@@ -81,7 +81,7 @@ async fn look(run: &Run) -> Result<Since, String> {
         ));
     }
     if stands <= sealed.offset {
-        return Ok(Since::Wrote(0));
+        return Ok(AfterSeal::Wrote(0));
     }
     let setup = TranslatorSetup {
         selection: run
@@ -106,7 +106,7 @@ async fn look(run: &Run) -> Result<Since, String> {
         deadlines: None,
     };
     let counted = count(run, (&facts, sealed, stands), Translator::new(setup)).await;
-    counted.map(Since::Wrote).map_err(|why| {
+    counted.map(AfterSeal::Wrote).map_err(|why| {
         format!("it stands at offset {stands} now, {} bytes further: {why}", stands.since(sealed.offset))
     })
 }
@@ -122,7 +122,7 @@ async fn count(
         Resumed::Continued { .. } => {}
         Resumed::Dump { .. } => return Err("the source does not have what came since any more".to_owned()),
     }
-    let mut commands = CommandReader::starting_at(sealed.offset.0, Limits::default());
+    let mut commands = CommandReader::starting_at(sealed.offset.0, RespLimits::default());
     let (mut buffer, mut at, mut wrote) = (vec![0; CHUNK], sealed.offset, 0);
     while at < stands {
         let count = link.read_stream(&mut buffer).await.map_err(|error| error.to_string())?;
@@ -133,7 +133,7 @@ async fn count(
         commands.feed(buffer.get(..count).unwrap_or_default());
         while let Some(command) = commands.next().map_err(|error| error.to_string())? {
             let mut out = Outgoing::default();
-            if let Taken::Damaged(what) = translator.take(&command, UnixMillis::now(), &mut out) {
+            if let CommandOutcome::Damaged(what) = translator.take(&command, UnixMillis::now(), &mut out) {
                 return Err(what);
             }
             wrote += u64::from(out.data && out.filtered == 0);

@@ -14,8 +14,8 @@ use super::{
     precheck,
     quiet::or_told,
     run::Run,
-    settings::Setting,
-    steering::Asked,
+    settings::SourceSetting,
+    steering::PendingOrder,
     teller::Teller,
     verify,
 };
@@ -117,7 +117,7 @@ async fn begin(run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     }
     // An earlier process may have died with the source fenced. Where it may have sealed, the fence stays until that is known.
     if run.journal.state().sealing.is_none() {
-        run.restore_settings(&Setting::FENCE, teller).await?;
+        run.restore_settings(&SourceSetting::FENCE, teller).await?;
     }
     drift::compare(run, teller).await
 }
@@ -176,7 +176,7 @@ async fn sealed_unheard(run: &mut Run, result: CutoverResult, teller: &mut Telle
 }
 
 async fn steps(run: &mut Run, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
-    let mut held = Held::default();
+    let mut held = Carried::default();
     let ending = Box::pin(all_steps(run, &mut held, teller)).await;
     if let Some(intake) = held.intake.take() {
         intake.end().await;
@@ -184,7 +184,7 @@ async fn steps(run: &mut Run, teller: &mut Teller<'_>) -> Result<Ending, Ending>
     ending
 }
 
-async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
+async fn all_steps(run: &mut Run, held: &mut Carried, teller: &mut Teller<'_>) -> Result<Ending, Ending> {
     let steps = run.request.graph.steps.clone();
     let mut next = 0;
     while let Some(step) = steps.get(next) {
@@ -230,7 +230,7 @@ async fn all_steps(run: &mut Run, held: &mut Held, teller: &mut Teller<'_>) -> R
 }
 
 /// Ends the run for good: nothing is written through it again.
-async fn abort(run: &mut Run, asked: Asked, teller: &mut Teller<'_>) -> Ending {
+async fn abort(run: &mut Run, asked: PendingOrder, teller: &mut Teller<'_>) -> Ending {
     let delete = matches!(asked.order, Order::Abort { delete: true });
     match seal(run, delete, teller).await {
         Ok(()) => {
@@ -294,7 +294,7 @@ fn again(run: &mut Run, ending: &Ending, teller: &mut Teller<'_>) -> Result<(), 
 
 /// What one step leaves for the next in this process.
 #[derive(Default)]
-struct Held {
+struct Carried {
     lease: Option<Lease>,
     /// The stream, taken in since the copy began.
     intake: Option<Intake>,
@@ -305,7 +305,7 @@ struct Held {
     set_back: bool,
 }
 
-async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_>) -> Result<(), Ending> {
+async fn one(run: &mut Run, step: &Step, held: &mut Carried, teller: &mut Teller<'_>) -> Result<(), Ending> {
     let begun = Instant::now();
     let activity = if step.id == StepId::Cleanup { Activity::CleaningUp } else { Activity::Preparing };
     run.board.post(run.status(Some(step.id), activity));
@@ -331,7 +331,12 @@ async fn one(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_
 }
 
 /// Does the step; answers why there was nothing to do, if there was not.
-async fn work(run: &mut Run, step: &Step, held: &mut Held, teller: &mut Teller<'_>) -> Result<Option<String>, Ending> {
+async fn work(
+    run: &mut Run,
+    step: &Step,
+    held: &mut Carried,
+    teller: &mut Teller<'_>,
+) -> Result<Option<String>, Ending> {
     match &step.work {
         Work::Buffer(work) => return buffer(run, work, teller).await,
         Work::Precheck(work) => {

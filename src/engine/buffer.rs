@@ -1,6 +1,6 @@
 //! The source's replica output-buffer limit, raised when the plan says so.
 
-use super::{ending::Ending, run::Run, settings::Setting, teller::Teller};
+use super::{ending::Ending, run::Run, settings::SourceSetting, teller::Teller};
 use crate::step::BufferWork;
 
 const UNLIMITED: &str = "0 0 0";
@@ -17,7 +17,7 @@ pub(super) async fn buffer(
         Err(error) if !work.unlimited => return Ok(Some(format!("the source's limit could not be read: {error}"))),
         Err(error) => return Err(error.into()),
     };
-    let limit = match Setting::ReplicaOutput.read(&mut control).await {
+    let limit = match SourceSetting::ReplicaOutput.read(&mut control).await {
         Ok(limit) => limit,
         Err(fault) if !work.unlimited => {
             return Ok(Some(format!("the source's output-buffer limit could not be read: {fault}")));
@@ -36,7 +36,7 @@ pub(super) async fn buffer(
     if limit == UNLIMITED {
         return Ok(Some("the source's limit is unlimited already".to_owned()));
     }
-    run.change_setting(Setting::ReplicaOutput, (&limit, UNLIMITED), teller)?;
-    control.command(&Setting::ReplicaOutput.set(UNLIMITED)).await?;
+    run.change_setting(SourceSetting::ReplicaOutput, (&limit, UNLIMITED), teller)?;
+    control.command(&SourceSetting::ReplicaOutput.set(UNLIMITED)).await?;
     Ok(None)
 }

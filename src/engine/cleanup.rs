@@ -6,7 +6,7 @@ use super::{
     incremental::{note_loss, settle_at_once},
     run::Run,
     sentinels,
-    settings::Setting,
+    settings::SourceSetting,
     teller::Teller,
 };
 use crate::{
@@ -23,7 +23,7 @@ pub(super) async fn cleanup(
     teller: &mut Teller<'_>,
 ) -> Result<(), Ending> {
     let closing = Closing::begin(run, lease).await?;
-    run.restore_settings(&Setting::ALL, teller).await?;
+    run.restore_settings(&SourceSetting::ALL, teller).await?;
     closing.close(run, work).await?;
     run.remove_spools(None)?;
     sentinels::remind(run, teller).await;
@@ -114,7 +114,7 @@ pub(super) async fn put_back(run: &mut Run, ending: Option<Outcome>, teller: &mu
     // Where the destination may be sealed, writers stay off until that is known.
     let state = run.journal.state();
     let unknown = state.sealing.is_some() && state.sealed.is_none();
-    let settings: &[Setting] = if unknown { &[Setting::ReplicaOutput] } else { &Setting::ALL };
+    let settings: &[SourceSetting] = if unknown { &[SourceSetting::ReplicaOutput] } else { &SourceSetting::ALL };
     if let Err(ending) = run.restore_settings(settings, teller).await {
         teller.notice(format!(
             "The source's settings could not be put back: {} `plan cleanup` does it once the source answers.",

@@ -28,8 +28,8 @@ pub(super) fn print(info: &Info, eviction: Option<&str>) -> Fingerprint {
         replid: info.replid(),
         former: info.get("master_replid2").and_then(|id| ReplId::parse(id.as_bytes())),
         role: info.role().map(|role| match role {
-            command::Role::Master => Role::Master,
-            command::Role::Replica => Role::Replica,
+            command::ServerRole::Master => Role::Master,
+            command::ServerRole::Replica => Role::Replica,
         }),
         version: info.server_version(),
         eviction: eviction.map(|policy| quoted(policy.as_bytes(), SHOWN)),

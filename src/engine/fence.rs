@@ -10,7 +10,7 @@ use async_std::future::timeout;
 use futures_util::future;
 use redis::{Value, cmd, pipe};
 
-use super::{hooks::Program, settings::Setting};
+use super::{hooks::Program, settings::SourceSetting};
 use crate::{
     command::Info,
     net::{Access, Control, ControlError, NetError, Timeouts},
@@ -42,27 +42,27 @@ pub(super) struct Fenced {
     pub(super) since: Instant,
     control: Control,
     version: ServerVersion,
-    plan: Plan,
+    plan: FenceMeans,
     timeout: Duration,
 }
 
 /// How a fence is put up.
 #[derive(Clone, Debug)]
-pub(super) enum Plan {
+pub(super) enum FenceMeans {
     /// By the server.
     Server(Fence),
     /// By programs of the operator: one stops the writers, one lets them go on.
     Programs(Box<(Program, Program)>),
 }
 
-impl Plan {
+impl FenceMeans {
     /// Whether nothing can be written behind the offset at which the fence was put up.
     pub(super) fn is_proof(&self) -> bool {
         matches!(self, Self::Server(Fence::ClientPause))
     }
 }
 
-impl std::fmt::Display for Plan {
+impl std::fmt::Display for FenceMeans {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Server(fence) => fence.fmt(f),
@@ -82,24 +82,24 @@ pub(super) fn refusal(fence: &Fence, version: ServerVersion) -> Option<String> {
 }
 
 /// Whether others can read from the source while it is fenced so: up to 6.0, `CLIENT PAUSE` stops whoever asks anything.
-pub(super) fn lets_read(plan: &Plan, version: ServerVersion) -> bool {
-    !matches!(plan, Plan::Server(Fence::ClientPause)) || version.has_redis((6, 2))
+pub(super) fn lets_read(plan: &FenceMeans, version: ServerVersion) -> bool {
+    !matches!(plan, FenceMeans::Server(Fence::ClientPause)) || version.has_redis((6, 2))
 }
 
 /// Fences the source for at most `timeout`. On an error nothing is fenced, or ends by itself within `timeout`.
-pub(super) async fn fence(mut control: Control, plan: Plan, timeout: Duration) -> Result<Fenced, String> {
+pub(super) async fn fence(mut control: Control, plan: FenceMeans, timeout: Duration) -> Result<Fenced, String> {
     let text = |error: ControlError| error.to_string();
     let facts = crate::source::survey(&mut control).await.map_err(text)?;
     let version = facts.version.unwrap_or(ServerVersion::redis(2, 8, 0));
     let since = Instant::now();
     let facts = match &plan {
-        Plan::Server(fence) => {
+        FenceMeans::Server(fence) => {
             if let Some(reason) = refusal(fence, version) {
                 return Err(reason);
             }
             server_fence(&mut control, fence, version, timeout).await.map_err(text)?
         }
-        Plan::Programs(programs) => {
+        FenceMeans::Programs(programs) => {
             let ran = programs.0.clone().run().await;
             if let Some(failure) = ran.failure {
                 return Err(format!("`{}` failed: {failure}", programs.0.name()));
@@ -132,7 +132,7 @@ async fn server_fence(
             transaction.add_command(pause);
         }
         Fence::MinReplicas => {
-            transaction.add_command(Setting::MinReplicas.set(NO_REPLICAS));
+            transaction.add_command(SourceSetting::MinReplicas.set(NO_REPLICAS));
         }
         Fence::None | Fence::Hook(_) => {}
     }
@@ -243,15 +243,15 @@ impl Fenced {
     pub(super) async fn lift(mut self) -> Result<Duration, String> {
         tracing::info!(fence = %self.plan, after_ms = self.since.elapsed().as_millis(), "the fence is lifted");
         match &self.plan {
-            Plan::Server(Fence::ClientPause) if self.version.has_redis((6, 2)) => {
+            FenceMeans::Server(Fence::ClientPause) if self.version.has_redis((6, 2)) => {
                 self.control.command(cmd("CLIENT").arg("UNPAUSE")).await.map_err(|error| error.to_string())?;
                 Ok(Duration::ZERO)
             }
             // A pause cannot be shortened before 6.2.
-            Plan::Server(Fence::ClientPause) => Ok((self.timeout + MARGIN).saturating_sub(self.since.elapsed())),
+            FenceMeans::Server(Fence::ClientPause) => Ok((self.timeout + MARGIN).saturating_sub(self.since.elapsed())),
             // The setting is put back with the others.
-            Plan::Server(_) => Ok(Duration::ZERO),
-            Plan::Programs(programs) => {
+            FenceMeans::Server(_) => Ok(Duration::ZERO),
+            FenceMeans::Programs(programs) => {
                 let ran = programs.1.clone().run().await;
                 ran.failure
                     .map_or(Ok(Duration::ZERO), |failure| Err(format!("`{}` failed: {failure}", programs.1.name())))

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sink::Window;
+use crate::sink::InFlight;
 
 /// How long to wait before looking whether anybody is still to pass.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ impl Gate {
 
     /// Waits until the gate is open, then takes `bytes` of `window`; `false` when the window was closed. Whoever closes the
     /// gate and then finds the window whole knows that nothing is under way.
-    pub(super) fn take(&self, window: &Window, bytes: u64) -> bool {
+    pub(super) fn take(&self, window: &InFlight, bytes: u64) -> bool {
         loop {
             if !self.pass(window) || !window.take(bytes) {
                 return false;
@@ -45,7 +45,7 @@ impl Gate {
         }
     }
 
-    fn pass(&self, window: &Window) -> bool {
+    fn pass(&self, window: &InFlight) -> bool {
         let mut open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !*open {
             if window.is_closed() {
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_closed_gate_lets_nothing_pass_until_it_opens_or_the_window_closes() {
-        let (gate, window) = (Gate::open(), Window::new(10));
+        let (gate, window) = (Gate::open(), InFlight::new(10));
         gate.set_open(false);
-        let taking = |gate: Gate, window: Window| std::thread::spawn(move || gate.take(&window, 4));
+        let taking = |gate: Gate, window: InFlight| std::thread::spawn(move || gate.take(&window, 4));
         let waiting = taking(gate.clone(), window.clone());
         std::thread::sleep(LOOK_AGAIN * 2);
         assert!(!waiting.is_finished() && window.is_whole());

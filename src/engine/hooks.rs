@@ -37,7 +37,7 @@ pub(super) struct Program {
 
 /// What came of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ran {
+pub(super) struct ProgramResult {
     /// `None` when it ended with 0; else how it failed, with the end of its output.
     pub(super) failure: Option<String>,
     pub(super) took: Duration,
@@ -66,14 +66,14 @@ impl Program {
     }
 
     /// Runs it to its end.
-    pub(super) async fn run(self) -> Ran {
+    pub(super) async fn run(self) -> ProgramResult {
         async_std::task::spawn_blocking(move || self.run_blocking()).await
     }
 
-    fn run_blocking(&self) -> Ran {
+    fn run_blocking(&self) -> ProgramResult {
         let begun = Instant::now();
         let failure = self.attempt(begun).err();
-        Ran { failure, took: begun.elapsed() }
+        ProgramResult { failure, took: begun.elapsed() }
     }
 
     fn attempt(&self, begun: Instant) -> Result<(), String> {
@@ -170,7 +170,7 @@ impl Run {
     pub(super) fn hook_ran(
         &mut self,
         (index, hook): &(usize, Hook),
-        ran: &Ran,
+        ran: &ProgramResult,
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
         let program = hook.run.first().cloned().unwrap_or_default();

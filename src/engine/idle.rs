@@ -10,7 +10,7 @@ use super::{
     ending::Ending,
     orders::ordered,
     run::Run,
-    settings::Setting,
+    settings::SourceSetting,
     teller::Teller,
 };
 use crate::{
@@ -24,27 +24,27 @@ use crate::{
 
 /// What is ordered.
 #[derive(Clone, Copy)]
-enum Idle {
+enum OfflineOrder {
     Abort { delete: bool },
     Cleanup,
 }
 
 /// What an order came to: whether it was carried out, and how the run stands now.
-type Came = (bool, Ending);
+type OfflineResult = (bool, Ending);
 
 /// Ends a run for good that no process works on. Answers [`Outcome::Done`] when that is so; the run's own ending is that it
 /// is sealed.
 pub fn abort_idle(request: ApplyRequest, delete: bool, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
-    carry_out(Idle::Abort { delete }, request, on_event)
+    carry_out(OfflineOrder::Abort { delete }, request, on_event)
 }
 
 /// Puts back what a run has changed at the source and no process is there to put back. Touches no key. Answers
 /// [`Outcome::Done`] when that is so; the run itself stands where it stood.
 pub fn put_back(request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
-    carry_out(Idle::Cleanup, request, on_event)
+    carry_out(OfflineOrder::Cleanup, request, on_event)
 }
 
-fn carry_out(order: Idle, request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
+fn carry_out(order: OfflineOrder, request: ApplyRequest, on_event: &mut dyn FnMut(&Stamped)) -> Outcome {
     let begun = Instant::now();
     let mut teller = Teller::new(on_event);
     let (source, destination) = (request.graph.source.address.clone(), request.graph.destination.address.clone());
@@ -54,7 +54,7 @@ fn carry_out(order: Idle, request: ApplyRequest, on_event: &mut dyn FnMut(&Stamp
     if carried_out { Outcome::Done } else { outcome }
 }
 
-async fn work(order: Idle, request: ApplyRequest, teller: &mut Teller<'_>) -> Result<Came, Ending> {
+async fn work(order: OfflineOrder, request: ApplyRequest, teller: &mut Teller<'_>) -> Result<OfflineResult, Ending> {
     let mut run = Run::open(request)?;
     let state = run.journal.state();
     let is_over = state.ended == Some(Outcome::Done);
@@ -62,8 +62,8 @@ async fn work(order: Idle, request: ApplyRequest, teller: &mut Teller<'_>) -> Re
         teller.tell(run.started());
     }
     let came = match order {
-        Idle::Abort { delete } => abort(&mut run, delete, teller).await,
-        Idle::Cleanup => cleanup(&mut run, teller).await,
+        OfflineOrder::Abort { delete } => abort(&mut run, delete, teller).await,
+        OfflineOrder::Cleanup => cleanup(&mut run, teller).await,
     };
     let (carried_out, ending) = came.unwrap_or_else(|ending| (false, ending));
     if !is_over {
@@ -72,7 +72,7 @@ async fn work(order: Idle, request: ApplyRequest, teller: &mut Teller<'_>) -> Re
     Ok((carried_out, ending))
 }
 
-async fn abort(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<Came, Ending> {
+async fn abort(run: &mut Run, delete: bool, teller: &mut Teller<'_>) -> Result<OfflineResult, Ending> {
     teller.tell(ordered(if delete { "abort, and delete what the run has written" } else { "abort" }));
     if let Err(ending) = seal(run, delete, teller).await {
         // Another process that works on the run needs them.
@@ -102,7 +102,7 @@ enum Known {
 
 const NOTHING: &str = "There is nothing to put back: the source has its settings.";
 
-async fn cleanup(run: &mut Run, teller: &mut Teller<'_>) -> Result<Came, Ending> {
+async fn cleanup(run: &mut Run, teller: &mut Teller<'_>) -> Result<OfflineResult, Ending> {
     teller.tell(ordered("put back what the run has changed at the source"));
     let own = !run.journal.state().settings.is_empty();
     if !own && run.journal.state().ended == Some(Outcome::Done) {
@@ -112,7 +112,7 @@ async fn cleanup(run: &mut Run, teller: &mut Teller<'_>) -> Result<Came, Ending>
         Ok(found) => found,
         Err(ending) if !own || ending.outcome == Outcome::Locked => return Err(ending),
         Err(ending) => {
-            run.restore_settings(&Setting::ALL, teller).await?;
+            run.restore_settings(&SourceSetting::ALL, teller).await?;
             teller.notice(
                 "The source has those settings back that are recorded in this state directory. What other processes of \
                  this run have changed is recorded at the destination, which could not be asked: run `plan cleanup` again \
@@ -122,7 +122,7 @@ async fn cleanup(run: &mut Run, teller: &mut Teller<'_>) -> Result<Came, Ending>
         }
     };
     let nothing = run.journal.state().settings.is_empty();
-    let restored = run.restore_settings(&Setting::ALL, teller).await;
+    let restored = run.restore_settings(&SourceSetting::ALL, teller).await;
     // What was not put back stays recorded there, and the next process need not wait for the lease.
     let_go(run, &known, &mut control).await?;
     restored?;

@@ -38,5 +38,5 @@ pub use apply::{apply, check};
 pub use idle::{abort_idle, put_back};
 pub use precheck::check_items;
 pub use request::{ApplyRequest, Servers};
-pub use steering::{AskError, Steersman};
+pub use steering::{AskError, ControlClient};
 pub use verify::{VerifyRequest, verify};

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use super::{ending::Ending, run::Run, steering::Asked, teller::Teller};
+use super::{ending::Ending, run::Run, steering::PendingOrder, teller::Teller};
 use crate::{
     plan::fault::catalogue::runs,
     step::{Activity, Answer, Event, Order, Setting, Status, StepId},
@@ -45,7 +45,11 @@ impl Run {
 
     /// Carries out what every step carries out alike; gives back what its step has to answer: a pause, once nothing is
     /// under way, and what concerns a cutover. An order to end the run ends its step.
-    pub(super) fn order(&mut self, asked: Asked, teller: &mut Teller<'_>) -> Result<Option<Asked>, Ending> {
+    pub(super) fn order(
+        &mut self,
+        asked: PendingOrder,
+        teller: &mut Teller<'_>,
+    ) -> Result<Option<PendingOrder>, Ending> {
         match asked.order.clone() {
             Order::Status => {
                 let status = Some(Box::new(self.board.read()));

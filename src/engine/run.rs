@@ -8,7 +8,7 @@ use super::{
     gate::Gate,
     intake::{DumpPlace, IntakeSetup, StreamPlace},
     pace::Throttle,
-    steering::{Asked, Board, Steering},
+    steering::{PendingOrder, StatusBoard, Steering},
 };
 use crate::{
     journal::{Journal, Record},
@@ -40,15 +40,15 @@ pub(super) struct Run {
     /// Bytes a second from the source.
     pub(super) bandwidth: Throttle,
     /// What operators ask.
-    pub(super) asked: Receiver<Asked>,
+    pub(super) asked: Receiver<PendingOrder>,
     /// An order to end the run for good, to be answered once that is done.
-    pub(super) abort: Option<Asked>,
+    pub(super) abort: Option<PendingOrder>,
     /// Operators who wait until nothing is written any more.
-    pub(super) pausing: Vec<Asked>,
+    pub(super) pausing: Vec<PendingOrder>,
     /// Closed while the run is paused.
     pub(super) gate: Gate,
     /// How the run stands, for whoever asks.
-    pub(super) board: Board,
+    pub(super) board: StatusBoard,
     /// What never changes of how it stands.
     pub(super) blank: Status,
     /// When the traffic was last told.
@@ -94,7 +94,7 @@ impl Run {
             digest: request.digest.clone(),
             owner: owner.clone(),
             previous: state.owners.clone(),
-            settings: sink::Settings::new(),
+            settings: sink::ChangedSettings::new(),
             databases: None,
         };
         let keys = RecordKeys::of(name);
@@ -105,7 +105,7 @@ impl Run {
         let noted = NotedSettings::default();
         noted.set(journal.state().settings.clone());
         let blank = blank(&request, &journal);
-        let board = Board::new(blank.clone());
+        let board = StatusBoard::new(blank.clone());
         let (steering, asked) = match Steering::open(folder, board.clone()) {
             Ok((steering, asked)) => (Some(steering), asked),
             Err(error) => {

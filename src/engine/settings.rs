@@ -8,13 +8,13 @@ use crate::{
     journal::Record,
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::Settings,
+    sink::ChangedSettings,
     step::Event,
 };
 
 /// A setting that a run may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(super) enum SourceSetting {
     /// The output-buffer limit of replicas. The class `slave` is known to every version, its alias `replica` only from
     /// 5.0 on.
     ReplicaOutput,
@@ -24,7 +24,7 @@ pub(super) enum Setting {
     MinReplicasLag,
 }
 
-impl Setting {
+impl SourceSetting {
     /// All of them.
     pub(super) const ALL: [Self; 3] = [Self::ReplicaOutput, Self::MinReplicas, Self::MinReplicasLag];
     /// Those of a fence.
@@ -87,7 +87,7 @@ impl Unread {
     }
 
     /// The same fault, on the way to put back a setting that was `was`.
-    fn while_changed(self, setting: Setting, was: &str) -> Ending {
+    fn while_changed(self, setting: SourceSetting, was: &str) -> Ending {
         match self {
             Self::Control(error) if error.retryable() => error.into(),
             fault => left(setting, was, &fault),
@@ -105,7 +105,7 @@ impl From<Unread> for Ending {
 }
 
 /// A setting of the source that this process could not put back. It stays recorded, so that the next process tries again.
-fn left(setting: Setting, was: &str, fault: &dyn std::fmt::Display) -> Ending {
+fn left(setting: SourceSetting, was: &str, fault: &dyn std::fmt::Display) -> Ending {
     let name = setting.name();
     Ending::of(
         &runs::SETTINGS_LEFT,
@@ -121,7 +121,7 @@ impl Run {
     /// Notes and tells that a setting is about to be changed. To be called before it is.
     pub(super) fn change_setting(
         &mut self,
-        setting: Setting,
+        setting: SourceSetting,
         (was, set_to): (&str, &str),
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
@@ -132,7 +132,7 @@ impl Run {
     }
 
     /// Notes that a setting may be changed.
-    pub(super) fn note_setting(&mut self, setting: Setting, was: &str, set_to: &str) -> Result<(), Ending> {
+    pub(super) fn note_setting(&mut self, setting: SourceSetting, was: &str, set_to: &str) -> Result<(), Ending> {
         let (name, was, set_to) = (setting.name().to_owned(), was.to_owned(), set_to.to_owned());
         self.append_setting(&Record::SettingWas { name, was, set_to })
     }
@@ -145,7 +145,7 @@ impl Run {
     }
 
     /// Takes over what another process of this run has changed; answers whether there was something.
-    pub(super) fn adopt_settings(&mut self, changed: &Settings) -> Result<bool, Ending> {
+    pub(super) fn adopt_settings(&mut self, changed: &ChangedSettings) -> Result<bool, Ending> {
         let mine = self.journal.state().settings.clone();
         let others = changed.iter().filter(|(name, _)| !mine.contains_key(*name));
         let mut some = false;
@@ -160,7 +160,7 @@ impl Run {
     /// Puts those of `settings` back that this run has changed.
     pub(super) async fn restore_settings(
         &mut self,
-        settings: &[Setting],
+        settings: &[SourceSetting],
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
         let changed = self.journal.state().settings.clone();
@@ -184,7 +184,7 @@ impl Run {
     /// Puts one setting back. On an error it stays recorded.
     async fn restore_setting(
         &mut self,
-        setting: Setting,
+        setting: SourceSetting,
         (was, set_to): &(String, String),
         control: &mut Control,
         teller: &mut Teller<'_>,

@@ -27,12 +27,12 @@ const NAME: &str = "control.sock";
 
 /// An order and who waits for the answer.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PendingOrder {
     pub(super) order: Order,
     reply: Sender<Answer>,
 }
 
-impl Asked {
+impl PendingOrder {
     /// Answers it.
     pub(super) fn answer(self, answer: Answer) {
         // Whoever asked may have gone.
@@ -42,9 +42,9 @@ impl Asked {
 
 /// How the run stands, as its step posted it last. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Board(Arc<Mutex<Status>>);
+pub(super) struct StatusBoard(Arc<Mutex<Status>>);
 
-impl Board {
+impl StatusBoard {
     pub(super) fn new(status: Status) -> Self {
         Self(Arc::new(Mutex::new(status)))
     }
@@ -69,7 +69,7 @@ pub(super) struct Steering {
 
 impl Steering {
     /// Opens the socket; orders come out of the receiver.
-    pub(super) fn open(folder: &Path, board: Board) -> std::io::Result<(Self, Receiver<Asked>)> {
+    pub(super) fn open(folder: &Path, board: StatusBoard) -> std::io::Result<(Self, Receiver<PendingOrder>)> {
         let listener = LocalListener::bind(folder, NAME)?;
         let (orders, asked) = bounded(64);
         let (busy, idle) = bounded(1);
@@ -90,7 +90,7 @@ impl Steering {
 }
 
 /// Answers one connection's orders, one after another.
-async fn serve(mut stream: LocalStream, board: Board, orders: Sender<Asked>, busy: WeakSender<()>) {
+async fn serve(mut stream: LocalStream, board: StatusBoard, orders: Sender<PendingOrder>, busy: WeakSender<()>) {
     while let Ok(Some(line)) = stream.line().await {
         let Some(_busy) = busy.upgrade() else { return };
         let answer = match serde_json::from_str(&line) {
@@ -105,9 +105,9 @@ async fn serve(mut stream: LocalStream, board: Board, orders: Sender<Asked>, bus
     }
 }
 
-async fn carried_out(order: Order, orders: &Sender<Asked>) -> Answer {
+async fn carried_out(order: Order, orders: &Sender<PendingOrder>) -> Answer {
     let (reply, answer) = bounded(1);
-    let sent = orders.send(Asked { order, reply }).await;
+    let sent = orders.send(PendingOrder { order, reply }).await;
     match answer.recv().await {
         Ok(answer) if sent.is_ok() => answer,
         _ => refused("The process ended before it could do this; `plan status` shows how."),
@@ -129,9 +129,9 @@ pub enum AskError {
 }
 
 /// A connection to the process that works in a state directory.
-pub struct Steersman(LocalStream);
+pub struct ControlClient(LocalStream);
 
-impl Steersman {
+impl ControlClient {
     /// Connects to the process that works in `state_dir`.
     pub fn connect(state_dir: &Path) -> Result<Self, AskError> {
         use std::io::ErrorKind::{ConnectionRefused, NotFound};

@@ -6,7 +6,7 @@ use async_std::task::sleep;
 
 use super::{ending::Ending, run::Run, teller::Teller};
 use crate::{
-    step::{Event, Outcome, Standing, StepId, Window, Windows},
+    step::{Event, Outcome, StepId, Window, WindowState, Windows},
     unit::UnixMillis,
 };
 
@@ -15,15 +15,15 @@ const LOOK: Duration = Duration::from_millis(500);
 
 impl Run {
     /// How the plan's windows for something stand now.
-    pub(super) fn window(&self, of: fn(&Windows) -> &[Window]) -> Standing {
+    pub(super) fn window(&self, of: fn(&Windows) -> &[Window]) -> WindowState {
         let windows = self.request.graph.windows.as_ref();
-        windows.map_or(Standing::Open, |windows| windows.stand(of(windows), UnixMillis::now()))
+        windows.map_or(WindowState::Open, |windows| windows.stand(of(windows), UnixMillis::now()))
     }
 
     /// Waits until the copy may run.
     pub(super) async fn await_window(&mut self, step: StepId, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let mut told = None;
-        while let Standing::Closed { opens } = self.window(|windows| &windows.full) {
+        while let WindowState::Closed { opens } = self.window(|windows| &windows.full) {
             let reason = closed("full", opens);
             if self.request.no_wait {
                 return Err(Ending::new(Outcome::Held, format!("Held: {reason}.")));

@@ -11,7 +11,7 @@ use crate::{
     step::without_secrets,
     store::{
         self,
-        own::{self, Access},
+        own::{self, OpenMode},
     },
 };
 
@@ -35,7 +35,7 @@ impl Journal {
         let fail = |error| JournalError::Io { path: path.clone(), error };
         let line = line_of(first);
         store::write_whole(&path, line.as_bytes()).map_err(fail)?;
-        let file = own::open(&path, Access::Append).map_err(fail)?;
+        let file = own::open(&path, OpenMode::Append).map_err(fail)?;
         let mut state = RunState::default();
         state.take(first);
         Ok(Self { file, path, length: line.len() as u64, state })
@@ -49,7 +49,7 @@ impl Journal {
         let Some(content) = store::read_bounded(&path, MAX_BYTES).map_err(fail)? else { return Ok(None) };
         let (records, whole) = read(&path, &content)?;
         check_first(records.first(), &path, plan, digest)?;
-        let file = own::open(&path, Access::Append).map_err(fail)?;
+        let file = own::open(&path, OpenMode::Append).map_err(fail)?;
         if whole < content.len() {
             file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(fail)?;
         }

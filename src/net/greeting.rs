@@ -3,7 +3,7 @@
 use async_std::future::timeout;
 
 use super::{Access, ControlError, NetError, NetFault, Stream, Timeouts, TlsFault, dial::speaks_tls};
-use crate::resp::{self, Limits, Refusal, RefusalKind, Reply, ReplyReader};
+use crate::resp::{self, Refusal, RefusalKind, Reply, ReplyReader, RespLimits};
 
 /// What is said after `AUTH`.
 pub(super) enum Greeting<'a> {
@@ -39,7 +39,7 @@ pub(super) async fn enter(
 }
 
 /// What a greeting may hold: an error in words at most.
-const GREETING: Limits = Limits { bulk: 64 << 10, line: 64 << 10, array: 0, depth: 1, whole: 128 << 10 };
+const GREETING: RespLimits = RespLimits { bulk: 64 << 10, line: 64 << 10, array: 0, depth: 1, whole: 128 << 10 };
 
 /// A greeting that moves and does not come to its end.
 fn slow(stream: &Stream, timeouts: Timeouts) -> ControlError {

@@ -146,16 +146,18 @@ fn reply(head: Option<&str>, own: SocketAddr, page: &Page) -> String {
     };
     let line = head.split("\r\n").next().unwrap_or_default();
     match asked(line, page.path) {
-        Asked::Nonsense => said("400 Bad Request", PLAIN, "", "this is no HTTP request\n"),
+        HttpRequest::Nonsense => said("400 Bad Request", PLAIN, "", "this is no HTTP request\n"),
         _ if !names_us(head, own) => said(
             "421 Misdirected Request",
             PLAIN,
             "",
             "the request names another host: ask by the address that `--metrics` listens at, or from this host by `localhost`\n",
         ),
-        Asked::Page => said("200 OK", page.kind, "", &(page.body)()),
-        Asked::Other => said("404 Not Found", PLAIN, "", &format!("there is nothing but {}\n", page.path)),
-        Asked::Write => said("405 Method Not Allowed", PLAIN, "Allow: GET\r\n", "GET is all that is understood\n"),
+        HttpRequest::Page => said("200 OK", page.kind, "", &(page.body)()),
+        HttpRequest::Other => said("404 Not Found", PLAIN, "", &format!("there is nothing but {}\n", page.path)),
+        HttpRequest::Write => {
+            said("405 Method Not Allowed", PLAIN, "Allow: GET\r\n", "GET is all that is understood\n")
+        }
     }
 }
 
@@ -206,27 +208,27 @@ async fn head(socket: &mut TcpStream) -> io::Result<Option<String>> {
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+enum HttpRequest {
     Page,
     Other,
     Write,
     Nonsense,
 }
 
-fn asked(line: &str, path: &str) -> Asked {
+fn asked(line: &str, path: &str) -> HttpRequest {
     let mut words = line.split(' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {
-        return Asked::Nonsense;
+        return HttpRequest::Nonsense;
     };
     if !version.starts_with("HTTP/1.") {
-        return Asked::Nonsense;
+        return HttpRequest::Nonsense;
     }
     let target = target.split('?').next().unwrap_or_default();
     match (method, target == path) {
-        ("GET", true) => Asked::Page,
-        ("GET", false) => Asked::Other,
-        _ => Asked::Write,
+        ("GET", true) => HttpRequest::Page,
+        ("GET", false) => HttpRequest::Other,
+        _ => HttpRequest::Write,
     }
 }
 

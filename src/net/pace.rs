@@ -7,12 +7,12 @@ const LEAST: u64 = 1 << 10;
 
 /// How long bytes of an answer or of a dump were waited for, and how many came. Time in which nobody waits does not count.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct ReadPace {
     waited: Duration,
     came: u64,
 }
 
-impl Pace {
+impl ReadPace {
     /// Counts a wait; whether all the waiting takes longer than what came allows, with `patience` on top.
     pub(super) fn is_too_slow_after(&mut self, waited: Duration, came: usize, patience: Duration) -> bool {
         self.waited = self.waited.saturating_add(waited);
@@ -34,9 +34,9 @@ mod tests {
     fn a_drip_is_too_slow_and_a_slow_line_is_not() {
         const PATIENCE: Duration = Duration::from_mins(1);
         let second = Duration::from_secs(1);
-        let mut drip = Pace::default();
+        let mut drip = ReadPace::default();
         assert_eq!((1..100).find(|_| drip.is_too_slow_after(second, 1, PATIENCE)), Some(61));
-        let mut slow = Pace::default();
+        let mut slow = ReadPace::default();
         assert!((0..10_000).all(|_| !slow.is_too_slow_after(second, 1 << 10, PATIENCE)));
     }
 }

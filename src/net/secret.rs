@@ -12,7 +12,7 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 
 use crate::{
-    store::own::{Access, open_regular},
+    store::own::{OpenMode, open_regular},
     unit::{Secret, SecretRef, mask},
 };
 
@@ -83,7 +83,7 @@ fn variable(name: &str) -> Result<Bytes, SecretFault> {
 }
 
 fn file(path: &Path) -> Result<Bytes, SecretFault> {
-    let read = || bounded(open_regular(path, Access::Read)?);
+    let read = || bounded(open_regular(path, OpenMode::Read)?);
     let bytes = read().map_err(|error| SecretFault::File(error.to_string()))?;
     without_newline(bytes)
 }

@@ -31,29 +31,29 @@ pub(super) enum Wish {
 /// An open socket. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Socket {
-    kind: Kind,
+    kind: SocketKind,
     meter: Arc<Meter>,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum SocketKind {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl Socket {
     pub(super) const fn tcp(socket: TcpStream, meter: Arc<Meter>) -> Self {
-        Self { kind: Kind::Tcp(socket), meter }
+        Self { kind: SocketKind::Tcp(socket), meter }
     }
 
     pub(super) const fn unix(socket: UnixStream, meter: Arc<Meter>) -> Self {
-        Self { kind: Kind::Unix(socket), meter }
+        Self { kind: SocketKind::Unix(socket), meter }
     }
 
     /// Wakes who waits for bytes only when so many are there (socket(7), `SO_RCVLOWAT`). Only saves wake-ups, so a system that
     /// does not know it is left alone.
     pub(super) fn set_low_water(&self, bytes: usize) {
-        if let Kind::Tcp(socket) = &self.kind {
+        if let SocketKind::Tcp(socket) = &self.kind {
             let _ = setsockopt(socket, LowWater, &i32::try_from(bytes).unwrap_or(i32::MAX));
         }
     }
@@ -65,8 +65,8 @@ impl Socket {
             Wish::Write => PollFlags::OUT,
         };
         let socket = match &self.kind {
-            Kind::Tcp(socket) => PollFd::new(socket, wished),
-            Kind::Unix(socket) => PollFd::new(socket, wished),
+            SocketKind::Tcp(socket) => PollFd::new(socket, wished),
+            SocketKind::Unix(socket) => PollFd::new(socket, wished),
         };
         // What went wrong is seen by whoever reads or writes then.
         let _ = poll(&mut [socket], Some(&HELD));
@@ -76,8 +76,8 @@ impl Socket {
     pub(super) fn shutdown(&self) {
         // It may be closed already, which is what is wanted.
         let _ = match &self.kind {
-            Kind::Tcp(socket) => socket.shutdown(Shutdown::Both),
-            Kind::Unix(socket) => socket.shutdown(Shutdown::Both),
+            SocketKind::Tcp(socket) => socket.shutdown(Shutdown::Both),
+            SocketKind::Unix(socket) => socket.shutdown(Shutdown::Both),
         };
     }
 }
@@ -86,8 +86,8 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let Self { kind, meter } = self.get_mut();
         let read = match kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Kind::Unix(socket) => Pin::new(socket).poll_read(cx, buffer),
+            SocketKind::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
+            SocketKind::Unix(socket) => Pin::new(socket).poll_read(cx, buffer),
         };
         if let Poll::Ready(Ok(count)) = &read {
             meter.received(*count);
@@ -100,8 +100,8 @@ impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Self { kind, meter } = self.get_mut();
         let written = match kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Kind::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+            SocketKind::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            SocketKind::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
         };
         if let Poll::Ready(Ok(count)) = &written {
             meter.sent(*count);
@@ -116,8 +116,8 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let Self { kind, meter } = self.get_mut();
         let written = match kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
-            Kind::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
+            SocketKind::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
+            SocketKind::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, pieces),
         };
         if let Poll::Ready(Ok(count)) = &written {
             meter.sent(*count);
@@ -127,15 +127,15 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_flush(cx),
-            Kind::Unix(socket) => Pin::new(socket).poll_flush(cx),
+            SocketKind::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            SocketKind::Unix(socket) => Pin::new(socket).poll_flush(cx),
         }
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_close(cx),
-            Kind::Unix(socket) => Pin::new(socket).poll_close(cx),
+            SocketKind::Tcp(socket) => Pin::new(socket).poll_close(cx),
+            SocketKind::Unix(socket) => Pin::new(socket).poll_close(cx),
         }
     }
 }

@@ -14,7 +14,7 @@ use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
     NetError, NetFault, Timeouts,
-    pace::Pace,
+    pace::ReadPace,
     socket::{Socket, Wish},
     tls::Session,
 };
@@ -30,7 +30,7 @@ pub struct Stream {
     /// Whether waiting holds the thread.
     holds: bool,
     /// How what is awaited comes, where it has to come to an end.
-    pace: Option<Pace>,
+    pace: Option<ReadPace>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Stream {
 
     /// From now on, what is read has to come to an end: an answer, a dump.
     pub fn expect(&mut self) {
-        self.pace = Some(Pace::default());
+        self.pace = Some(ReadPace::default());
     }
 
     /// What is read from now on comes when it comes.

@@ -39,7 +39,7 @@ pub struct Plan {
     /// What it means that the run cannot continue from what it has written.
     pub on_stream_lost: OnStreamLost,
     /// The source's replica output buffer.
-    pub buffer: Buffer,
+    pub buffer: ReplicaBuffer,
     /// Bounds of the run.
     pub limits: Limits,
     /// When following may end.
@@ -69,7 +69,7 @@ pub enum Migration {
 
 /// The source's replica output buffer while the run follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buffer {
+pub struct ReplicaBuffer {
     /// It is set to unlimited; otherwise it is only read and recorded.
     pub unlimited: bool,
 }
@@ -106,7 +106,7 @@ pub(super) const DEFAULT_HOOK_TIMEOUT: Period = Period(Duration::from_mins(1));
 pub const DEFAULT_KEEP_RUN_RECORD: Period = Period(Duration::from_hours(30 * 24));
 
 /// What the sections that need no more than their defaults come to.
-pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {
+pub(super) fn limits(raw: Option<&raw::LimitsBlock>) -> Limits {
     let raw = raw.cloned().unwrap_or_default();
     Limits {
         bandwidth: raw.bandwidth,
@@ -118,8 +118,8 @@ pub(super) fn limits(raw: Option<&raw::Limits>) -> Limits {
     }
 }
 
-pub(super) fn migration(phases: &[raw::Phase]) -> Migration {
-    if phases.contains(&raw::Phase::Incremental) { Migration::FullIncremental } else { Migration::Full }
+pub(super) fn migration(phases: &[raw::MigrationKind]) -> Migration {
+    if phases.contains(&raw::MigrationKind::Incremental) { Migration::FullIncremental } else { Migration::Full }
 }
 
 /// How a `rediss://` url's connection is encrypted.
@@ -130,7 +130,7 @@ pub(super) fn tls(raw: Option<&raw::Tls>) -> TlsFiles {
 
 /// A copy alone needs no room in the source's buffer beyond the dump itself, so its setting is left alone.
 /// When following may end; without `stop` only an operator ends it.
-pub(super) fn stop(raw: Option<&raw::Stop>, verify: Option<Verify>) -> Condition {
+pub(super) fn stop(raw: Option<&raw::StopBlock>, verify: Option<Verify>) -> Condition {
     // A condition that compares does it thoroughly where nothing else is said.
     let verify = verify.unwrap_or(Verify { mode: VerifyMode::Full, rate: None });
     let condition = |raw| condition(raw, verify);
@@ -141,26 +141,28 @@ pub(super) fn stop(raw: Option<&raw::Stop>, verify: Option<Verify>) -> Condition
     }
 }
 
-fn condition(raw: &raw::Condition, verify: Verify) -> Condition {
+fn condition(raw: &raw::ConditionEntry, verify: Verify) -> Condition {
     let inner = |raw| condition(raw, verify);
     match raw {
-        raw::Condition::Any(any) => Condition::Any(any.iter().map(inner).collect()),
-        raw::Condition::All(all) => Condition::All(all.iter().map(inner).collect()),
-        raw::Condition::Lag(lag) => Condition::Lag { below: lag.below, held_for: lag.held_for },
-        raw::Condition::SourceIdle(idle) => Condition::SourceIdle { held_for: idle.held_for },
-        raw::Condition::Duration(period) => Condition::Duration(*period),
-        raw::Condition::At(at) => Condition::At(at.0),
-        raw::Condition::Command(raw::OperatorCommand::Cutover) => Condition::Cutover,
-        raw::Condition::Verify(raw::Comparison::Equal) => Condition::Verify { mode: verify.mode, rate: verify.rate },
+        raw::ConditionEntry::Any(any) => Condition::Any(any.iter().map(inner).collect()),
+        raw::ConditionEntry::All(all) => Condition::All(all.iter().map(inner).collect()),
+        raw::ConditionEntry::LagBound(lag) => Condition::Lag { below: lag.below, held_for: lag.held_for },
+        raw::ConditionEntry::SourceIdle(idle) => Condition::SourceIdle { held_for: idle.held_for },
+        raw::ConditionEntry::Duration(period) => Condition::Duration(*period),
+        raw::ConditionEntry::At(at) => Condition::At(at.0),
+        raw::ConditionEntry::Command(raw::OperatorCommand::Cutover) => Condition::Cutover,
+        raw::ConditionEntry::Verify(raw::ComparisonResult::Equal) => {
+            Condition::Verify { mode: verify.mode, rate: verify.rate }
+        }
     }
 }
 
-pub(super) fn deadline(raw: Option<&raw::Stop>) -> Option<Deadline> {
+pub(super) fn deadline(raw: Option<&raw::StopBlock>) -> Option<Deadline> {
     let deadline = raw?.deadline.as_ref()?;
     Some(Deadline { after: deadline.after, then: deadline.then })
 }
 
-pub(super) fn cutover(raw: Option<&raw::Cutover>) -> Option<CutoverWork> {
+pub(super) fn cutover(raw: Option<&raw::CutoverBlock>) -> Option<CutoverWork> {
     let raw = raw?;
     Some(CutoverWork {
         mode: raw.mode,
@@ -170,7 +172,7 @@ pub(super) fn cutover(raw: Option<&raw::Cutover>) -> Option<CutoverWork> {
     })
 }
 
-pub(super) fn windows(raw: Option<&raw::Windows>) -> Option<Windows> {
+pub(super) fn windows(raw: Option<&raw::WindowsBlock>) -> Option<Windows> {
     raw.map(|raw| Windows {
         timezone: raw.timezone.clone(),
         full: raw.full.clone().unwrap_or_default(),
@@ -178,8 +180,8 @@ pub(super) fn windows(raw: Option<&raw::Windows>) -> Option<Windows> {
     })
 }
 
-pub(super) fn hooks(raw: Option<&Vec<raw::Hook>>) -> Vec<Hook> {
-    let hook = |hook: &raw::Hook| Hook {
+pub(super) fn hooks(raw: Option<&Vec<raw::HookEntry>>) -> Vec<Hook> {
+    let hook = |hook: &raw::HookEntry| Hook {
         at: hook.at,
         run: hook.run.clone(),
         timeout: hook.timeout.unwrap_or(DEFAULT_HOOK_TIMEOUT),
@@ -188,7 +190,7 @@ pub(super) fn hooks(raw: Option<&Vec<raw::Hook>>) -> Vec<Hook> {
     raw.into_iter().flatten().map(hook).collect()
 }
 
-fn account(raw: &raw::Account) -> Option<Account> {
+fn account(raw: &raw::AccountEntry) -> Option<Account> {
     let removal = match (&raw.user, &raw.run) {
         (Some(user), None) => Removal::User(user.clone()),
         (None, Some(run)) => Removal::Run(run.clone()),
@@ -197,25 +199,25 @@ fn account(raw: &raw::Account) -> Option<Account> {
     Some(Account { side: raw.side, removal })
 }
 
-pub(super) fn buffer(raw: Option<&raw::Buffer>, migration: Migration) -> Buffer {
+pub(super) fn buffer(raw: Option<&raw::BufferBlock>, migration: Migration) -> ReplicaBuffer {
     let asked = raw.and_then(|buffer| buffer.replica_output);
     let unlimited =
         asked.map_or(migration == Migration::FullIncremental, |asked| asked == raw::ReplicaOutput::Unlimited);
-    Buffer { unlimited }
+    ReplicaBuffer { unlimited }
 }
 
-pub(super) fn verify(raw: Option<&raw::Verify>) -> Option<Verify> {
+pub(super) fn verify(raw: Option<&raw::VerifyBlock>) -> Option<Verify> {
     let raw = raw?;
     let mode = match raw.mode {
-        raw::VerifyMode::None => return None,
-        raw::VerifyMode::Keys => VerifyMode::Keys,
-        raw::VerifyMode::Full => VerifyMode::Full,
-        raw::VerifyMode::Sample { keys } => VerifyMode::Sample { keys },
+        raw::VerifyModeBlock::None => return None,
+        raw::VerifyModeBlock::Keys => VerifyMode::Keys,
+        raw::VerifyModeBlock::Full => VerifyMode::Full,
+        raw::VerifyModeBlock::Sample { keys } => VerifyMode::Sample { keys },
     };
     Some(Verify { mode, rate: raw.rate })
 }
 
-pub(super) fn cleanup(raw: Option<&raw::Cleanup>) -> Cleanup {
+pub(super) fn cleanup(raw: Option<&raw::CleanupBlock>) -> Cleanup {
     let keep = raw.and_then(|cleanup| cleanup.run_record.as_ref()).and_then(|record| record.keep);
     let keep_run_record = match keep {
         None => Some(DEFAULT_KEEP_RUN_RECORD),
@@ -233,10 +235,12 @@ pub(super) fn selection(raw: Option<&raw::Databases>) -> Selection {
     }
 }
 
-fn rule(entry: &raw::Entry) -> DbRule {
+fn rule(entry: &raw::DatabaseEntry) -> DbRule {
     match entry {
-        raw::Entry::Number(db) => DbRule { from: DbSource::One(*db), to: None, include: vec![], exclude: vec![] },
-        raw::Entry::Rule(rule) => {
+        raw::DatabaseEntry::Number(db) => {
+            DbRule { from: DbSource::One(*db), to: None, include: vec![], exclude: vec![] }
+        }
+        raw::DatabaseEntry::DatabaseRule(rule) => {
             let keys = rule.keys.clone().unwrap_or_default();
             let from = match rule.from {
                 raw::From::All => DbSource::All,

@@ -19,7 +19,7 @@ const MAX_FOUND: usize = 10_000;
 
 /// A plan after mending.
 #[derive(Clone, Debug)]
-pub struct Fixed {
+pub struct FixedPlan {
     /// The file's bytes now.
     pub bytes: Vec<u8>,
     /// How many problems were mended.
@@ -33,7 +33,7 @@ pub struct Fixed {
 /// Mends what can be mended for certain in the bytes of a plan file. `name` is what messages call the file, `look` looks for
 /// programs.
 #[must_use]
-pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Fixed {
+pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> FixedPlan {
     let found = Cell::new(0);
     let judge = |bytes: &[u8]| {
         let report = judge(name, bytes, look);
@@ -42,7 +42,7 @@ pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Fixed {
     };
     let before = judge(bytes);
     let goes_on = || found.get() < MAX_FOUND;
-    let mut fixed = Fixed { bytes: bytes.to_vec(), mended: 0, after: before.clone(), before };
+    let mut fixed = FixedPlan { bytes: bytes.to_vec(), mended: 0, after: before.clone(), before };
     for round in 0..MAX_ROUNDS {
         let offers: Vec<Problem> =
             fixed.after.problems().iter().filter(|problem| problem.edit.is_some()).cloned().collect();
@@ -56,7 +56,7 @@ pub fn fix(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Fixed {
     fixed
 }
 
-impl Fixed {
+impl FixedPlan {
     /// Applies all of these edits if every one of them helps.
     fn take(&mut self, judge: &dyn Fn(&[u8]) -> Report, offers: &[Problem]) -> bool {
         let Some(bytes) = applied(&self.bytes, self.after.source().skipped(), offers) else { return false };

@@ -9,14 +9,14 @@ use super::fault::catalogue::shape;
 use super::fault::{Problem, Report};
 use super::raw::PlanFile;
 use super::rules::{self, Look, Url};
-use super::schema::{Checker, Finding, prune};
-use super::text::{Path, Source, Span, read, shown};
+use super::schema::{Checker, SchemaFinding, prune};
+use super::text::{Path, SourceText, Span, read, shown};
 use super::yaml::{Tree, build, value};
 use crate::step::Endpoint;
 
 /// A plan without errors, and where its parts stand in the file.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct LoadedPlan {
     /// The plan.
     pub plan: Plan,
     /// Problems that do not keep it from running; maybe none.
@@ -24,7 +24,7 @@ pub struct Loaded {
     places: Tree,
 }
 
-impl Loaded {
+impl LoadedPlan {
     /// The bytes of the value at a path such as `source.expect.version`, or of the nearest value around it that the
     /// file has: a default has no place of its own. For a block it is its key.
     #[must_use]
@@ -38,11 +38,11 @@ impl Loaded {
 ///
 /// # Errors
 /// Everything that is wrong with the plan, in one report; warnings too when there is an error.
-pub fn load(name: &str, bytes: &[u8]) -> Result<Loaded, Report> {
+pub fn load(name: &str, bytes: &[u8]) -> Result<LoadedPlan, Report> {
     load_beside(name, bytes, None)
 }
 
-fn load_beside(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Result<Loaded, Report> {
+fn load_beside(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Result<LoadedPlan, Report> {
     let (source, readable) = read(name, bytes);
     let source = Arc::new(source);
     let report = |tree: Option<&Tree>, problems| Report::new(source.clone(), shown(&source, tree).into(), problems);
@@ -51,7 +51,7 @@ fn load_beside(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Result<Loade
     let (problems, plan) = check(&source, &tree, look);
     let report = report(Some(&tree), problems);
     match plan {
-        Some(plan) if report.errors() == 0 => Ok(Loaded { plan, warnings: report, places: tree }),
+        Some(plan) if report.errors() == 0 => Ok(LoadedPlan { plan, warnings: report, places: tree }),
         _ => Err(report),
     }
 }
@@ -64,7 +64,7 @@ pub fn judge(name: &str, bytes: &[u8], look: Option<Look<'_>>) -> Report {
 }
 
 /// Everything that is wrong with a document, and the plan when it has no error.
-fn check(source: &Source, tree: &Tree, look: Option<Look<'_>>) -> (Vec<Problem>, Option<Plan>) {
+fn check(source: &SourceText, tree: &Tree, look: Option<Look<'_>>) -> (Vec<Problem>, Option<Plan>) {
     let value = match value(source.text(), tree) {
         Ok(value) => value,
         Err(problems) => return (problems, None),
@@ -93,7 +93,7 @@ fn check(source: &Source, tree: &Tree, look: Option<Look<'_>>) -> (Vec<Problem>,
 }
 
 /// What can still be judged of a plan with a wrong shape.
-fn rest(checker: &Checker, value: &Value, findings: Vec<Finding>, tree: &Tree) -> (Option<PlanFile>, Vec<Path>) {
+fn rest(checker: &Checker, value: &Value, findings: Vec<SchemaFinding>, tree: &Tree) -> (Option<PlanFile>, Vec<Path>) {
     let Some((rest, unknown)) = prune(checker, value, findings, tree) else { return (None, vec![]) };
     (typed(&rest).ok(), unknown)
 }

@@ -11,11 +11,11 @@ mod text;
 mod yaml;
 
 pub use checked::{
-    Buffer, Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan, Verify,
+    Cleanup, DEFAULT_CHUNK_ABOVE, DEFAULT_KEEP_RUN_RECORD, DEFAULT_SPOOL, Migration, Plan, ReplicaBuffer, Verify,
 };
 pub use fault::{About, Edit, Fault, Label, Problem, Report, Severity};
-pub use fix::{Fixed, fix};
-pub use load::{Loaded, judge, load};
-pub use rules::{Look, Program};
+pub use fix::{FixedPlan, fix};
+pub use load::{LoadedPlan, judge, load};
+pub use rules::{Look, ProgramPlace};
 pub use schema::{schema_json, schema_text};
-pub use text::{Path, Position, Segment, Source, Span};
+pub use text::{Path, PathSegment, SourceText, Span, TextPosition};

@@ -90,7 +90,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::plan::{Buffer, Cleanup};
+    use crate::plan::{Cleanup, ReplicaBuffer};
     use crate::planner::digest;
     use crate::step::{
         Account, Condition, CutoverMode, CutoverWork, Deadline, DeadlineEnd, DestinationExpect, Endpoint, Fence, Hook,
@@ -120,7 +120,7 @@ mod tests {
             on_conflict: OnConflict::Fail,
             on_unsupported: OnUnsupported::Fail,
             on_stream_lost: OnStreamLost::Hold,
-            buffer: Buffer { unlimited: false },
+            buffer: ReplicaBuffer { unlimited: false },
             limits: Limits {
                 bandwidth: None,
                 writes: None,

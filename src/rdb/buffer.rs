@@ -11,7 +11,7 @@ const KEPT: usize = 1 << 20;
 
 /// A piece of a dump in memory. Its parts, in order: summed and given up, given up, kept, not read, room.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(super) struct DumpBuffer {
     bytes: Vec<u8>,
     /// Offset in the dump of `bytes`' first.
     base: u64,
@@ -27,7 +27,7 @@ pub(super) struct Buffer {
     inline: usize,
 }
 
-impl Buffer {
+impl DumpBuffer {
     /// An empty buffer whose next byte is number `base` of the dump; `crc` covers the bytes before.
     pub(super) fn new(base: u64, crc: u64, inline: usize) -> Self {
         Self { bytes: vec![], base, summed: 0, keep: 0, next: 0, filled: 0, crc: Crc64::resume(crc), inline }
@@ -112,7 +112,7 @@ impl Buffer {
         self.bytes.get(from..from.saturating_add(length)).unwrap_or_default()
     }
 
-    /// The checksum of all bytes before the dump's byte `at`, which is not before the last [`Buffer::give_up`].
+    /// The checksum of all bytes before the dump's byte `at`, which is not before the last [`DumpBuffer::give_up`].
     pub(super) fn crc_before(&self, at: u64) -> u64 {
         self.crc.with(self.bytes.get(self.summed..self.index(at)).unwrap_or_default()).value()
     }

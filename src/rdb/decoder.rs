@@ -1,23 +1,23 @@
 //! The decoder: bytes in, items out.
 
-use super::Access;
 use super::Body;
 use super::Checksum;
 use super::Cursor;
+use super::DumpLimits;
 use super::Entry;
 use super::Header;
 use super::Item;
 use super::Kind;
-use super::Limits;
 use super::ModuleId;
 use super::RdbError;
 use super::RdbFault;
 use super::SafePoint;
 use super::StringHead;
+use super::Usage;
 use super::Value;
-use super::buffer::Buffer;
+use super::buffer::DumpBuffer;
 use super::layout;
-use super::layout::Part;
+use super::layout::BodyPart;
 use super::opcode::Opcode;
 use super::record;
 use super::short::Short;
@@ -33,8 +33,8 @@ use std::borrow::Cow;
 /// was handed out is gone with the next call. After an error every call gives the same error.
 #[derive(Debug)]
 pub struct Decoder {
-    limits: Limits,
-    buffer: Buffer,
+    limits: DumpLimits,
+    buffer: DumpBuffer,
     state: State,
     header: Option<Header>,
     db: Db,
@@ -74,7 +74,7 @@ struct Prefix {
     at: u64,
     any: bool,
     expires_at: Option<UnixMillis>,
-    access: Option<Access>,
+    access: Option<Usage>,
     key_meta: bool,
 }
 
@@ -97,7 +97,7 @@ enum KeyPlace {
 }
 
 /// What one step came to.
-enum Turn {
+enum DecodeStep {
     Again,
     Wait,
     Item(Item<'static>),
@@ -107,13 +107,13 @@ enum Turn {
 impl Decoder {
     /// A decoder at the beginning of a dump.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: DumpLimits) -> Self {
         Self::resume(&SafePoint::START, limits)
     }
 
     /// A decoder that goes on at `point`: the next byte fed is the dump's byte number `point.at`.
     #[must_use]
-    pub fn resume(point: &SafePoint, limits: Limits) -> Self {
+    pub fn resume(point: &SafePoint, limits: DumpLimits) -> Self {
         let state = match point.header {
             _ if point.ended => State::Done,
             None => State::Header,
@@ -121,7 +121,7 @@ impl Decoder {
         };
         Self {
             limits,
-            buffer: Buffer::new(point.at, point.crc, limits.inline),
+            buffer: DumpBuffer::new(point.at, point.crc, limits.inline),
             state,
             header: point.header,
             db: point.db,
@@ -155,9 +155,9 @@ impl Decoder {
     #[expect(clippy::should_implement_trait, reason = "items borrow from the decoder, an Iterator's cannot")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, RdbError> {
         match self.advance() {
-            Ok(Turn::Entry(found)) => Ok(Some(Item::Entry(self.entry(found)))),
-            Ok(Turn::Item(item)) => Ok(Some(item)),
-            Ok(Turn::Wait | Turn::Again) => Ok(None),
+            Ok(DecodeStep::Entry(found)) => Ok(Some(Item::Entry(self.entry(found)))),
+            Ok(DecodeStep::Item(item)) => Ok(Some(item)),
+            Ok(DecodeStep::Wait | DecodeStep::Again) => Ok(None),
             Err(error) => {
                 self.state = State::Failed(error.clone());
                 Err(error)
@@ -211,7 +211,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn advance(&mut self) -> Result<Turn, RdbError> {
+    fn advance(&mut self) -> Result<DecodeStep, RdbError> {
         loop {
             let turn = match &self.state {
                 State::Record => self.record()?,
@@ -220,10 +220,10 @@ impl Decoder {
                 State::Dropping(dropped, at) => self.dropping(*dropped, *at)?,
                 State::Header => self.header()?,
                 State::Checksum => self.checksum()?,
-                State::Done => Turn::Wait,
+                State::Done => DecodeStep::Wait,
                 State::Failed(error) => return Err(error.clone()),
             };
-            if !matches!(turn, Turn::Again) {
+            if !matches!(turn, DecodeStep::Again) {
                 return Ok(turn);
             }
         }
@@ -242,41 +242,41 @@ impl Decoder {
         self.frozen = Some(self.safe_point());
     }
 
-    fn header(&mut self) -> Result<Turn, RdbError> {
+    fn header(&mut self) -> Result<DecodeStep, RdbError> {
         let mut cursor = self.buffer.cursor();
-        let Some(header) = Header::read(&mut cursor, self.limits.allow_newer)? else { return Ok(Turn::Wait) };
+        let Some(header) = Header::read(&mut cursor, self.limits.allow_newer)? else { return Ok(DecodeStep::Wait) };
         let at = cursor.at();
         self.buffer.read_to(at);
         self.header = Some(header);
         self.state = State::Record;
         self.boundary();
-        Ok(Turn::Item(Item::Header(header)))
+        Ok(DecodeStep::Item(Item::Header(header)))
     }
 
     #[inline]
-    fn record(&mut self) -> Result<Turn, RdbError> {
+    fn record(&mut self) -> Result<DecodeStep, RdbError> {
         let mut cursor = self.buffer.cursor();
         let start = cursor;
-        let (Some(number), Some(header)) = (cursor.u8(), self.header) else { return Ok(Turn::Wait) };
+        let (Some(number), Some(header)) = (cursor.u8(), self.header) else { return Ok(DecodeStep::Wait) };
         if let Some(kind) = header.kind(number) {
             let Some(parts) = layout::layout(kind) else {
                 let fault = RdbFault::Invalid("module values of 4.0 release candidates (type 6) have no findable end");
                 return Err(start.fault("a value's type", fault));
             };
-            if let [Part::Text] = parts
+            if let [BodyPart::Text] = parts
                 && let Some((found, end)) = short(kind, cursor, self.limits)
             {
                 self.buffer.read_to(end);
-                return Ok(Turn::Entry(found));
+                return Ok(DecodeStep::Entry(found));
             }
             let at = cursor.at();
             self.buffer.read_to(at);
             self.state = State::Key(kind);
-            return Ok(Turn::Again);
+            return Ok(DecodeStep::Again);
         }
         let Some(opcode) = Opcode::of(number, header) else {
             let fault = unknown(number, cursor);
-            return fault.map_or(Ok(Turn::Wait), |fault| Err(start.fault("an opcode or a value's type", fault)));
+            return fault.map_or(Ok(DecodeStep::Wait), |fault| Err(start.fault("an opcode or a value's type", fault)));
         };
         let at = start.at();
         if let Some(turn) = self.prefix(opcode)? {
@@ -290,7 +290,7 @@ impl Decoder {
     }
 
     /// Reads an opcode that says something about the next key; `None` for another one.
-    fn prefix(&mut self, opcode: Opcode) -> Result<Option<Turn>, RdbError> {
+    fn prefix(&mut self, opcode: Opcode) -> Result<Option<DecodeStep>, RdbError> {
         let mut cursor = self.buffer.cursor();
         let read = match opcode {
             Opcode::ExpireMillis | Opcode::ExpireSeconds => record::expiry(opcode, &mut cursor).map(|expires_at| {
@@ -307,38 +307,40 @@ impl Decoder {
             _ => return Ok(None),
         };
         if read.is_none() {
-            return Ok(Some(Turn::Wait));
+            return Ok(Some(DecodeStep::Wait));
         }
         let at = cursor.at();
         self.buffer.read_to(at);
         self.prefix.any = true;
-        Ok(Some(Turn::Again))
+        Ok(Some(DecodeStep::Again))
     }
 
-    fn plain_record(&mut self, opcode: Opcode) -> Result<Turn, RdbError> {
+    fn plain_record(&mut self, opcode: Opcode) -> Result<DecodeStep, RdbError> {
         match opcode {
             Opcode::ModuleAux => return Ok(self.drop_next(Dropped::ModuleAux)),
             Opcode::SlotImport => return Ok(self.drop_next(Dropped::SlotImport)),
             Opcode::End => {
                 self.buffer.read_to(self.buffer.at().saturating_add(1));
                 self.state = State::Checksum;
-                return Ok(Turn::Again);
+                return Ok(DecodeStep::Again);
             }
             _ => {}
         }
         let mut cursor = self.buffer.cursor();
-        let Some(item) = record::read(opcode, &mut cursor, self.limits.text as u64)? else { return Ok(Turn::Wait) };
+        let Some(item) = record::read(opcode, &mut cursor, self.limits.text as u64)? else {
+            return Ok(DecodeStep::Wait);
+        };
         let at = cursor.at();
         self.buffer.read_to(at);
         if let Item::SelectDb(db) = item {
             self.db = db;
         }
         self.boundary();
-        Ok(Turn::Item(item))
+        Ok(DecodeStep::Item(item))
     }
 
     /// Begins to drop what follows the opcode.
-    fn drop_next(&mut self, dropped: Dropped) -> Turn {
+    fn drop_next(&mut self, dropped: Dropped) -> DecodeStep {
         let at = self.buffer.at().saturating_add(1);
         self.buffer.read_to(at);
         self.walk.start(match dropped {
@@ -348,24 +350,24 @@ impl Decoder {
         });
         self.freeze();
         self.state = State::Dropping(dropped, at);
-        Turn::Again
+        DecodeStep::Again
     }
 
-    fn dropping(&mut self, dropped: Dropped, at: u64) -> Result<Turn, RdbError> {
+    fn dropping(&mut self, dropped: Dropped, at: u64) -> Result<DecodeStep, RdbError> {
         let over = self.walk()?;
         self.buffer.give_up();
         if !over {
-            return Ok(Turn::Wait);
+            return Ok(DecodeStep::Wait);
         }
         self.state = State::Record;
         let size = self.buffer.at().saturating_sub(at);
         let item = match (dropped, self.walk.module()) {
             (Dropped::ModuleAux, Some(module)) => Item::ModuleAux { module, size, empty: !self.walk.is_filled() },
             (Dropped::SlotImport, _) => Item::SlotImport,
-            (Dropped::KeyMeta | Dropped::ModuleAux, _) => return Ok(Turn::Again),
+            (Dropped::KeyMeta | Dropped::ModuleAux, _) => return Ok(DecodeStep::Again),
         };
         self.boundary();
-        Ok(Turn::Item(item))
+        Ok(DecodeStep::Item(item))
     }
 
     /// Walks on as far as bytes are here; whether the end was reached.
@@ -379,14 +381,14 @@ impl Decoder {
     }
 
     #[inline]
-    fn key(&mut self, kind: Kind) -> Result<Turn, RdbError> {
+    fn key(&mut self, kind: Kind) -> Result<DecodeStep, RdbError> {
         let mut cursor = self.buffer.cursor();
         let start = cursor;
         let fault = |fault| start.fault("a key", fault);
-        let Some(head) = StringHead::read(&mut cursor, self.limits.key as u64)? else { return Ok(Turn::Wait) };
+        let Some(head) = StringHead::read(&mut cursor, self.limits.key as u64)? else { return Ok(DecodeStep::Wait) };
         let length = usize::try_from(head.follows()).map_err(|_| fault(RdbFault::Length(head.follows())))?;
         let at = cursor.at();
-        let Some(bytes) = cursor.take(length) else { return Ok(Turn::Wait) };
+        let Some(bytes) = cursor.take(length) else { return Ok(DecodeStep::Wait) };
         let key = if let StringHead::Raw(_) = head {
             KeyPlace::Buffer { at, length }
         } else {
@@ -399,11 +401,11 @@ impl Decoder {
         self.walk.start(layout::layout(kind).unwrap_or_default());
         let found = Found { kind, key, at, size: 0, module: None, spooled: false };
         self.state = State::Value(found);
-        Ok(Turn::Again)
+        Ok(DecodeStep::Again)
     }
 
     #[inline]
-    fn value(&mut self, mut found: Found) -> Result<Turn, RdbError> {
+    fn value(&mut self, mut found: Found) -> Result<DecodeStep, RdbError> {
         let over = self.walk()?;
         found.size = self.buffer.at().saturating_sub(found.at);
         let known = found.size.saturating_add(self.walk.follows());
@@ -416,10 +418,10 @@ impl Decoder {
         if over {
             self.state = State::Record;
             found.module = self.walk.module();
-            return Ok(Turn::Entry(found));
+            return Ok(DecodeStep::Entry(found));
         }
         self.state = State::Value(found);
-        Ok(Turn::Wait)
+        Ok(DecodeStep::Wait)
     }
 
     /// The value is too large to be held: its bytes are dropped from here on, the key is put aside.
@@ -457,13 +459,13 @@ impl Decoder {
         }
     }
 
-    fn checksum(&mut self) -> Result<Turn, RdbError> {
+    fn checksum(&mut self) -> Result<DecodeStep, RdbError> {
         let mut cursor = self.buffer.cursor();
         let start = cursor;
         let checksum = if self.header.is_some_and(Header::has_checksum) {
             let computed = self.buffer.crc_before(start.at());
             match cursor.u64_le() {
-                None => return Ok(Turn::Wait),
+                None => return Ok(DecodeStep::Wait),
                 Some(0) => Checksum::Disabled,
                 Some(stored) if stored == computed => Checksum::Verified(stored),
                 Some(stored) => return Err(start.fault("the checksum", RdbFault::Checksum { stored, computed })),
@@ -475,13 +477,13 @@ impl Decoder {
         self.buffer.read_to(length);
         self.state = State::Done;
         self.boundary();
-        Ok(Turn::Item(Item::End { checksum, length }))
+        Ok(DecodeStep::Item(Item::End { checksum, length }))
     }
 }
 
 /// A record that is short and whole in memory, from behind its type, and where it ends; `None` for another one.
 #[inline]
-fn short(kind: Kind, cursor: Cursor<'_>, limits: Limits) -> Option<(Found, u64)> {
+fn short(kind: Kind, cursor: Cursor<'_>, limits: DumpLimits) -> Option<(Found, u64)> {
     let short = Short::read(cursor.rest())?;
     let size = short.from_body.saturating_sub(short.behind);
     if short.key > limits.key || short.value as u64 > limits.string || size > limits.inline {

@@ -100,7 +100,7 @@ pub struct Entry<'a> {
     /// When it expires.
     pub expires_at: Option<UnixMillis>,
     /// How much it was used; only with an LRU or LFU eviction policy at the source.
-    pub access: Option<Access>,
+    pub access: Option<Usage>,
     /// Whether modules attached metadata to the key (Redis 8.6); it was dropped.
     pub key_meta: bool,
     /// The value.
@@ -109,7 +109,7 @@ pub struct Entry<'a> {
 
 /// How much a key was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum Usage {
     /// Seconds since it was used last.
     Idle(u64),
     /// The logarithmic counter of LFU.

@@ -4,7 +4,7 @@ use super::Kind;
 
 /// One part of a body.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
+pub(super) enum BodyPart {
     /// A string.
     Text,
     /// A length, or any number written as one.
@@ -18,53 +18,54 @@ pub(super) enum Part {
     /// What a module wrote: numbered fields up to the end mark.
     ModuleFields,
     /// A count, and that many times these parts.
-    Many(&'static [Part]),
+    Many(&'static [BodyPart]),
 }
 
-use Part::Bytes;
-use Part::Many;
-use Part::Number;
-use Part::Score;
-use Part::Text;
+use BodyPart::Bytes;
+use BodyPart::Many;
+use BodyPart::Number;
+use BodyPart::Score;
+use BodyPart::Text;
 
-const BLOB: &[Part] = &[Text];
-const TEXTS: &[Part] = &[Many(&[Text])];
-const PAIRS: Part = Many(&[Text, Text]);
-const PENDING: Part = Many(&[Bytes(16), Bytes(8), Number]);
-const OWN_PENDING: Part = Many(&[Bytes(16)]);
+const BLOB: &[BodyPart] = &[Text];
+const TEXTS: &[BodyPart] = &[Many(&[Text])];
+const PAIRS: BodyPart = Many(&[Text, Text]);
+const PENDING: BodyPart = Many(&[Bytes(16), Bytes(8), Number]);
+const OWN_PENDING: BodyPart = Many(&[Bytes(16)]);
 
 /// Groups of consumers; from version 2 on with the entries read, from 3 on with each consumer's active time.
-const GROUPS: Part = Many(&[Text, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]);
-const GROUPS_2: Part = Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]);
-const GROUPS_3: Part = Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]);
+const GROUPS: BodyPart = Many(&[Text, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]);
+const GROUPS_2: BodyPart = Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), OWN_PENDING])]);
+const GROUPS_3: BodyPart =
+    Many(&[Text, Number, Number, Number, PENDING, Many(&[Text, Bytes(8), Bytes(8), OWN_PENDING])]);
 
 /// Producers and the ids each one used.
-const PRODUCERS: Part = Many(&[Text, Many(&[Text, Number, Number])]);
+const PRODUCERS: BodyPart = Many(&[Text, Many(&[Text, Number, Number])]);
 
 /// Nodes; length and last id; from version 2 on first id, highest deleted id, entries added; groups; in version 4 the
 /// producers between two limits and two counters.
-const STREAM: &[Part] = &[PAIRS, Number, Number, Number, GROUPS];
+const STREAM: &[BodyPart] = &[PAIRS, Number, Number, Number, GROUPS];
 #[rustfmt::skip]
-const STREAM_2: &[Part] = &[PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_2];
+const STREAM_2: &[BodyPart] = &[PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_2];
 #[rustfmt::skip]
-const STREAM_3: &[Part] = &[PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_3];
+const STREAM_3: &[BodyPart] = &[PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_3];
 #[rustfmt::skip]
-const STREAM_4: &[Part] = &[
+const STREAM_4: &[BodyPart] = &[
     PAIRS, Number, Number, Number, Number, Number, Number, Number, Number, GROUPS_3,
     Number, Number, PRODUCERS, Number, Number,
 ];
 
 /// The body of a module's value, and of what it keeps outside of keys.
-pub(super) const MODULE: &[Part] = &[Part::ModuleId, Part::ModuleFields];
+pub(super) const MODULE: &[BodyPart] = &[BodyPart::ModuleId, BodyPart::ModuleFields];
 
 /// What follows the opcode of key metadata: classes of a 32-bit specification each.
-pub(super) const KEY_META: &[Part] = &[Many(&[Bytes(4), Part::ModuleFields])];
+pub(super) const KEY_META: &[BodyPart] = &[Many(&[Bytes(4), BodyPart::ModuleFields])];
 
 /// What follows the opcode of a slot import: the job's name, ranges of slots.
-pub(super) const SLOT_IMPORT: &[Part] = &[Text, Many(&[Number, Number])];
+pub(super) const SLOT_IMPORT: &[BodyPart] = &[Text, Many(&[Number, Number])];
 
 /// The parts of a body; `None` when its end cannot be found.
-pub(super) const fn layout(kind: Kind) -> Option<&'static [Part]> {
+pub(super) const fn layout(kind: Kind) -> Option<&'static [BodyPart]> {
     Some(match kind {
         Kind::String
         | Kind::HashZipmap

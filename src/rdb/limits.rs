@@ -1,8 +1,8 @@
 //! What a decoder believes and holds.
 
-/// Bounds on a dump. What is beyond them is an error, except for [`Limits::inline`].
+/// Bounds on a dump. What is beyond them is an error, except for [`DumpLimits::inline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct DumpLimits {
     /// A value's body of up to this many bytes is held and handed out whole; a larger one is walked through and
     /// dropped. The decoder's memory is about this plus what is fed at once (plus a larger key or text).
     pub inline: usize,
@@ -16,7 +16,7 @@ pub struct Limits {
     pub allow_newer: bool,
 }
 
-impl Default for Limits {
+impl Default for DumpLimits {
     /// 16 MiB inline; keys and texts of 16 MiB, which are held, although servers allow 512 MiB (`t_string.c`); strings of 4 GiB,
     /// because `proto-max-bulk-len` may be raised; no newer versions.
     fn default() -> Self {

@@ -1,12 +1,12 @@
 //! Reads the records that are not keys. Each reader begins at the opcode, and returns `None` when the record is not all
 //! there.
 
-use super::Access;
 use super::Cursor;
 use super::Item;
 use super::Length;
 use super::RdbError;
 use super::RdbFault;
+use super::Usage;
 use super::opcode::Opcode;
 use super::read_string;
 use crate::unit::Db;
@@ -26,11 +26,11 @@ pub(super) fn expiry(opcode: Opcode, cursor: &mut Cursor<'_>) -> Option<UnixMill
 
 /// How much the next key was used.
 #[inline]
-pub(super) fn access(opcode: Opcode, cursor: &mut Cursor<'_>) -> Result<Option<Access>, RdbError> {
+pub(super) fn access(opcode: Opcode, cursor: &mut Cursor<'_>) -> Result<Option<Usage>, RdbError> {
     cursor.u8();
     Ok(match opcode {
-        Opcode::Freq => cursor.u8().map(Access::Freq),
-        _ => Length::plain(cursor, "an idle time")?.map(Access::Idle),
+        Opcode::Freq => cursor.u8().map(Usage::Freq),
+        _ => Length::plain(cursor, "an idle time")?.map(Usage::Idle),
     })
 }
 

@@ -6,7 +6,7 @@ use super::ModuleId;
 use super::RdbError;
 use super::RdbFault;
 use super::StringHead;
-use super::layout::Part;
+use super::layout::BodyPart;
 
 /// A walk through the parts of a body, which can stop between any two bytes and go on when more have come: nothing is
 /// read twice but the few bytes of a length that was cut. Counts are only counted down, lengths only skipped, so
@@ -28,8 +28,8 @@ pub(super) struct Walk {
 /// Where the walk is within the parts that repeat.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
-    rest: &'static [Part],
-    parts: &'static [Part],
+    rest: &'static [BodyPart],
+    parts: &'static [BodyPart],
     /// Rounds after this one.
     more: u64,
 }
@@ -37,7 +37,7 @@ struct Round {
 impl Walk {
     /// Starts over with `parts`.
     #[inline]
-    pub(super) fn start(&mut self, parts: &'static [Part]) {
+    pub(super) fn start(&mut self, parts: &'static [BodyPart]) {
         self.current = Round { rest: parts, parts, more: 0 };
         self.outer.clear();
         self.skip = 0;
@@ -74,15 +74,15 @@ impl Walk {
                 return Ok(true);
             };
             let skip = match part {
-                Part::Text => StringHead::read(cursor, limit)?.map(StringHead::follows),
-                Part::Number => Length::plain(cursor, "a number")?.map(|_| 0),
-                Part::Bytes(count) => Some(*count),
-                Part::Score => cursor.u8().map(|length| if length < 253 { length.into() } else { 0 }),
-                Part::ModuleId => Length::plain(cursor, "a module's type")?.map(|id| {
+                BodyPart::Text => StringHead::read(cursor, limit)?.map(StringHead::follows),
+                BodyPart::Number => Length::plain(cursor, "a number")?.map(|_| 0),
+                BodyPart::Bytes(count) => Some(*count),
+                BodyPart::Score => cursor.u8().map(|length| if length < 253 { length.into() } else { 0 }),
+                BodyPart::ModuleId => Length::plain(cursor, "a module's type")?.map(|id| {
                     self.module = Some(ModuleId(id));
                     0
                 }),
-                Part::ModuleFields => match module_field(cursor, limit)? {
+                BodyPart::ModuleFields => match module_field(cursor, limit)? {
                     None => None,
                     Some(Field::End) => Some(0),
                     Some(Field::Follows { bytes, zero }) => {
@@ -93,7 +93,7 @@ impl Walk {
                         continue;
                     }
                 },
-                Part::Many(parts) => match Length::plain(cursor, "a count")? {
+                BodyPart::Many(parts) => match Length::plain(cursor, "a count")? {
                     None => None,
                     Some(count) => {
                         self.current.rest = rest;
@@ -119,7 +119,7 @@ impl Walk {
         self.skip == 0
     }
 
-    fn enter(&mut self, parts: &'static [Part], count: u64) {
+    fn enter(&mut self, parts: &'static [BodyPart], count: u64) {
         if let Some(more) = count.checked_sub(1) {
             self.outer.push(self.current);
             self.current = Round { rest: parts, parts, more };

@@ -56,12 +56,12 @@ pub enum Action {
 pub struct Handshake {
     options: HandshakeOptions,
     /// Requests to make; the first is made and not answered yet, or is the next.
-    steps: VecDeque<Step>,
+    steps: VecDeque<HandshakeStep>,
     failed: Option<HandshakeError>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum HandshakeStep {
     Ping,
     Auth,
     ListeningPort,
@@ -69,7 +69,7 @@ enum Step {
     Capabilities,
 }
 
-impl Step {
+impl HandshakeStep {
     fn name(self) -> &'static str {
         match self {
             Self::Ping => "PING",
@@ -84,11 +84,11 @@ impl Handshake {
     pub fn new(options: HandshakeOptions) -> Self {
         let claims_version = options.source.is_some_and(|source| source.has((u16::MAX, 0), (8, 0)));
         let steps = [
-            (true, Step::Ping),
-            (options.password.is_some(), Step::Auth),
-            (true, Step::ListeningPort),
-            (claims_version, Step::Version),
-            (true, Step::Capabilities),
+            (true, HandshakeStep::Ping),
+            (options.password.is_some(), HandshakeStep::Auth),
+            (true, HandshakeStep::ListeningPort),
+            (claims_version, HandshakeStep::Version),
+            (true, HandshakeStep::Capabilities),
         ];
         let steps = steps.into_iter().filter(|(wanted, _)| *wanted).map(|(_, step)| step).collect();
         Self { options, steps, failed: None }
@@ -110,45 +110,49 @@ impl Handshake {
             Some((b'+', _)) => None,
             Some((b'-', text)) => {
                 let text = String::from_utf8_lossy(text);
-                let refusal = if step == Step::Auth { Refusal::of_auth(&text) } else { Refusal::of(&text) };
+                let refusal = if step == HandshakeStep::Auth { Refusal::of_auth(&text) } else { Refusal::of(&text) };
                 self.judge(step, refusal).err()
             }
             _ => Some(HandshakeError::Strange { request: step.name(), seen: shown(line) }),
         };
     }
 
-    fn request(&self, step: Step) -> Zeroizing<Vec<u8>> {
-        if let (Step::Auth, Some(password)) = (step, &self.options.password) {
+    fn request(&self, step: HandshakeStep) -> Zeroizing<Vec<u8>> {
+        if let (HandshakeStep::Auth, Some(password)) = (step, &self.options.password) {
             return resp::auth(self.options.username.as_deref(), password);
         }
         let mut out = Zeroizing::new(vec![]);
         match step {
-            Step::Ping => resp::command(&mut out, &[b"PING"]),
-            Step::Auth => resp::command(&mut out, &[b"AUTH", b""]),
-            Step::ListeningPort => {
+            HandshakeStep::Ping => resp::command(&mut out, &[b"PING"]),
+            HandshakeStep::Auth => resp::command(&mut out, &[b"AUTH", b""]),
+            HandshakeStep::ListeningPort => {
                 resp::command(&mut out, &[b"REPLCONF", b"listening-port", NO_PORT]);
             }
-            Step::Version => resp::command(&mut out, &[b"REPLCONF", b"version", CLAIMED]),
-            Step::Capabilities => resp::command(&mut out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]),
+            HandshakeStep::Version => resp::command(&mut out, &[b"REPLCONF", b"version", CLAIMED]),
+            HandshakeStep::Capabilities => resp::command(&mut out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]),
         }
         out
     }
 
     /// Whether the handshake can go on after a refusal.
-    fn judge(&self, step: Step, refusal: Refusal) -> Result<(), HandshakeError> {
+    fn judge(&self, step: HandshakeStep, refusal: Refusal) -> Result<(), HandshakeError> {
         use RefusalKind as Kind;
         let error = |refusal| Err(HandshakeError::of(step.name(), refusal));
         match (step, refusal.kind) {
             // AUTH comes next.
-            (Step::Ping, Kind::NoAuth) if self.options.password.is_some() => Ok(()),
+            (HandshakeStep::Ping, Kind::NoAuth) if self.options.password.is_some() => Ok(()),
             // PING proves nothing that PSYNC does not.
-            (Step::Ping, Kind::NoPermission | Kind::UnknownCommand) => Ok(()),
-            (Step::Auth, Kind::WrongPassword) => {
+            (HandshakeStep::Ping, Kind::NoPermission | Kind::UnknownCommand) => Ok(()),
+            (HandshakeStep::Auth, Kind::WrongPassword) => {
                 Err(HandshakeError::WrongPassword { username: self.options.username.clone(), refusal })
             }
-            (Step::Auth, Kind::NoPasswordSet) => Err(HandshakeError::NoPasswordSet(refusal)),
-            (Step::Auth, Kind::Arity) if self.options.username.is_some() => Err(HandshakeError::NoUsers(refusal)),
-            (Step::Ping | Step::Auth, _) | (_, Kind::NoAuth | Kind::NoPermission | Kind::Loading) => error(refusal),
+            (HandshakeStep::Auth, Kind::NoPasswordSet) => Err(HandshakeError::NoPasswordSet(refusal)),
+            (HandshakeStep::Auth, Kind::Arity) if self.options.username.is_some() => {
+                Err(HandshakeError::NoUsers(refusal))
+            }
+            (HandshakeStep::Ping | HandshakeStep::Auth, _) | (_, Kind::NoAuth | Kind::NoPermission | Kind::Loading) => {
+                error(refusal)
+            }
             // "Unrecognized REPLCONF option" of an older source.
             _ => Ok(()),
         }

@@ -21,5 +21,5 @@ pub use handshake::{Action, Handshake, HandshakeOptions};
 pub use handshake_error::HandshakeError;
 pub use header::{HeaderLine, PayloadHeader};
 pub use line::{LineFault, line};
-pub use payload::{Cut, Payload};
+pub use payload::{Cut, PayloadReader};
 pub use psync::{PsyncReply, ack, psync_from, psync_full, sync};

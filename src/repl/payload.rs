@@ -4,7 +4,7 @@ use super::PayloadHeader;
 
 /// Cuts the dump out of the bytes behind its header, however they come.
 #[derive(Debug)]
-pub enum Payload {
+pub enum PayloadReader {
     /// So many bytes are still to come.
     Length(u64),
     /// The mark was not seen yet.
@@ -14,7 +14,7 @@ pub enum Payload {
 }
 
 /// What the next bytes are: first those of the dump, then those to drop. What is behind both was not judged: it is to be
-/// offered again with more bytes, or belongs to the command stream once the dump is [`Payload::Complete`].
+/// offered again with more bytes, or belongs to the command stream once the dump is [`PayloadReader::Complete`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cut {
     /// Bytes of the dump.
@@ -23,7 +23,7 @@ pub struct Cut {
     pub mark: usize,
 }
 
-impl Payload {
+impl PayloadReader {
     /// A dump that begins now.
     pub fn new(header: &PayloadHeader) -> Self {
         match header {
@@ -76,7 +76,7 @@ mod tests {
 
     /// The dump that is cut out of pieces of these sizes (then of the rest), and what is left behind it.
     fn cut(header: PayloadHeader, bytes: &[u8], sizes: &[usize]) -> (Vec<u8>, Vec<u8>, bool) {
-        let mut payload = Payload::new(&header);
+        let mut payload = PayloadReader::new(&header);
         let (mut dump, mut inbox, mut rest) = (vec![], vec![], bytes);
         for size in sizes.iter().copied().chain([usize::MAX]) {
             let (piece, behind) = rest.split_at(size.min(rest.len()));
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(cut(PayloadHeader::Length(5), b"REDIS*1\r\n", &[]), expected);
         assert_eq!(cut(PayloadHeader::Length(5), b"REDIS*1\r\n", &[1; 9]), expected);
         assert_eq!(cut(PayloadHeader::Length(6), b"REDIS", &[]), (b"REDIS".to_vec(), vec![], false));
-        assert!(Payload::new(&PayloadHeader::Length(0)).is_complete());
+        assert!(PayloadReader::new(&PayloadHeader::Length(0)).is_complete());
     }
 
     #[test]

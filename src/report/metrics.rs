@@ -26,11 +26,11 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// What it says.
     pub help: &'static str,
-    values: fn(&Metrics) -> Vec<Value>,
+    values: fn(&Metrics) -> Vec<MetricValue>,
 }
 
 /// A value with the values of its labels.
-type Value = (Vec<String>, f64);
+type MetricValue = (Vec<String>, f64);
 
 /// Every metric, in the order in which they are told.
 pub const METRICS: [Metric; 26] = [
@@ -432,7 +432,7 @@ impl Metric {
     }
 }
 
-fn following(metrics: &Metrics, of: impl Fn(&FollowProgress) -> Option<f64>) -> Vec<Value> {
+fn following(metrics: &Metrics, of: impl Fn(&FollowProgress) -> Option<f64>) -> Vec<MetricValue> {
     metrics.following.as_ref().and_then(of).map(|value| (vec![], value)).into_iter().collect()
 }
 

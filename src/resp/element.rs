@@ -4,7 +4,7 @@ use super::{RespError, RespFault};
 
 /// What is believed from the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct RespLimits {
     /// Longest string, in bytes.
     pub bulk: usize,
     /// Longest line, in bytes.
@@ -17,7 +17,7 @@ pub struct Limits {
     pub whole: usize,
 }
 
-impl Default for Limits {
+impl Default for RespLimits {
     /// 1 GiB in all, as a server's own `client-query-buffer-limit`; lines of 64 KiB, arrays of 2^22, depth 32.
     fn default() -> Self {
         Self { bulk: 1 << 30, line: 1 << 16, array: 1 << 22, depth: 32, whole: 1 << 30 }
@@ -26,7 +26,7 @@ impl Default for Limits {
 
 /// An element; an array's members are elements of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element<'a> {
+pub(super) enum RespElement<'a> {
     Simple(&'a [u8]),
     Error(&'a [u8]),
     Int(i64),
@@ -40,14 +40,14 @@ pub(super) fn element<'a>(
     bytes: &'a [u8],
     from: usize,
     at: u64,
-    limits: &Limits,
-) -> Result<Option<(Element<'a>, usize)>, RespError> {
+    limits: &RespLimits,
+) -> Result<Option<(RespElement<'a>, usize)>, RespError> {
     read(bytes.get(from..).unwrap_or_default(), limits)
         .map(|found| found.map(|(element, length)| (element, from.saturating_add(length))))
         .map_err(|fault| RespError { at: at.saturating_add(from as u64), fault })
 }
 
-fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<(Element<'a>, usize)>, RespFault> {
+fn read<'a>(bytes: &'a [u8], limits: &RespLimits) -> Result<Option<(RespElement<'a>, usize)>, RespFault> {
     let Some((sign, rest)) = bytes.split_first() else { return Ok(None) };
     if !b"+-:$*".contains(sign) {
         return Err(RespFault::Type(*sign));
@@ -56,13 +56,15 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<(Element<'a>, usi
     let after = length.saturating_add(1);
     let scalar = |element| Ok(Some((element, after)));
     match sign {
-        b'+' => scalar(Element::Simple(line)),
-        b'-' => scalar(Element::Error(line)),
-        b':' => scalar(Element::Int(integer(line)?)),
-        b'*' => scalar(Element::Array(count(line, limits.array)?)),
+        b'+' => scalar(RespElement::Simple(line)),
+        b'-' => scalar(RespElement::Error(line)),
+        b':' => scalar(RespElement::Int(integer(line)?)),
+        b'*' => scalar(RespElement::Array(count(line, limits.array)?)),
         _ => match count(line, limits.bulk)? {
-            None => scalar(Element::Bulk(None)),
-            Some(length) => Ok(string(bytes, after, length)?.map(|(string, end)| (Element::Bulk(Some(string)), end))),
+            None => scalar(RespElement::Bulk(None)),
+            Some(length) => {
+                Ok(string(bytes, after, length)?.map(|(string, end)| (RespElement::Bulk(Some(string)), end)))
+            }
         },
     }
 }

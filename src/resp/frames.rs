@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::buffer::Buffer;
 use super::element::{count, integer, line, string};
-use super::{Limits, RespError, RespFault};
+use super::{RespError, RespFault, RespLimits};
 
 /// A command, borrowed from its reader until the reader is used again.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ impl<'a> Command<'a> {
 #[derive(Debug, Default)]
 pub struct CommandReader {
     buffer: Buffer,
-    limits: Limits,
+    limits: RespLimits,
     /// How far the first command is understood, from its first byte.
     understood: usize,
     /// Arguments missing; `None` before the array's header is read.
@@ -78,7 +78,7 @@ pub struct CommandReader {
 
 impl CommandReader {
     /// A reader whose first byte has the absolute offset `at`.
-    pub fn starting_at(at: u64, limits: Limits) -> Self {
+    pub fn starting_at(at: u64, limits: RespLimits) -> Self {
         Self { buffer: Buffer::starting_at(at), limits, ..Self::default() }
     }
 
@@ -235,7 +235,7 @@ mod tests {
     type Seen = Vec<(u64, Vec<u8>, Vec<Vec<u8>>)>;
 
     fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Seen, RespError> {
-        let mut reader = CommandReader::starting_at(100, Limits::default());
+        let mut reader = CommandReader::starting_at(100, RespLimits::default());
         let mut seen = vec![];
         for piece in pieces {
             reader.feed(piece);

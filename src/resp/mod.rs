@@ -15,7 +15,7 @@ mod refusal;
 mod reply;
 
 pub use buffer::Buffer;
-pub use element::Limits;
+pub use element::RespLimits;
 pub use encode::{array_header, auth, bulk, bulk_header, bulk_i64, bulk_u64, command};
 pub use error::{RespError, RespFault};
 pub use frames::{Command, CommandReader, longest_word};

@@ -1,8 +1,8 @@
 //! Reading replies.
 
 use super::buffer::Buffer;
-use super::element::{Element, element};
-use super::{Limits, RespError, RespFault};
+use super::element::{RespElement, element};
+use super::{RespError, RespFault, RespLimits};
 use crate::unit::quoted;
 
 /// Characters of a reply that are shown.
@@ -62,7 +62,7 @@ impl Reply<'_> {
 #[derive(Debug, Default)]
 pub struct ReplyReader {
     buffer: Buffer,
-    limits: Limits,
+    limits: RespLimits,
     /// How far the first reply is understood, from the first unread byte.
     understood: usize,
     /// Members missing in each array that is open there.
@@ -73,7 +73,7 @@ pub struct ReplyReader {
 
 impl ReplyReader {
     /// A reader at offset 0.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: RespLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
@@ -141,7 +141,7 @@ impl ReplyReader {
             if end > self.limits.whole {
                 return Err(self.too_long(at));
             }
-            if let Element::Array(Some(members @ 1..)) = element {
+            if let RespElement::Array(Some(members @ 1..)) = element {
                 if self.open.len() >= self.limits.depth {
                     let fault = RespFault::Depth(self.limits.depth);
                     return Err(RespError { at: at.saturating_add(self.understood as u64), fault });
@@ -170,16 +170,16 @@ fn close(open: &mut Vec<usize>) -> bool {
     true
 }
 
-fn build<'a>(bytes: &'a [u8], from: &mut usize, at: u64, limits: &Limits) -> Result<Option<Reply<'a>>, RespError> {
+fn build<'a>(bytes: &'a [u8], from: &mut usize, at: u64, limits: &RespLimits) -> Result<Option<Reply<'a>>, RespError> {
     let Some((element, end)) = element(bytes, *from, at, limits)? else { return Ok(None) };
     *from = end;
     Ok(Some(match element {
-        Element::Simple(text) => Reply::Simple(text),
-        Element::Error(text) => Reply::Error(text),
-        Element::Int(number) => Reply::Int(number),
-        Element::Bulk(string) => Reply::Bulk(string),
-        Element::Array(None) => Reply::Array(None),
-        Element::Array(Some(count)) => {
+        RespElement::Simple(text) => Reply::Simple(text),
+        RespElement::Error(text) => Reply::Error(text),
+        RespElement::Int(number) => Reply::Int(number),
+        RespElement::Bulk(string) => Reply::Bulk(string),
+        RespElement::Array(None) => Reply::Array(None),
+        RespElement::Array(Some(count)) => {
             let mut members = Vec::with_capacity(count);
             for _ in 0..count {
                 let Some(member) = build(bytes, from, at, limits)? else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! A batch that is being made.
 
-use super::{Batch, Dealt, Job, Mark, encode::Text};
+use super::{Batch, Dealt, Job, Mark, encode::SetText};
 use crate::{resp, unit::Db};
 
 /// Strings of one MSET at most, and their bytes: more would save nothing and could not be refused one by one.
@@ -44,7 +44,7 @@ impl Building {
 
     /// Adds a string, which replaces what is there, to those that go in one MSET. Commands that are added meanwhile go before
     /// it: they are of other keys.
-    pub(super) fn join(&mut self, db: Db, key: &[u8], text: Text<'_>) {
+    pub(super) fn join(&mut self, db: Db, key: &[u8], text: SetText<'_>) {
         self.select(db);
         resp::bulk(&mut self.strings, key);
         text.append(&mut self.strings);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut reader = resp::CommandReader::starting_at(0, resp::Limits::default());
+        let mut reader = resp::CommandReader::starting_at(0, resp::RespLimits::default());
         reader.feed(bytes);
         let mut lines = vec![];
         while let Some(command) = reader.next().unwrap() {
@@ -112,12 +112,12 @@ mod tests {
     #[test]
     fn strings_go_together_within_one_database_and_up_to_a_number() {
         let (mut building, mut given) = (Building::new(Mark::default()), Given::default());
-        building.join(Db(0), b"a", Text::Raw(b"1"));
-        building.join(Db(0), b"b", Text::Number(-2));
-        building.join(Db(3), b"c", Text::Raw(b""));
+        building.join(Db(0), b"a", SetText::Raw(b"1"));
+        building.join(Db(0), b"b", SetText::Number(-2));
+        building.join(Db(3), b"c", SetText::Raw(b""));
         building.send(0, Mark { at: 9, elements: 0 }, &mut given);
         for number in 0..=STRINGS {
-            building.join(Db(0), number.to_string().as_bytes(), Text::Raw(b"x"));
+            building.join(Db(0), number.to_string().as_bytes(), SetText::Raw(b"x"));
         }
         building.send(0, Mark { at: 99, elements: 0 }, &mut given);
         let [first, second] = &given.0[..] else { panic!("{given:?}", given = given.0) };

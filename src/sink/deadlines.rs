@@ -16,7 +16,7 @@ use async_channel::Sender;
 use super::{DeadlineMode, record::PREFIX};
 use crate::{
     command::{self, Info, Keyspace},
-    resp::{self, CommandReader, Limits},
+    resp::{self, CommandReader, RespLimits},
     step::Selection,
     store::{KeyLog, LoggedKey},
     unit::{Db, UnixMillis},
@@ -116,13 +116,13 @@ impl DeadlinePass {
 
     /// The walks of the pass: each database for its keys where some have deadlines, and for the fields of its hashes where
     /// these have. A server that hides what its databases hold is walked through.
-    pub(super) fn walks(&self, info: &Info, knows_fields: bool) -> VecDeque<Walk> {
+    pub(super) fn walks(&self, info: &Info, knows_fields: bool) -> VecDeque<DatabaseWalk> {
         let spaces = info.keyspace();
         let has = |db: &Db, some: fn(&Keyspace) -> bool| spaces.is_empty() || spaces.get(db).is_some_and(some);
         let dbs = || self.databases.iter().map(|(db, _)| *db);
-        let keys = dbs().filter(|db| has(db, |space| space.expires > 0)).map(|db| Walk { db, fields: false });
+        let keys = dbs().filter(|db| has(db, |space| space.expires > 0)).map(|db| DatabaseWalk { db, fields: false });
         let with_fields = dbs().filter(|db| knows_fields && has(db, |space| space.field_expires != Some(0)));
-        keys.chain(with_fields.map(|db| Walk { db, fields: true })).collect()
+        keys.chain(with_fields.map(|db| DatabaseWalk { db, fields: true })).collect()
     }
 
     /// The last moment that stays deferred, at `now` on the destination's clock.
@@ -134,7 +134,7 @@ impl DeadlinePass {
 
 /// A walk over a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Walk {
+pub(super) struct DatabaseWalk {
     pub(super) db: Db,
     /// Over the fields of hashes, not over keys.
     pub(super) fields: bool,
@@ -154,7 +154,7 @@ pub(super) struct Concerned {
 impl Concerned {
     /// What the commands of a batch do, which begins in database 0.
     pub(super) fn of(batch: &[u8]) -> Self {
-        let mut reader = CommandReader::starting_at(0, Limits::default());
+        let mut reader = CommandReader::starting_at(0, RespLimits::default());
         reader.feed(batch);
         let (mut concerned, mut db) = (Self::default(), Db(0));
         while let Ok(Some(command)) = reader.next() {

@@ -6,9 +6,9 @@ use super::{
     BatchSize, Destination, Form, Job, Mark,
     batch::{BigEntry, Probe},
     building::Building,
-    encode::{Text, restore, set},
+    encode::{SetText, restore, set},
     libraries::{Libraries, Owner, library_name},
-    native::{Caps, NativeWriter},
+    native::{Features, NativeWriter},
     record::{PREFIX, RecordKeys},
     translate::name_of,
 };
@@ -65,7 +65,7 @@ pub struct DealCounts {
 #[derive(Debug)]
 pub struct Dealer {
     destination: Destination,
-    caps: Caps,
+    caps: Features,
     selection: Selection,
     on_conflict: OnConflict,
     on_unsupported: OnUnsupported,
@@ -93,7 +93,7 @@ impl Dealer {
         replace_libraries: bool,
     ) -> Self {
         Self {
-            caps: Caps::of(destination.version),
+            caps: Features::of(destination.version),
             destination,
             selection: work.selection.clone(),
             on_conflict: work.on_conflict,
@@ -202,7 +202,7 @@ impl Dealer {
             self.unsupported_as(failure_of(entry, KEY_META.to_owned()), dealt)?;
         }
         if let Body::Inline(body) = entry.value.body
-            && let Some(text) = Text::of(entry, body, &self.destination)
+            && let Some(text) = SetText::of(entry, body, &self.destination)
         {
             self.text(lane, entry, text, to);
             self.dealt(lane, entry.end, dealt);
@@ -239,7 +239,7 @@ impl Dealer {
     }
 
     /// Writes a string, with others where it may replace what is there: an MSET leaves nothing alone.
-    fn text(&mut self, lane: usize, entry: &Entry<'_>, text: Text<'_>, to: Db) {
+    fn text(&mut self, lane: usize, entry: &Entry<'_>, text: SetText<'_>, to: Db) {
         let on_conflict = self.on_conflict;
         match self.lanes.get_mut(lane) {
             Some(building) if on_conflict == OnConflict::Replace && entry.expires_at.is_none() => {

@@ -8,7 +8,7 @@
 
 use super::Destination;
 use crate::{
-    rdb::{Access, Cursor, Entry, Kind, StringHead, append_payload, payload_len},
+    rdb::{Cursor, Entry, Kind, StringHead, Usage, append_payload, payload_len},
     resp,
     step::OnConflict,
     unit::UnixMillis,
@@ -16,14 +16,14 @@ use crate::{
 
 /// What SET is to bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Text<'a> {
+pub(super) enum SetText<'a> {
     /// These bytes.
     Raw(&'a [u8]),
     /// The decimal text of this number.
     Number(i32),
 }
 
-impl<'a> Text<'a> {
+impl<'a> SetText<'a> {
     /// The text of an entry that SET brings as well as RESTORE does: nothing is compressed, SET knows its expiry, and nothing
     /// is told of how much it was used, which only RESTORE can say.
     pub(super) fn of(entry: &Entry<'_>, body: &'a [u8], destination: &Destination) -> Option<Self> {
@@ -50,7 +50,7 @@ impl<'a> Text<'a> {
 
 /// Appends the SET of an entry; answers how many commands that took. Without `replace` a key that exists stays as it is and
 /// the answer is nil. The expiry is absolute, as in [`restore`].
-pub(super) fn set(out: &mut Vec<u8>, (entry, text): (&Entry<'_>, Text<'_>), on_conflict: OnConflict) -> u32 {
+pub(super) fn set(out: &mut Vec<u8>, (entry, text): (&Entry<'_>, SetText<'_>), on_conflict: OnConflict) -> u32 {
     let replace = on_conflict == OnConflict::Replace;
     out.extend_from_slice(match (replace, entry.expires_at) {
         (false, None) => b"*4\r\n$3\r\nSET\r\n",
@@ -105,11 +105,11 @@ pub(super) fn restore(
         resp::bulk(out, b"ABSTTL");
     }
     match access {
-        Some(Access::Idle(seconds)) => {
+        Some(Usage::Idle(seconds)) => {
             resp::bulk(out, b"IDLETIME");
             resp::bulk_u64(out, *seconds);
         }
-        Some(Access::Freq(frequency)) => {
+        Some(Usage::Freq(frequency)) => {
             resp::bulk(out, b"FREQ");
             resp::bulk_u64(out, u64::from(*frequency));
         }

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     net::Control,
-    rdb::{Decoder, Entry, Item, Limits},
+    rdb::{Decoder, DumpLimits, Entry, Item},
     step::Selection,
-    store::spool::{Level, SpoolError, SpoolReader},
+    store::spool::{SpoolError, SpoolLevel, SpoolReader},
     unit::{Db, UnixMillis},
 };
 
@@ -67,8 +67,8 @@ pub async fn undo(
     let (seconds, micros): (i64, i64) = control.query(&cmd("TIME")).await?;
     let now = UnixMillis(seconds.saturating_mul(1000).saturating_add(micros / 1000));
     let left_alone = control.query::<u64>(cmd("SCARD").arg(&lease.keys.skipped)).await? > 0;
-    let mut reader = SpoolReader::new(folder, tag, 0, Level::at(stored, true));
-    let mut decoder = Decoder::new(Limits { inline: 64 << 10, ..Limits::default() });
+    let mut reader = SpoolReader::new(folder, tag, 0, SpoolLevel::at(stored, true));
+    let mut decoder = Decoder::new(DumpLimits { inline: 64 << 10, ..DumpLimits::default() });
     let mut doomed: Vec<(Db, Vec<u8>)> = vec![];
     let mut named = 0;
     let mut readable = true;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use redis::{Value, cmd};
 
 use super::{
-    DeadlineMode, Mark, RecordKeys, RecordState, RunRecord, Settings,
+    ChangedSettings, DeadlineMode, Mark, RecordKeys, RecordState, RunRecord,
     record::{DEADLINES, RUNS, setting_field, setting_name},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub struct Claimant {
     /// only the last: one that died before it took the lease leaves the heartbeat of the one before it.
     pub previous: Vec<String>,
     /// The source's settings that it has changed so far.
-    pub settings: Settings,
+    pub settings: ChangedSettings,
     /// The databases that its run writes to, as far as they are known: noted if the run is new at the destination.
     pub databases: Option<Vec<Db>>,
 }
@@ -146,7 +146,7 @@ pub enum LeaseFault {
 
 /// What is at the destination.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct LeaseState {
     pub(super) record: Option<RunRecord>,
     pub(super) token: Option<String>,
     heartbeat: Option<(String, Duration)>,
@@ -159,7 +159,7 @@ enum Decision {
     Take { record: RunRecord, ours: bool, token: String },
 }
 
-fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
+fn decide(seen: &LeaseState, claimant: &Claimant, occupied: &[Db]) -> Decision {
     if let Some(record) = &seen.record {
         let same = record.digest == claimant.digest;
         match record.state {
@@ -197,7 +197,7 @@ fn decide(seen: &Seen, claimant: &Claimant, occupied: &[Db]) -> Decision {
         doubt: None,
         heard: None,
         deadlines: DeadlineMode::Exact,
-        settings: Settings::new(),
+        settings: ChangedSettings::new(),
     };
     let ours = seen.record.as_ref().is_none_or(|record| record.run == claimant.run);
     let mut record = seen.record.clone().map_or_else(fresh, |record| RunRecord { run: claimant.run.clone(), ..record });
@@ -445,7 +445,7 @@ pub async fn while_token(
     }
 }
 
-pub(super) async fn see(control: &mut Control, keys: &RecordKeys) -> Result<Seen, LeaseFault> {
+pub(super) async fn see(control: &mut Control, keys: &RecordKeys) -> Result<LeaseState, LeaseFault> {
     let fields: BTreeMap<String, String> = control.query(cmd("HGETALL").arg(&keys.run)).await?;
     let record = if fields.is_empty() {
         None
@@ -456,7 +456,7 @@ pub(super) async fn see(control: &mut Control, keys: &RecordKeys) -> Result<Seen
     let owner: Option<String> = control.query(cmd("GET").arg(&keys.heartbeat)).await?;
     let left: i64 = control.query(cmd("PTTL").arg(&keys.heartbeat)).await?;
     let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-    Ok(Seen { record, token, heartbeat: owner.map(|owner| (owner, left)) })
+    Ok(LeaseState { record, token, heartbeat: owner.map(|owner| (owner, left)) })
 }
 
 fn heartbeat(keys: &RecordKeys, owner: &str) -> redis::Cmd {
@@ -498,12 +498,12 @@ mod tests {
             digest: "d".into(),
             owner: "here/2".into(),
             previous: vec!["here/1".into(), "here/dead before it claimed".into()],
-            settings: Settings::new(),
+            settings: ChangedSettings::new(),
             databases: Some(vec![Db(0)]),
         }
     }
 
-    fn seen(state: RecordState, digest: &str, heartbeat: Option<&str>) -> Seen {
+    fn seen(state: RecordState, digest: &str, heartbeat: Option<&str>) -> LeaseState {
         let record = RunRecord {
             run: "r".into(),
             digest: digest.into(),
@@ -519,10 +519,10 @@ mod tests {
             doubt: None,
             heard: None,
             deadlines: DeadlineMode::Exact,
-            settings: Settings::new(),
+            settings: ChangedSettings::new(),
         };
         let heartbeat = heartbeat.map(|owner| (owner.to_owned(), Duration::from_secs(9)));
-        Seen { record: Some(record), token: Some("4:here/1".into()), heartbeat }
+        LeaseState { record: Some(record), token: Some("4:here/1".into()), heartbeat }
     }
 
     #[test]
@@ -572,9 +572,9 @@ mod tests {
                 Decision::Answer(claim) => panic!("{claim:?}"),
             }
         };
-        assert_eq!(taken("elsewhere", Settings::new()), setting("64"));
+        assert_eq!(taken("elsewhere", ChangedSettings::new()), setting("64"));
         assert_eq!(taken("elsewhere", setting("0")), setting("64"), "who came first knows what it was");
-        assert_eq!(taken("r", Settings::new()), Settings::new(), "this run has put it back");
+        assert_eq!(taken("r", ChangedSettings::new()), ChangedSettings::new(), "this run has put it back");
     }
 
     #[test]
@@ -587,7 +587,7 @@ mod tests {
 
     #[test]
     fn the_first_claim_notes_what_was_occupied() {
-        let decision = decide(&Seen::default(), &claimant(), &[Db(1)]);
+        let decision = decide(&LeaseState::default(), &claimant(), &[Db(1)]);
         assert!(matches!(decision, Decision::Take { ours: true, ref record, .. } if record.occupied == [Db(1)]));
     }
 }

@@ -36,15 +36,17 @@ pub use deadlines::{DeadlineJob, DeadlinePass, DeadlineStep, Settled};
 pub use deal::{DealCounts, DealFault, Dealer, Dealt};
 pub use destination::{Destination, Form};
 pub use ghosts::{Extent, UndoFault, clear_databases, undo};
-pub use lane::{Lane, LaneFault, LaneReport, LaneSetup, Part, TooLarge, Turns};
+pub use lane::{Lane, LaneFault, LaneReport, LaneSetup, LargeValuePermits, Part, TooLarge};
 pub use large::Large;
 pub use lease::{Claim, Claimant, Lease, LeaseFault, Written, claim, has_begun, peek, record, while_token};
 pub use libraries::Libraries;
 pub use neighbours::{Neighbour, neighbours, recorded};
 pub use noted::NotedSettings;
 pub use position::{Position, Upto};
-pub use record::{DeadlineMode, Mark, RecordKeys, RecordState, RunRecord, Settings};
+pub use record::{ChangedSettings, DeadlineMode, Mark, RecordKeys, RecordState, RunRecord};
 pub use removed::Removed;
 pub use replicas::Replicas;
-pub use translate::{Deadlines, Erase, Name, Outgoing, Taken, Translator, TranslatorSetup, meets_deadlines};
-pub use window::Window;
+pub use translate::{
+    CommandOutcome, Erase, Name, Outgoing, SourceDeadlines, Translator, TranslatorSetup, meets_deadlines,
+};
+pub use window::InFlight;

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Settings, record::setting_field};
+use super::{ChangedSettings, record::setting_field};
 
 /// The settings to put back. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct NotedSettings(Arc<Mutex<Settings>>);
+pub struct NotedSettings(Arc<Mutex<ChangedSettings>>);
 
 impl NotedSettings {
     /// They stand so now. To be called before the run record says so.
-    pub fn set(&self, settings: Settings) {
+    pub fn set(&self, settings: ChangedSettings) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 

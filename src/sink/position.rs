@@ -89,7 +89,7 @@ mod tests {
             doubt: None,
             heard: None,
             deadlines: crate::sink::DeadlineMode::Exact,
-            settings: crate::sink::Settings::new(),
+            settings: crate::sink::ChangedSettings::new(),
         }
     }
 

@@ -273,11 +273,11 @@ pub struct RunRecord {
     /// How the deadlines stand that the run has written.
     pub deadlines: DeadlineMode,
     /// The source's settings to put back, by name. Whoever takes the run over puts them back, wherever it runs.
-    pub settings: Settings,
+    pub settings: ChangedSettings,
 }
 
 /// Settings of the source by their names for `CONFIG`: what each was, and what the run has set.
-pub type Settings = BTreeMap<String, (String, String)>;
+pub type ChangedSettings = BTreeMap<String, (String, String)>;
 
 /// The field of the libraries that came from the source.
 pub(super) const LIBRARIES: &str = "libraries";

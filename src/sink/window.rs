@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Bytes that may be queued or unconfirmed, over all lanes. Clones share the bound.
 #[derive(Clone, Debug)]
-pub struct Window(Arc<(Mutex<State>, Condvar)>);
+pub struct InFlight(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Debug)]
 struct State {
@@ -13,7 +13,7 @@ struct State {
     closed: bool,
 }
 
-impl Window {
+impl InFlight {
     /// A window of `size` bytes.
     #[must_use]
     pub fn new(size: u64) -> Self {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn taking_waits_for_room_and_ends_when_closed() {
-        let window = Window::new(10);
+        let window = InFlight::new(10);
         assert!(window.take(25));
         let other = window.clone();
         let waiting = std::thread::spawn(move || (other.take(4), other.take(9)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Info, Keyspace, Mode, Role};
+use crate::command::{Info, Keyspace, Mode, ServerRole};
 use crate::net::{Control, ControlError};
 use crate::unit::{ByteSize, Db, Offset, ReplId, ServerVersion};
 
@@ -12,7 +12,7 @@ pub struct SourceFacts {
     /// Whose server and which version.
     pub version: Option<ServerVersion>,
     /// Master or replica.
-    pub role: Option<Role>,
+    pub role: Option<ServerRole>,
     /// Standalone, cluster node or Sentinel.
     pub mode: Option<Mode>,
     /// Whether it is loading its dataset.

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{SourceError, SourceFacts};
 use crate::net::{Access, NetError, NetFault, Stream, Timeouts};
-use crate::repl::{self, Action, Cut, Handshake, HandshakeOptions, HeaderLine, Payload, PayloadHeader, PsyncReply};
+use crate::repl::{
+    self, Action, Cut, Handshake, HandshakeOptions, HeaderLine, PayloadHeader, PayloadReader, PsyncReply,
+};
 use crate::resp::Buffer;
 use crate::unit::{Address, Offset, ReplId};
 
@@ -24,7 +26,7 @@ pub struct Link {
 
 #[derive(Debug)]
 struct Dump {
-    payload: Payload,
+    payload: PayloadReader,
     /// What the inbox begins with.
     cut: Cut,
     expected: Option<u64>,
@@ -98,7 +100,8 @@ impl Link {
             PayloadHeader::Length(length) => Some(length),
             PayloadHeader::Mark(_) => None,
         };
-        self.dump = Some(Dump { payload: Payload::new(&header), cut: Cut::default(), expected: length, received: 0 });
+        self.dump =
+            Some(Dump { payload: PayloadReader::new(&header), cut: Cut::default(), expected: length, received: 0 });
         self.stream.expect();
         let (replid, offset) = history.unzip();
         Ok(DumpHeader { replid, offset, length })

@@ -38,4 +38,4 @@ pub use verify::{
     DifferenceKind, Foreign, ForeignRule, JudgedBy, KeyDifference, SideOfKey, VerifyCount, VerifyMode, VerifyPhase,
     VerifyProgress, VerifyResult, VerifyVerdict, VerifyWork,
 };
-pub use window::{Standing, Window, Windows};
+pub use window::{Window, WindowState, Windows};

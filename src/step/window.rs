@@ -26,24 +26,24 @@ impl Windows {
 
     /// How the windows stand at a moment.
     #[must_use]
-    pub fn stand(&self, windows: &[Window], now: UnixMillis) -> Standing {
+    pub fn stand(&self, windows: &[Window], now: UnixMillis) -> WindowState {
         if windows.is_empty() {
-            return Standing::Open;
+            return WindowState::Open;
         }
         let timezone = TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC);
-        let Ok(timestamp) = jiff::Timestamp::from_millisecond(now.0) else { return Standing::Open };
+        let Ok(timestamp) = jiff::Timestamp::from_millisecond(now.0) else { return WindowState::Open };
         let now = timestamp.to_zoned(timezone);
         if windows.iter().any(|window| window.holds(&now)) {
-            return Standing::Open;
+            return WindowState::Open;
         }
         let opens = windows.iter().filter_map(|window| window.next(&now)).min();
-        Standing::Closed { opens: opens.map(|opens| UnixMillis(opens.timestamp().as_millisecond())) }
+        WindowState::Closed { opens: opens.map(|opens| UnixMillis(opens.timestamp().as_millisecond())) }
     }
 }
 
 /// How windows stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum WindowState {
     /// One is open.
     Open,
     /// None is.
@@ -214,20 +214,20 @@ mod tests {
         let (all, night) = windows(&["Mon-Fri 20:00-06:00"]);
         let stand = |text| all.stand(&night, at(text));
         // 2026-11-25 is a Wednesday; Berlin is an hour ahead of UTC in winter.
-        assert_eq!(stand("2026-11-25T19:00:00Z"), Standing::Open);
-        assert_eq!(stand("2026-11-26T04:59:59Z"), Standing::Open);
-        assert_eq!(stand("2026-11-28T04:59:59Z"), Standing::Open, "Friday's window ends on Saturday");
-        assert_eq!(stand("2026-11-29T04:00:00Z"), Standing::Closed { opens: Some(at("2026-11-30T19:00:00Z")) });
-        assert_eq!(stand("2026-11-25T18:59:59Z"), Standing::Closed { opens: Some(at("2026-11-25T19:00:00Z")) });
-        assert_eq!(stand("2026-07-01T17:30:00Z"), Standing::Closed { opens: Some(at("2026-07-01T18:00:00Z")) });
-        assert_eq!(all.stand(&[], at("2026-11-29T04:00:00Z")), Standing::Open);
+        assert_eq!(stand("2026-11-25T19:00:00Z"), WindowState::Open);
+        assert_eq!(stand("2026-11-26T04:59:59Z"), WindowState::Open);
+        assert_eq!(stand("2026-11-28T04:59:59Z"), WindowState::Open, "Friday's window ends on Saturday");
+        assert_eq!(stand("2026-11-29T04:00:00Z"), WindowState::Closed { opens: Some(at("2026-11-30T19:00:00Z")) });
+        assert_eq!(stand("2026-11-25T18:59:59Z"), WindowState::Closed { opens: Some(at("2026-11-25T19:00:00Z")) });
+        assert_eq!(stand("2026-07-01T17:30:00Z"), WindowState::Closed { opens: Some(at("2026-07-01T18:00:00Z")) });
+        assert_eq!(all.stand(&[], at("2026-11-29T04:00:00Z")), WindowState::Open);
     }
 
     #[test]
     fn an_hour_that_the_clock_leaves_out_opens_behind_it() {
         let (all, windows) = windows(&["Sun 02:30-04:00"]);
         let closed = all.stand(&windows, at("2026-03-29T00:00:00Z"));
-        assert_eq!(closed, Standing::Closed { opens: Some(at("2026-03-29T01:30:00Z")) });
+        assert_eq!(closed, WindowState::Closed { opens: Some(at("2026-03-29T01:30:00Z")) });
     }
 
     #[test]

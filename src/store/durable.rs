@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::own::{self, Access, OwnFolder};
+use super::own::{self, OpenMode, OwnFolder};
 
 /// Replaces the file at `path` (mode 0600, in a folder that is ours): written aside, synced, renamed, and the rename synced. After an error or a
 /// crash the old content is still there.
@@ -26,7 +26,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// The content of our file at `path`, refused above `limit` bytes; `None` when there is no such file.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match own::open(path, Access::Read) {
+    let file = match own::open(path, OpenMode::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

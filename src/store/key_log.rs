@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     BlockKey, KeyBlock,
-    own::{Access, open},
+    own::{OpenMode, open},
 };
 use crate::unit::Db;
 
@@ -53,7 +53,7 @@ pub struct KeyLog {
 impl KeyLog {
     /// An empty list in the file at `path`, in place of what is there. `tag` says what it is of.
     pub fn create(path: &Path, tag: i64) -> io::Result<Self> {
-        let mut file = BufWriter::with_capacity(64 << 10, open(path, Access::Replace)?);
+        let mut file = BufWriter::with_capacity(64 << 10, open(path, OpenMode::Replace)?);
         file.write_all(&tag.to_le_bytes())?;
         file.write_all(&boot_id().unwrap_or([0; BOOT_ID]))?;
         Ok(Self { path: path.to_owned(), file, recent: HashSet::new(), recent_bytes: 0, count: 0 })
@@ -138,7 +138,7 @@ pub struct KeyLogReader {
 impl KeyLogReader {
     /// The list in the file at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = BufReader::with_capacity(64 << 10, open(path, Access::Read)?);
+        let mut file = BufReader::with_capacity(64 << 10, open(path, OpenMode::Read)?);
         let (mut tag, mut boot) = ([0; 8], [0; BOOT_ID]);
         file.read_exact(&mut tag)?;
         file.read_exact(&mut boot)?;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::own::{Access, LOCK, OwnFolder};
+use super::own::{LOCK, OpenMode, OwnFolder};
 
 /// Holds a folder for this process; let go of when dropped or when the process dies.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub enum LockError {
 impl FolderLock {
     /// Takes the lock file `lock` in `folder` without waiting.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let file = OwnFolder::open(folder)?.file(LOCK, Access::Write)?;
+        let file = OwnFolder::open(folder)?.file(LOCK, OpenMode::Write)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held),

@@ -25,7 +25,7 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// What a file is opened for. All but the first make it where it is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum OpenMode {
     /// Reading.
     Read,
     /// Reading, and writing at its end.
@@ -34,13 +34,13 @@ pub enum Access {
     Write,
     /// Writing in place of what is there.
     Replace,
-    /// As [`Access::Replace`], and whoever may read other new files may read it.
+    /// As [`OpenMode::Replace`], and whoever may read other new files may read it.
     Share,
     /// Writing to a file that must not be there yet.
     New,
 }
 
-impl Access {
+impl OpenMode {
     const fn flags(self) -> OFlags {
         match self {
             Self::Read => OFlags::RDONLY,
@@ -147,7 +147,7 @@ impl OwnFolder {
     }
 
     /// Opens a file in it.
-    pub fn file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<File> {
+    pub fn file(&self, name: impl AsRef<OsStr>, access: OpenMode) -> io::Result<File> {
         let name = name.as_ref();
         let path = self.path.join(name);
         let flags = access.flags().union(NO_SURPRISE).union(OFlags::NOFOLLOW);
@@ -195,14 +195,14 @@ impl OwnFolder {
 }
 
 /// Opens the file at `path` in a folder that is ours too.
-pub fn open(path: &Path, access: Access) -> io::Result<File> {
+pub fn open(path: &Path, access: OpenMode) -> io::Result<File> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     OwnFolder::open(folder_of(path))?.file(name, access)
 }
 
 /// Opens a file that an operator names, wherever it is and whoever it belongs to: it must be a regular one, so that nothing
 /// waits, now or later.
-pub fn open_regular(path: &Path, access: Access) -> io::Result<File> {
+pub fn open_regular(path: &Path, access: OpenMode) -> io::Result<File> {
     match std::fs::metadata(path) {
         // Opening a device can do something already.
         Ok(found) if !found.is_file() => {
@@ -219,7 +219,7 @@ pub fn open_regular(path: &Path, access: Access) -> io::Result<File> {
 
 /// Writes a file that an operator names.
 pub fn write_regular(path: &Path, content: &[u8]) -> io::Result<()> {
-    open_regular(path, Access::Share)?.write_all(content)
+    open_regular(path, OpenMode::Share)?.write_all(content)
 }
 
 /// The folder that a file is in.
@@ -243,8 +243,8 @@ fn bare(path: &Path) -> PathBuf {
     if bare.as_os_str().is_empty() { PathBuf::from(".") } else { bare }
 }
 
-fn emptied(file: File, access: Access) -> io::Result<File> {
-    if matches!(access, Access::Replace | Access::Share) {
+fn emptied(file: File, access: OpenMode) -> io::Result<File> {
+    if matches!(access, OpenMode::Replace | OpenMode::Share) {
         file.set_len(0)?;
     }
     Ok(file)
@@ -327,29 +327,29 @@ mod tests {
         symlink(at("target"), at("link")).unwrap();
         fifo(&at("fifo"));
         fs::create_dir(at("folder")).unwrap();
-        for access in [Access::Read, Access::Append, Access::Write, Access::Replace] {
+        for access in [OpenMode::Read, OpenMode::Append, OpenMode::Write, OpenMode::Replace] {
             for (name, found) in [("link", "a symbolic link"), ("fifo", "a FIFO"), ("folder", "a folder")] {
                 let fault = fault(&open(&at(name), access).unwrap_err());
                 assert_eq!(fault, OwnFault::Kind { found, wanted: "a regular file" }, "{name} {access:?}");
             }
         }
         assert_eq!(fs::read_to_string(at("target")).unwrap(), "mine");
-        assert!(open(&at("missing"), Access::Read).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
+        assert!(open(&at("missing"), OpenMode::Read).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
     }
 
     #[test]
     fn what_others_may_write_to_is_not_ours() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        open(&path, Access::New).unwrap();
+        open(&path, OpenMode::New).unwrap();
         for (mode, taken) in [(0o600, true), (0o644, true), (0o620, false), (0o602, false)] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(open(&path, Access::Read).is_ok(), taken, "{mode:o}");
+            assert_eq!(open(&path, OpenMode::Read).is_ok(), taken, "{mode:o}");
         }
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         for (mode, taken) in [(0o700, true), (0o755, true), (0o770, false), (0o707, false), (0o1777, false)] {
             fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
-            assert_eq!(open(&path, Access::Read).is_ok(), taken, "{mode:o}");
+            assert_eq!(open(&path, OpenMode::Read).is_ok(), taken, "{mode:o}");
             assert_eq!(OwnFolder::make(folder.path()).is_ok(), taken, "{mode:o}");
         }
     }
@@ -401,14 +401,14 @@ mod tests {
         fifo(&at("fifo"));
         fs::write(at("file"), "old").unwrap();
         symlink(at("file"), at("link")).unwrap();
-        for access in [Access::Read, Access::Append, Access::Replace] {
+        for access in [OpenMode::Read, OpenMode::Append, OpenMode::Replace] {
             for path in [at("fifo"), folder.path().to_owned(), PathBuf::from("/dev/null")] {
                 assert!(NotOurs::of(&open_regular(&path, access).unwrap_err()).is_some(), "{}", path.display());
             }
         }
-        open_regular(&at("link"), Access::Append).unwrap();
+        open_regular(&at("link"), OpenMode::Append).unwrap();
         assert_eq!(fs::read_to_string(at("file")).unwrap(), "old");
-        open_regular(&at("link"), Access::Replace).unwrap();
+        open_regular(&at("link"), OpenMode::Replace).unwrap();
         assert_eq!(fs::read_to_string(at("file")).unwrap(), "");
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use redis_plan::rdb::{Checksum, Decoder, Item, Limits, RdbError, RdbFault, SafePoint};
+use redis_plan::rdb::{Checksum, Decoder, DumpLimits, Item, RdbError, RdbFault, SafePoint};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -172,7 +172,7 @@ fn decode(
     from: &SafePoint,
     ends: impl Iterator<Item = usize>,
 ) -> Result<Vec<(String, SafePoint)>, RdbError> {
-    let mut decoder = Decoder::resume(from, Limits::default());
+    let mut decoder = Decoder::resume(from, DumpLimits::default());
     let (mut items, mut fed) = (vec![], usize::try_from(from.at).unwrap());
     for end in ends.chain([dump.len()]) {
         decoder.feed(&dump[fed..end]);
@@ -199,7 +199,7 @@ fn items(decoded: Vec<(String, SafePoint)>) -> Vec<String> {
 fn keys_types_and_deadlines_are_those_of_the_manifest() {
     for name in ALL {
         let dump = dump(name);
-        let mut decoder = Decoder::new(Limits::default());
+        let mut decoder = Decoder::new(DumpLimits::default());
         decoder.feed(&dump);
         let (mut found, mut numbers, mut noted, mut end) = (vec![], BTreeSet::new(), 0, None);
         while let Some(item) = decoder.next().unwrap() {
@@ -239,7 +239,7 @@ fn functions_are_found_in_the_dumps_of_servers_that_have_them() {
 fn one_byte_at_a_time_gives_the_same_items_and_every_cut_is_an_early_end() {
     for name in ALL {
         let dump = dump(name);
-        let mut decoder = Decoder::new(Limits::default());
+        let mut decoder = Decoder::new(DumpLimits::default());
         let mut found = vec![];
         for (index, byte) in dump.iter().enumerate() {
             let early = decoder.finish().unwrap_err();

@@ -393,7 +393,7 @@ fn a_key_that_is_named_twice_is_told_and_counted_once() {
     let (source, destination) = servers();
     fill(&source, KEYS, 10);
     fill(&destination, KEYS, 11);
-    let side = |server: &Server, version| compare::Server {
+    let side = |server: &Server, version| compare::ComparedServer {
         deferred: false,
         access: Access::plain(Address::Tcp { host: "127.0.0.1".to_owned(), port: server.port() }),
         version,
@@ -422,9 +422,9 @@ fn a_key_that_is_named_twice_is_told_and_counted_once() {
         let mut told = vec![];
         loop {
             match begun.told.recv().await.unwrap() {
-                compare::Told::Progress(_) => {}
-                compare::Told::Difference(found) => told.push(found.1.key),
-                compare::Told::Done(result) => break (told, result.unwrap()),
+                compare::CompareEvent::Progress(_) => {}
+                compare::CompareEvent::Difference(found) => told.push(found.1.key),
+                compare::CompareEvent::Done(result) => break (told, result.unwrap()),
             }
         }
     });

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use redis::{Connection, Pipeline, Value};
 
-use super::dataset::{Dataset, Key, Shape};
+use super::dataset::{Dataset, Key, KeyShape};
 use super::error::DemoError;
-use super::server::Server;
+use super::server::DemoServer;
 use super::traffic::PREFIX;
 
 /// Keys in one exchange.
@@ -20,7 +20,7 @@ const RUN_RECORD: &str = "redis-plan:*";
 
 /// What came out.
 #[derive(Default)]
-pub(super) struct Compared {
+pub(super) struct DemoComparison {
     keys: u64,
     /// Keys of the source that the destination has, equal or not.
     found: u64,
@@ -31,14 +31,14 @@ pub(super) struct Compared {
     foreign: i64,
 }
 
-impl Compared {
+impl DemoComparison {
     /// Whether every key is the same.
     pub(super) const fn is_equal(&self) -> bool {
         self.different == 0 && self.foreign == 0
     }
 }
 
-impl std::fmt::Display for Compared {
+impl std::fmt::Display for DemoComparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.is_equal() {
             return write!(
@@ -57,9 +57,13 @@ impl std::fmt::Display for Compared {
 }
 
 /// Compares every key of `dataset`.
-pub(super) fn compare(dataset: &Dataset, source: &Server, destination: &Server) -> Result<Compared, DemoError> {
+pub(super) fn compare(
+    dataset: &Dataset,
+    source: &DemoServer,
+    destination: &DemoServer,
+) -> Result<DemoComparison, DemoError> {
     let (mut source, mut destination) = (source.connect()?, destination.connect()?);
-    let mut compared = Compared::default();
+    let mut compared = DemoComparison::default();
     let mut keys = dataset.iter().peekable();
     while let Some(first) = keys.next() {
         let db = first.db;
@@ -77,7 +81,7 @@ fn compare_batch(
     keys: &[Key],
     source: &mut Connection,
     destination: &mut Connection,
-    compared: &mut Compared,
+    compared: &mut DemoComparison,
 ) -> Result<(), DemoError> {
     let began = Instant::now();
     let (expected, found) = (read(keys, source)?, read(keys, destination)?);
@@ -135,15 +139,15 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// A value in an order that does not depend on the server: sets and hashes have none of their own.
-fn in_order(shape: Shape, value: &Value) -> Value {
+fn in_order(shape: KeyShape, value: &Value) -> Value {
     let Value::Array(items) = value else { return value.clone() };
     let bytes = |value: &Value| match value {
         Value::BulkString(bytes) => bytes.clone(),
         _ => vec![],
     };
     let group = match shape {
-        Shape::Set => 1,
-        Shape::Hash => 2,
+        KeyShape::Set => 1,
+        KeyShape::Hash => 2,
         _ => return value.clone(),
     };
     let mut groups: Vec<&[Value]> = items.chunks(group).collect();

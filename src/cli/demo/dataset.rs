@@ -13,10 +13,10 @@ const BATCH: usize = 500;
 const ELEMENTS: u32 = 1_000;
 
 /// Keys of one kind.
-struct Kind {
+struct KeyKind {
     /// What the keys' names begin with.
     name: &'static str,
-    shape: Shape,
+    shape: KeyShape,
     /// Elements of a value; bytes of a text.
     size: u32,
     /// How many of 1,000 keys are of this kind; 0 is one key however many there are.
@@ -28,7 +28,7 @@ struct Kind {
 
 /// The types of Redis.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum KeyShape {
     Text,
     Hash,
     List,
@@ -40,19 +40,19 @@ pub(super) enum Shape {
 const HOUR: u64 = 3_600_000;
 
 #[rustfmt::skip]
-const KINDS: [Kind; 12] = [
-    Kind { name: "page",        shape: Shape::Text,    size: 300,       share: 400, db: 0, expiry: None },
-    Kind { name: "session",     shape: Shape::Text,    size: 120,       share: 200, db: 0, expiry: Some(24 * HOUR) },
-    Kind { name: "user",        shape: Shape::Hash,    size: 8,         share: 150, db: 0, expiry: None },
-    Kind { name: "cart",        shape: Shape::List,    size: 12,        share: 100, db: 3, expiry: Some(72 * HOUR) },
-    Kind { name: "tags",        shape: Shape::Set,     size: 10,        share: 70,  db: 0, expiry: None },
-    Kind { name: "rank",        shape: Shape::Ranking, size: 10,        share: 50,  db: 0, expiry: None },
-    Kind { name: "log",         shape: Shape::Stream,  size: 5,         share: 30,  db: 1, expiry: None },
-    Kind { name: "big-text",    shape: Shape::Text,    size: 4_000_000, share: 0,   db: 0, expiry: None },
-    Kind { name: "big-hash",    shape: Shape::Hash,    size: 60_000,    share: 0,   db: 0, expiry: None },
-    Kind { name: "big-list",    shape: Shape::List,    size: 100_000,   share: 0,   db: 3, expiry: None },
-    Kind { name: "big-set",     shape: Shape::Set,     size: 60_000,    share: 0,   db: 0, expiry: None },
-    Kind { name: "big-ranking", shape: Shape::Ranking, size: 60_000,    share: 0,   db: 0, expiry: Some(24 * HOUR) },
+const KINDS: [KeyKind; 12] = [
+    KeyKind { name: "page",        shape: KeyShape::Text,    size: 300,       share: 400, db: 0, expiry: None },
+    KeyKind { name: "session",     shape: KeyShape::Text,    size: 120,       share: 200, db: 0, expiry: Some(24 * HOUR) },
+    KeyKind { name: "user",        shape: KeyShape::Hash,    size: 8,         share: 150, db: 0, expiry: None },
+    KeyKind { name: "cart",        shape: KeyShape::List,    size: 12,        share: 100, db: 3, expiry: Some(72 * HOUR) },
+    KeyKind { name: "tags",        shape: KeyShape::Set,     size: 10,        share: 70,  db: 0, expiry: None },
+    KeyKind { name: "rank",        shape: KeyShape::Ranking, size: 10,        share: 50,  db: 0, expiry: None },
+    KeyKind { name: "log",         shape: KeyShape::Stream,  size: 5,         share: 30,  db: 1, expiry: None },
+    KeyKind { name: "big-text",    shape: KeyShape::Text,    size: 4_000_000, share: 0,   db: 0, expiry: None },
+    KeyKind { name: "big-hash",    shape: KeyShape::Hash,    size: 60_000,    share: 0,   db: 0, expiry: None },
+    KeyKind { name: "big-list",    shape: KeyShape::List,    size: 100_000,   share: 0,   db: 3, expiry: None },
+    KeyKind { name: "big-set",     shape: KeyShape::Set,     size: 60_000,    share: 0,   db: 0, expiry: None },
+    KeyKind { name: "big-ranking", shape: KeyShape::Ranking, size: 60_000,    share: 0,   db: 0, expiry: Some(24 * HOUR) },
 ];
 
 /// The keys of a demo.
@@ -68,7 +68,7 @@ pub(super) struct Key {
     /// Its name.
     pub(super) name: String,
     /// Its type.
-    pub(super) shape: Shape,
+    pub(super) shape: KeyShape,
     /// Its database.
     pub(super) db: u8,
     size: u32,
@@ -88,7 +88,8 @@ impl Dataset {
 
     /// Every key, those of one database together.
     pub(super) fn iter(&self) -> impl Iterator<Item = Key> {
-        let mut kinds: Vec<&Kind> = KINDS.iter().filter(|kind| self.streams || kind.shape != Shape::Stream).collect();
+        let mut kinds: Vec<&KeyKind> =
+            KINDS.iter().filter(|kind| self.streams || kind.shape != KeyShape::Stream).collect();
         kinds.sort_by_key(|kind| kind.db);
         let size = u64::from(self.size);
         kinds.into_iter().flat_map(move |kind| {
@@ -128,10 +129,10 @@ impl Dataset {
 impl Key {
     /// The commands that make the key.
     fn commands(&self) -> Vec<Cmd> {
-        let mut words = Words::of(&self.name);
+        let mut words = RandomText::of(&self.name);
         let mut commands = match self.shape {
-            Shape::Text => vec![self.command("SET").arg(words.text(self.size)).take()],
-            Shape::Stream => (1..=self.size)
+            KeyShape::Text => vec![self.command("SET").arg(words.text(self.size)).take()],
+            KeyShape::Stream => (1..=self.size)
                 .map(|id| self.command("XADD").arg(format!("{id}-1")).arg("event").arg(words.next()).take())
                 .collect(),
             shape => self.in_chunks(shape, &mut words),
@@ -142,16 +143,18 @@ impl Key {
         commands
     }
 
-    fn in_chunks(&self, shape: Shape, words: &mut Words) -> Vec<Cmd> {
+    fn in_chunks(&self, shape: KeyShape, words: &mut RandomText) -> Vec<Cmd> {
         let chunk = |first: u32| {
             let elements = first..self.size.min(first + ELEMENTS);
             match shape {
                 // Before Redis 4.0, HSET takes one field only.
-                Shape::Hash => elements.fold(self.command("HMSET"), |mut command, element| {
+                KeyShape::Hash => elements.fold(self.command("HMSET"), |mut command, element| {
                     command.arg(format!("field-{element}")).arg(words.next()).take()
                 }),
-                Shape::List => elements.fold(self.command("RPUSH"), |mut command, _| command.arg(words.next()).take()),
-                Shape::Ranking => elements.fold(self.command("ZADD"), |mut command, element| {
+                KeyShape::List => {
+                    elements.fold(self.command("RPUSH"), |mut command, _| command.arg(words.next()).take())
+                }
+                KeyShape::Ranking => elements.fold(self.command("ZADD"), |mut command, element| {
                     command.arg(words.number() % 100_000).arg(format!("member-{element}")).take()
                 }),
                 _ => elements.fold(self.command("SADD"), |mut command, _| command.arg(words.next()).take()),
@@ -170,12 +173,12 @@ impl Key {
     /// The command that reads the whole value.
     pub(super) fn read(&self) -> Cmd {
         match self.shape {
-            Shape::Text => self.command("GET"),
-            Shape::Hash => self.command("HGETALL"),
-            Shape::List => self.command("LRANGE").arg(0).arg(-1).take(),
-            Shape::Set => self.command("SMEMBERS"),
-            Shape::Ranking => self.command("ZRANGE").arg(0).arg(-1).arg("WITHSCORES").take(),
-            Shape::Stream => self.command("XRANGE").arg("-").arg("+").take(),
+            KeyShape::Text => self.command("GET"),
+            KeyShape::Hash => self.command("HGETALL"),
+            KeyShape::List => self.command("LRANGE").arg(0).arg(-1).take(),
+            KeyShape::Set => self.command("SMEMBERS"),
+            KeyShape::Ranking => self.command("ZRANGE").arg(0).arg(-1).arg("WITHSCORES").take(),
+            KeyShape::Stream => self.command("XRANGE").arg("-").arg("+").take(),
         }
     }
 
@@ -186,9 +189,9 @@ impl Key {
 }
 
 /// Text that looks random and is the same every time.
-struct Words(u64);
+struct RandomText(u64);
 
-impl Words {
+impl RandomText {
     fn of(name: &str) -> Self {
         Self(
             name.bytes()

@@ -15,10 +15,10 @@ use compare::compare;
 use dataset::Dataset;
 pub(super) use error::DemoError;
 use install::Installed;
-use server::{Server, private_folder};
-use traffic::Traffic;
+use server::{DemoServer, private_folder};
+use traffic::DemoTraffic;
 
-use super::apply::{Ran, Run, perform};
+use super::apply::{ApplyRun, RunResult, perform};
 use super::exit::{Exit, Failure};
 use super::load::load;
 use super::output::Output;
@@ -51,8 +51,8 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let stop = StopSignal::listen()?;
     let folder = private_folder("redis-plan-demo-")?.keep();
     let installed = Installed::find()?;
-    let source = Server::start(&installed.source)?;
-    let destination = Server::start(&installed.destination)?;
+    let source = DemoServer::start(&installed.source)?;
+    let destination = DemoServer::start(&installed.destination)?;
     out.print(&format!("{source} -> {destination}\n"))?;
 
     let started = Instant::now();
@@ -61,9 +61,9 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let seconds = started.elapsed().as_secs_f64();
     out.print(&format!("{} keys loaded in {seconds:.1} s; a client keeps writing\n", dataset.keys()))?;
     if let Some(signal) = stop.signal() {
-        return Ok(Exit::Signal(signal));
+        return Ok(Exit::UnixSignal(signal));
     }
-    let traffic = Traffic::start(source.connect()?);
+    let traffic = DemoTraffic::start(source.connect()?);
 
     let file = folder.join("plan.yaml");
     let plan = plan(&source, &destination, &folder)?;
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
 
     let state_dir = folder.join("state");
     let progress = args.progress.renderer(alone);
-    let Ran { outcome, summary, report } = perform(Run {
+    let RunResult { outcome, summary, report } = perform(ApplyRun {
         loaded,
         state_dir,
         no_wait: false,
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let written = traffic.end()?;
     out.print(&run_result(&summary))?;
     if outcome != Outcome::Done {
-        return Ok(stop.signal().map_or(Exit::Outcome(outcome), Exit::Signal));
+        return Ok(stop.signal().map_or(Exit::Outcome(outcome), Exit::UnixSignal));
     }
 
     let compared = compare(&dataset, &source, &destination)?;
@@ -102,8 +102,8 @@ fn short(digest: &Digest) -> String {
 }
 
 /// The plan of the demo: a full copy, its passwords in a file of their own.
-fn plan(source: &Server, destination: &Server, folder: &Path) -> Result<String, DemoError> {
-    let password = |name: &str, server: &Server| {
+fn plan(source: &DemoServer, destination: &DemoServer, folder: &Path) -> Result<String, DemoError> {
+    let password = |name: &str, server: &DemoServer| {
         let path = folder.join(name);
         server.keep_password(&path).map(|()| path.display().to_string())
     };
@@ -120,7 +120,7 @@ fn plan(source: &Server, destination: &Server, folder: &Path) -> Result<String, 
     ))
 }
 
-fn ending(summary: &RunSummary, compared: &compare::Compared, written: u64, report: Option<&Path>) -> String {
+fn ending(summary: &RunSummary, compared: &compare::DemoComparison, written: u64, report: Option<&Path>) -> String {
     let mut text = format!("\n{compared}\n");
     if let Some(seconds) = summary.seconds_of(StepId::Full) {
         let progress = summary.progress.clone().unwrap_or_default();

@@ -28,7 +28,7 @@ const LONGEST_SOCKET: usize = 107;
 const KEEPER: &str = r#""$@" & server=$!; read -r _; kill "$server" 2>/dev/null; wait "$server""#;
 
 /// A running server.
-pub(super) struct Server {
+pub(super) struct DemoServer {
     keeper: Child,
     socket: PathBuf,
     password: String,
@@ -36,7 +36,7 @@ pub(super) struct Server {
     _folder: tempfile::TempDir,
 }
 
-impl Server {
+impl DemoServer {
     /// Starts `program` and waits until it answers.
     pub(super) fn start(program: &Path) -> Result<Self, DemoError> {
         let folder = private_folder("redis-plan-demo-server-")?;
@@ -95,14 +95,14 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for DemoServer {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         _ = self.keeper.wait();
     }
 }
 
-impl std::fmt::Display for Server {
+impl std::fmt::Display for DemoServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} on {}", self.version, self.url())
     }

@@ -16,12 +16,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) const PREFIX: &str = "live:";
 
 /// The writing client.
-pub(super) struct Traffic {
+pub(super) struct DemoTraffic {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<u64, DemoError>>>,
 }
 
-impl Traffic {
+impl DemoTraffic {
     /// Starts to write.
     pub(super) fn start(mut connection: Connection) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
@@ -45,7 +45,7 @@ impl Traffic {
     }
 }
 
-impl Drop for Traffic {
+impl Drop for DemoTraffic {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
     }

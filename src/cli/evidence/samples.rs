@@ -17,7 +17,7 @@ const MOST: u64 = 4 << 20;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct SamplesHead {
     run: String,
 }
 
@@ -60,7 +60,7 @@ impl SampleFile {
     }
 
     fn rewrite(&mut self, samples: &[Sample]) {
-        let head = serde_json::to_string(&Head { run: self.run.clone() });
+        let head = serde_json::to_string(&SamplesHead { run: self.run.clone() });
         let lines = head.into_iter().chain(samples.iter().filter_map(|sample| serde_json::to_string(sample).ok()));
         let text: String = lines.map(|line| line + "\n").collect();
         self.file = None;
@@ -83,7 +83,7 @@ pub(super) fn read(folder: &Path, run: &str) -> Option<Vec<Sample>> {
     let bytes = read_bounded(&folder.join(NAME), MOST).ok().flatten()?;
     let text = String::from_utf8_lossy(&bytes);
     let mut lines = text.lines();
-    let head: Head = serde_json::from_str(lines.next()?).ok()?;
+    let head: SamplesHead = serde_json::from_str(lines.next()?).ok()?;
     // A line that a crash cut off is left out.
     (head.run == run).then(|| lines.filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

@@ -11,14 +11,14 @@ use futures_util::{StreamExt, stream};
 use super::{
     deal::{Deal, Hands, deal},
     start::{Start, Started, start},
-    tally::{Signal, Tally},
+    tally::{CopySignal, CopyStats},
 };
 use crate::{
     engine::{
         background,
         ending::Ending,
         incremental::note_loss,
-        intake::{self, DumpPlace, Intake, Told},
+        intake::{self, DumpPlace, Intake, IntakeEvent},
         orders::not_following,
         run::Run,
         servers,
@@ -28,11 +28,11 @@ use crate::{
     plan::fault::catalogue::runs,
     rdb::{Decoder, SafePoint},
     sink::{
-        BatchSize, Checkpoint, Dealer, Lane, LaneFault, LaneReport, LaneSetup, Lease, Mark, Part, Position, Turns,
-        Upto, Window,
+        BatchSize, Checkpoint, Dealer, InFlight, Lane, LaneFault, LaneReport, LaneSetup, LargeValuePermits, Lease,
+        Mark, Part, Position, Upto,
     },
     step::{Activity, Event, FollowProgress, FullWork, OnConflict, StepId},
-    store::spool::{Level, SpoolReader, remove_all, remove_before},
+    store::spool::{SpoolLevel, SpoolReader, remove_all, remove_before},
     unit::ByteSize,
 };
 
@@ -129,10 +129,10 @@ fn taken_over(run: &mut Run, (lease, generation, checkpoint): (Lease, u32, Check
 pub(super) struct Copy {
     pub(super) work: FullWork,
     pub(super) generation: u32,
-    level: Level,
-    pub(super) tally: Tally,
-    window: Window,
-    signals: Receiver<Signal>,
+    level: SpoolLevel,
+    pub(super) tally: CopyStats,
+    window: InFlight,
+    signals: Receiver<CopySignal>,
     reports: Receiver<LaneReport>,
     intake: Option<Intake>,
     /// The lanes and who deals to them.
@@ -157,17 +157,17 @@ impl Copy {
     fn begin(run: &Run, work: &FullWork, started: Start, clock_ahead: i64) -> Result<Self, Ending> {
         let (signals_in, signals) = bounded(4096);
         let (reports_in, reports) = bounded(4096);
-        let window = Window::new(WINDOW.min(run.spool_bound().0 / 2));
+        let window = InFlight::new(WINDOW.min(run.spool_bound().0 / 2));
         let (folder, tag) = (run.spool(started.generation), run.spool_tag(started.generation));
         let whole = started.going_on.as_ref().map(|dump| dump.bytes);
-        let level = whole.map_or_else(Level::default, |bytes| Level::at(bytes, true));
+        let level = whole.map_or_else(SpoolLevel::default, |bytes| SpoolLevel::at(bytes, true));
         // Else keys of others are there that a new dump must be able to tell from those of this one.
         let all_empty = run.targets(started.destination.databases).iter().all(|db| !started.occupied.contains(db));
         let drains = all_empty && work.on_conflict == OnConflict::Fail;
         let mut working = vec![];
 
         let mut lanes = vec![];
-        let (turns, size) = (Turns::new(), BatchSize::new(started.marks.len()));
+        let (turns, size) = (LargeValuePermits::new(), BatchSize::new(started.marks.len()));
         for (index, from) in started.marks.iter().copied().enumerate() {
             let (lane, jobs) = bounded(JOBS_AHEAD);
             lanes.push(lane);
@@ -191,7 +191,7 @@ impl Copy {
             let told = signals_in.clone();
             working.push(background::own_thread(move || async move {
                 let ended = lane.run().await;
-                let _ = told.send(Signal::LaneEnded(ended)).await;
+                let _ = told.send(CopySignal::LaneEnded(ended)).await;
             }));
         }
 
@@ -208,7 +208,7 @@ impl Copy {
 
         let from = started.going_on.as_ref().and_then(|dump| dump.from);
         let keys_before = started.going_on.as_ref().map_or(0, |dump| dump.keys);
-        let limits = crate::rdb::Limits { inline: inline_limit(work), ..crate::rdb::Limits::default() };
+        let limits = crate::rdb::DumpLimits { inline: inline_limit(work), ..crate::rdb::DumpLimits::default() };
         let decoder = from.as_ref().map_or_else(|| Decoder::new(limits), |point| Decoder::resume(point, limits));
         let dealing = Deal {
             reader: SpoolReader::new(&folder, tag, decoder.at(), level.clone()),
@@ -228,9 +228,9 @@ impl Copy {
         };
         working.push(async_std::task::spawn_blocking(move || deal(dealing)));
         let background = vec![
-            background::ticks(signals_in.clone(), PROGRESS_EVERY / 2, || Signal::Tick),
-            background::heartbeat(run, started.lease, signals_in.clone(), Signal::Heartbeat, None),
-            background::stop(run, signals_in, || Signal::Stop),
+            background::ticks(signals_in.clone(), PROGRESS_EVERY / 2, || CopySignal::Tick),
+            background::heartbeat(run, started.lease, signals_in.clone(), CopySignal::Heartbeat, None),
+            background::stop(run, signals_in, || CopySignal::Stop),
         ];
 
         Ok(Self {
@@ -238,7 +238,7 @@ impl Copy {
             generation: started.generation,
             level,
             lanes_left: started.marks.len(),
-            tally: Tally::new(started.marks, whole, keys_before),
+            tally: CopyStats::new(started.marks, whole, keys_before),
             window,
             signals,
             reports,
@@ -265,9 +265,9 @@ impl Copy {
                 self.tally.applied()
             ));
         }
-        let reports = self.reports.clone().map(Signal::Lane);
-        let asked = run.asked.clone().map(Signal::Asked);
-        let told = self.intake.as_ref().map(|intake| intake.told.clone().map(Signal::Intake));
+        let reports = self.reports.clone().map(CopySignal::Lane);
+        let asked = run.asked.clone().map(CopySignal::Asked);
+        let told = self.intake.as_ref().map(|intake| intake.told.clone().map(CopySignal::Intake));
         let told = stream::iter(told).flatten();
         let mut signals =
             Box::pin(stream::select(stream::select(told, asked), stream::select(self.signals.clone(), reports)));
@@ -276,7 +276,7 @@ impl Copy {
             self.take(signal, run, teller)?;
         }
         while let Ok(report) = self.reports.try_recv() {
-            self.take(Signal::Lane(report), run, teller)?;
+            self.take(CopySignal::Lane(report), run, teller)?;
         }
         let progress = self.tally.progress(self.begun.elapsed(), self.level.written());
         let summary = summary_of(&progress, self.begun.elapsed());
@@ -284,46 +284,46 @@ impl Copy {
         Ok((summary, self.tally.marks().to_vec()))
     }
 
-    fn take(&mut self, signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    fn take(&mut self, signal: CopySignal, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         match signal {
-            Signal::Intake(told) => return self.take_told(told, run, teller),
-            Signal::Notice(text) => teller.notice(text),
-            Signal::StreamDb(db) => {
+            CopySignal::Intake(told) => return self.take_told(told, run, teller),
+            CopySignal::Notice(text) => teller.notice(text),
+            CopySignal::StreamDb(db) => {
                 run.journal.append(&Record::StreamDb { generation: self.generation, db })?;
             }
-            Signal::SafePoint(point) => self.safe_points.push(*point),
-            Signal::Dealt(counts) => self.tally.dealt(counts),
-            Signal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
-            Signal::Unwritable(failure) => {
+            CopySignal::SafePoint(point) => self.safe_points.push(*point),
+            CopySignal::Dealt(counts) => self.tally.dealt(counts),
+            CopySignal::Lost => run.journal.append(&Record::DumpLost { generation: self.generation })?,
+            CopySignal::Unwritable(failure) => {
                 self.tally.fail(&failure);
                 teller.tell(Event::KeyFailed { failure });
             }
-            Signal::CutShort(ending) if self.received => {
+            CopySignal::CutShort(ending) if self.received => {
                 run.journal.append(&Record::DumpLost { generation: self.generation })?;
                 return Err(ending);
             }
             // Whoever receives it knows why it was cut short, and tells.
-            Signal::CutShort(ending) => self.cut_short = Some(ending),
-            Signal::Decoded(decoded) => {
+            CopySignal::CutShort(ending) => self.cut_short = Some(ending),
+            CopySignal::Decoded(decoded) => {
                 decoded?;
                 self.decoded = true;
             }
-            Signal::Lane(report) => self.take_report(report, run, teller)?,
-            Signal::LaneEnded(ended) => {
+            CopySignal::Lane(report) => self.take_report(report, run, teller)?,
+            CopySignal::LaneEnded(ended) => {
                 if let Err(LaneFault::Spool(_)) = &ended {
                     run.journal.append(&Record::DumpLost { generation: self.generation })?;
                 }
                 ended?;
                 self.lanes_left -= 1;
             }
-            Signal::Heartbeat(fault) => return Err(fault.into()),
-            Signal::Asked(asked) => {
+            CopySignal::Heartbeat(fault) => return Err(fault.into()),
+            CopySignal::Asked(asked) => {
                 if let Some(asked) = run.order(asked, teller)? {
                     asked.answer(not_following());
                 }
                 self.post(run);
             }
-            Signal::Tick => {
+            CopySignal::Tick => {
                 self.keep_safe_points(run)?;
                 self.post(run);
                 run.tell_traffic_if_due(teller);
@@ -333,7 +333,7 @@ impl Copy {
                     teller.tell(Event::Progress { progress });
                 }
             }
-            Signal::Stop => {
+            CopySignal::Stop => {
                 let text = if self.received {
                     "Stopped. The whole dump is in the spool: the same command resumes where this one stopped."
                 } else {
@@ -359,10 +359,10 @@ impl Copy {
         run.board.post(status);
     }
 
-    fn take_told(&mut self, told: Told, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    fn take_told(&mut self, told: IntakeEvent, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let generation = self.generation;
         match told {
-            Told::Header { replid, offset, length } => {
+            IntakeEvent::Header { replid, offset, length } => {
                 if let (Some(replid), Some(offset)) = (replid, offset) {
                     run.journal.append(&Record::History { generation, replid, offset })?;
                 }
@@ -370,7 +370,7 @@ impl Copy {
                 self.tally.know_total(length);
                 teller.tell(Event::DumpStarted { replid, offset, length });
             }
-            Told::DumpReceived(received) => {
+            IntakeEvent::DumpReceived(received) => {
                 let bytes = received?;
                 run.journal.append(&Record::DumpReceived { generation, bytes })?;
                 self.received = true;
@@ -382,7 +382,7 @@ impl Copy {
                 teller.tell(Event::DumpReceived { bytes, seconds: self.begun.elapsed().as_secs_f64() });
             }
             told => {
-                if let Told::Waiting(reason) = &told {
+                if let IntakeEvent::Waiting(reason) = &told {
                     self.waiting = Some(reason.clone());
                 }
                 intake::tell(told, StepId::Full, run, teller)?;

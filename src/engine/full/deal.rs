@@ -2,12 +2,12 @@
 
 use async_channel::Sender;
 
-use super::tally::Signal;
+use super::tally::CopySignal;
 use crate::{
     engine::{ending::Ending, gate::Gate, pace::Throttle},
     plan::fault::catalogue::runs,
     rdb::{Checksum, Decoder, Item, RdbError, RdbFault},
-    sink::{DealFault, Dealer, Dealt, Job, Window},
+    sink::{DealFault, Dealer, Dealt, InFlight, Job},
     step::KeyFailure,
     store::spool::{SpoolError, SpoolReader},
     unit::{Db, UnixMillis},
@@ -29,8 +29,8 @@ pub(super) struct Deal {
 /// Gives jobs to lanes, within the window and the plan's rate.
 pub(super) struct Hands {
     pub(super) lanes: Vec<Sender<Job>>,
-    pub(super) signals: Sender<Signal>,
-    pub(super) window: Window,
+    pub(super) signals: Sender<CopySignal>,
+    pub(super) window: InFlight,
     pub(super) pace: Throttle,
     pub(super) gate: Gate,
     /// The lanes or the run ended: nobody takes jobs any more.
@@ -52,7 +52,7 @@ impl Dealt for Hands {
     }
 
     fn failed(&mut self, failure: KeyFailure) {
-        let _ = self.signals.send_blocking(Signal::Unwritable(failure));
+        let _ = self.signals.send_blocking(CopySignal::Unwritable(failure));
     }
 }
 
@@ -60,20 +60,20 @@ impl Dealt for Hands {
 pub(super) fn deal(mut deal: Deal) {
     let dealt = deal_all(&mut deal);
     let signals = &deal.hands.signals;
-    let _ = signals.send_blocking(Signal::Dealt(deal.dealer.counts()));
-    if matches!(dealt, Err(Fault::Dump(_) | Fault::Spool(_))) {
-        let _ = signals.send_blocking(Signal::Lost);
+    let _ = signals.send_blocking(CopySignal::Dealt(deal.dealer.counts()));
+    if matches!(dealt, Err(CopyFault::Dump(_) | CopyFault::Spool(_))) {
+        let _ = signals.send_blocking(CopySignal::Lost);
     }
-    let cut_short = matches!(dealt, Err(Fault::Short(_)));
+    let cut_short = matches!(dealt, Err(CopyFault::Short(_)));
     let ended = match dealt.map_err(Ending::from) {
-        Err(ending) if cut_short => Signal::CutShort(ending),
-        ended => Signal::Decoded(ended),
+        Err(ending) if cut_short => CopySignal::CutShort(ending),
+        ended => CopySignal::Decoded(ended),
     };
     let _ = signals.send_blocking(ended);
 }
 
 /// Why dealing stops early.
-enum Fault {
+enum CopyFault {
     Dump(RdbError),
     /// It did not end with its own end mark.
     Short(RdbError),
@@ -81,19 +81,19 @@ enum Fault {
     Key(DealFault),
 }
 
-impl From<SpoolError> for Fault {
+impl From<SpoolError> for CopyFault {
     fn from(error: SpoolError) -> Self {
         Self::Spool(error)
     }
 }
 
-impl From<RdbError> for Fault {
+impl From<RdbError> for CopyFault {
     fn from(error: RdbError) -> Self {
         Self::Dump(error)
     }
 }
 
-impl From<DealFault> for Fault {
+impl From<DealFault> for CopyFault {
     fn from(fault: DealFault) -> Self {
         match fault {
             DealFault::Damaged(error) => Self::Dump(error),
@@ -102,17 +102,17 @@ impl From<DealFault> for Fault {
     }
 }
 
-impl From<Fault> for Ending {
-    fn from(fault: Fault) -> Self {
+impl From<CopyFault> for Ending {
+    fn from(fault: CopyFault) -> Self {
         match fault {
-            Fault::Dump(error) | Fault::Short(error) => damaged(&error),
-            Fault::Spool(error) => error.into(),
-            Fault::Key(fault) => fault.into(),
+            CopyFault::Dump(error) | CopyFault::Short(error) => damaged(&error),
+            CopyFault::Spool(error) => error.into(),
+            CopyFault::Key(fault) => fault.into(),
         }
     }
 }
 
-fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
+fn deal_all(deal: &mut Deal) -> Result<(), CopyFault> {
     let Deal { reader, decoder, dealer, hands, clock_ahead } = deal;
     let mut next_safe_point = reader.position() + SAFE_POINT_EVERY;
     while let Some(bytes) = reader.read()? {
@@ -127,7 +127,7 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
                 if checksum == Checksum::Disabled {
                     let text = "The source sends dumps without a checksum (`rdbchecksum no`): nothing proves that this \
                                 one arrived unharmed.";
-                    let _ = hands.signals.send_blocking(Signal::Notice(text.to_owned()));
+                    let _ = hands.signals.send_blocking(CopySignal::Notice(text.to_owned()));
                 }
                 return Ok(());
             }
@@ -135,23 +135,23 @@ fn deal_all(deal: &mut Deal) -> Result<(), Fault> {
                 && key.as_ref() == b"repl-stream-db"
                 && let Some(db) = std::str::from_utf8(value).ok().and_then(|db| db.parse().ok())
             {
-                let _ = hands.signals.send_blocking(Signal::StreamDb(Db(db)));
+                let _ = hands.signals.send_blocking(CopySignal::StreamDb(Db(db)));
             }
             dealer.take(item, at, now, hands)?;
             if hands.gone {
                 return Ok(());
             }
         }
-        let _ = hands.signals.try_send(Signal::Dealt(dealer.counts()));
+        let _ = hands.signals.try_send(CopySignal::Dealt(dealer.counts()));
         if decoder.at() >= next_safe_point {
             let point = decoder.safe_point();
             dealer.flush(point.at, hands);
-            let _ = hands.signals.send_blocking(Signal::SafePoint(Box::new(point)));
+            let _ = hands.signals.send_blocking(CopySignal::SafePoint(Box::new(point)));
             next_safe_point = decoder.at() + SAFE_POINT_EVERY;
         }
     }
     // The dump did not end with its own end mark. When receiving failed, that is the cause, and it is told there.
-    decoder.finish().map_err(Fault::Short)
+    decoder.finish().map_err(CopyFault::Short)
 }
 
 fn damaged(error: &RdbError) -> Ending {

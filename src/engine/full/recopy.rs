@@ -17,7 +17,7 @@ use crate::{
 
 /// Keys on both sides, in the databases that the run reads and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct KeyCounts {
     /// Keys of each database at the destination that holds some, the tool's own left out.
     pub(super) destination: Vec<(Db, u64)>,
     /// Keys at the source.
@@ -28,7 +28,7 @@ pub(super) struct Standing {
 
 /// What becomes of the keys at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum RecopyVerdict {
     /// They may be replaced.
     Replace,
     /// They stay, for this reason.
@@ -46,7 +46,7 @@ enum Reason {
     Shrunk,
 }
 
-impl Standing {
+impl KeyCounts {
     /// Asks both sides.
     pub(super) async fn ask(
         run: &Run,
@@ -79,24 +79,24 @@ impl Standing {
         copied > 0 && (self.source == 0 || self.source < copied / 2)
     }
 
-    fn judge(&self, policy: OnStreamLost, agreed: Option<u64>) -> Verdict {
+    fn judge(&self, policy: OnStreamLost, agreed: Option<u64>) -> RecopyVerdict {
         let keys = self.keys();
         match (agreed, policy) {
-            _ if keys == 0 => Verdict::Replace,
-            (Some(agreed), _) if keys <= agreed => Verdict::Replace,
-            (Some(agreed), _) => Verdict::Hold(Reason::TooFew(agreed)),
+            _ if keys == 0 => RecopyVerdict::Replace,
+            (Some(agreed), _) if keys <= agreed => RecopyVerdict::Replace,
+            (Some(agreed), _) => RecopyVerdict::Hold(Reason::TooFew(agreed)),
             // A source that was restarted without its data looks like this.
-            (None, _) if self.has_shrunk(keys) => Verdict::Hold(Reason::Shrunk),
-            (None, OnStreamLost::Recopy) if !self.others => Verdict::Replace,
-            (None, _) => Verdict::Hold(Reason::Unasked),
+            (None, _) if self.has_shrunk(keys) => RecopyVerdict::Hold(Reason::Shrunk),
+            (None, OnStreamLost::Recopy) if !self.others => RecopyVerdict::Replace,
+            (None, _) => RecopyVerdict::Hold(Reason::Unasked),
         }
     }
 
     /// Whether the keys at the destination may be replaced, for a new copy that is due because of `why`.
     pub(super) fn permit(&self, run: &Run, policy: OnStreamLost, why: &str) -> Result<(), Ending> {
         match self.judge(policy, run.request.recopy) {
-            Verdict::Replace => Ok(()),
-            Verdict::Hold(reason) => Err(self.held(reason, why)),
+            RecopyVerdict::Replace => Ok(()),
+            RecopyVerdict::Hold(reason) => Err(self.held(reason, why)),
         }
     }
 
@@ -152,21 +152,21 @@ pub(super) async fn keys_in(control: &mut Control, dbs: &[Db]) -> Result<Vec<(Db
 mod tests {
     use super::*;
 
-    fn standing(destination: u64, source: u64, others: bool) -> Standing {
-        Standing { destination: vec![(Db(0), destination)], source, others }
+    fn standing(destination: u64, source: u64, others: bool) -> KeyCounts {
+        KeyCounts { destination: vec![(Db(0), destination)], source, others }
     }
 
     #[test]
     fn nothing_is_replaced_that_nobody_agreed_to() {
         let (hold, recopy) = (OnStreamLost::Hold, OnStreamLost::Recopy);
-        let unasked = Verdict::Hold(Reason::Unasked);
+        let unasked = RecopyVerdict::Hold(Reason::Unasked);
         for (standing, policy, agreed, verdict) in [
-            (standing(0, 0, false), hold, None, Verdict::Replace),
+            (standing(0, 0, false), hold, None, RecopyVerdict::Replace),
             (standing(100, 90, false), hold, None, unasked),
-            (standing(100, 90, false), recopy, None, Verdict::Replace),
+            (standing(100, 90, false), recopy, None, RecopyVerdict::Replace),
             (standing(100, 90, true), recopy, None, unasked),
-            (standing(100, 90, true), hold, Some(100), Verdict::Replace),
-            (standing(100, 90, false), recopy, Some(99), Verdict::Hold(Reason::TooFew(99))),
+            (standing(100, 90, true), hold, Some(100), RecopyVerdict::Replace),
+            (standing(100, 90, false), recopy, Some(99), RecopyVerdict::Hold(Reason::TooFew(99))),
         ] {
             assert_eq!(standing.judge(policy, agreed), verdict, "{standing:?} {policy:?} {agreed:?}");
         }
@@ -176,11 +176,11 @@ mod tests {
     fn a_source_that_lost_its_data_empties_nothing_whatever_the_plan_says() {
         let recopy = OnStreamLost::Recopy;
         for source in [0, 1, 49] {
-            assert_eq!(standing(100, source, false).judge(recopy, None), Verdict::Hold(Reason::Shrunk));
-            assert_eq!(standing(100, source, false).judge(recopy, Some(100)), Verdict::Replace);
+            assert_eq!(standing(100, source, false).judge(recopy, None), RecopyVerdict::Hold(Reason::Shrunk));
+            assert_eq!(standing(100, source, false).judge(recopy, Some(100)), RecopyVerdict::Replace);
         }
-        assert_eq!(standing(1, 0, false).judge(recopy, None), Verdict::Hold(Reason::Shrunk));
-        assert_eq!(standing(100, 50, false).judge(recopy, None), Verdict::Replace);
+        assert_eq!(standing(1, 0, false).judge(recopy, None), RecopyVerdict::Hold(Reason::Shrunk));
+        assert_eq!(standing(100, 50, false).judge(recopy, None), RecopyVerdict::Replace);
     }
 
     #[test]

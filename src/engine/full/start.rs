@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::recopy::{Standing, keys_in};
+use super::recopy::{KeyCounts, keys_in};
 use crate::{
-    engine::{admission, ending::Ending, run::Run, servers, settings::Setting, teller::Teller},
+    engine::{admission, ending::Ending, run::Run, servers, settings::SourceSetting, teller::Teller},
     journal::{DumpState, Record},
     net::Control,
     plan::fault::catalogue::runs,
@@ -134,7 +134,7 @@ pub(in crate::engine) async fn claim(
         Claim::Taken { lease, record, ours } => {
             run.settings_are_shared = true;
             if run.adopt_settings(&record.settings)?
-                && let Err(ending) = run.restore_settings(&Setting::FENCE, teller).await
+                && let Err(ending) = run.restore_settings(&SourceSetting::FENCE, teller).await
             {
                 // The next process, which tries again, need not wait for the heartbeat to end.
                 lease.release(control).await?;
@@ -234,7 +234,7 @@ async fn take_back(
     if !has_written(record) {
         return Ok(());
     }
-    let standing = Standing::ask(run, work, control, (lease, record), destination.databases).await?;
+    let standing = KeyCounts::ask(run, work, control, (lease, record), destination.databases).await?;
     let known = written_known(run, work, control, (lease, record, ours), destination, Extent::Count).await?;
     if known.is_some_and(|written| standing.permits_taking_back(written, run.request.recopy))
         && take_back_known(run, work, control, (lease, record, ours), destination, teller).await?

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    engine::{ending::Ending, intake::Told, steering::Asked},
+    engine::{ending::Ending, intake::IntakeEvent, steering::PendingOrder},
     rdb::SafePoint,
     sink::{DealCounts, LaneFault, LaneReport, LeaseFault, Mark},
     step::{FullProgress, KeyFailure},
@@ -12,11 +12,11 @@ use crate::{
 
 /// What the parts of a full copy tell its loop.
 #[derive(Debug)]
-pub(super) enum Signal {
+pub(super) enum CopySignal {
     /// Something worth knowing.
     Notice(String),
     /// Something happened while taking in.
-    Intake(Told),
+    Intake(IntakeEvent),
     /// The dump says which database is selected where the stream behind it begins.
     StreamDb(Db),
     /// Decoding passed a point at which it could begin again.
@@ -38,7 +38,7 @@ pub(super) enum Signal {
     /// The heartbeat could not be renewed.
     Heartbeat(LeaseFault),
     /// An operator asks for something.
-    Asked(Asked),
+    Asked(PendingOrder),
     /// Time passed.
     Tick,
     /// Somebody asked for a stop.
@@ -47,7 +47,7 @@ pub(super) enum Signal {
 
 /// How far a full copy is.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct CopyStats {
     marks: Vec<Mark>,
     total: Option<u64>,
     dealt: DealCounts,
@@ -64,7 +64,7 @@ pub(super) struct Tally {
 /// How far back the rate looks.
 const RATE_OVER: Duration = Duration::from_secs(5);
 
-impl Tally {
+impl CopyStats {
     pub(super) fn new(marks: Vec<Mark>, total: Option<u64>, before: u64) -> Self {
         let samples = VecDeque::new();
         let dealt = DealCounts::default();
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_applied_is_what_every_lane_has_confirmed() {
-        let mut tally = Tally::new(vec![Mark::default(); 2], Some(1000), 5);
+        let mut tally = CopyStats::new(vec![Mark::default(); 2], Some(1000), 5);
         tally.confirm(0, Mark { at: 500, elements: 0 }, 7);
         assert_eq!((tally.applied(), tally.keys()), (0, 12));
         tally.confirm(1, Mark { at: 300, elements: 2 }, 1);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_end_is_estimated_from_the_last_seconds_and_not_before_one_percent() {
-        let mut tally = Tally::new(vec![Mark::default()], Some(1000), 0);
+        let mut tally = CopyStats::new(vec![Mark::default()], Some(1000), 0);
         assert_eq!(tally.progress(Duration::ZERO, 0).eta, None);
         tally.confirm(0, Mark { at: 9, elements: 0 }, 1);
         assert_eq!(tally.progress(Duration::from_secs(1), 50).eta, None);

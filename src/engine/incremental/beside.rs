@@ -6,20 +6,23 @@ use std::{collections::HashSet, time::Duration};
 use async_channel::{Receiver, Sender, bounded};
 
 use super::{
-    deadlines::{Asking, Told},
+    deadlines::{Asking, OffsetSamples},
     feed::{Feed, Outlet, OutletParts, feed},
-    gauge::Gauge,
+    gauge::StreamProgress,
     poll::{EVERY, poll, stands},
     settler::Settler,
-    setup::There,
+    setup::DestinationState,
     signal::Signal,
 };
 use crate::{
     engine::{background, intake::StreamState, run::Run},
-    resp::{CommandReader, Limits},
-    sink::{BatchSize, Lane, LaneReport, LaneSetup, Lease, Mark, Part, Translator, TranslatorSetup, Turns, Window},
+    resp::{CommandReader, RespLimits},
+    sink::{
+        BatchSize, InFlight, Lane, LaneReport, LaneSetup, LargeValuePermits, Lease, Mark, Part, Translator,
+        TranslatorSetup,
+    },
     step::{IncrementalWork, OnConflict},
-    store::spool::{Level, SpoolReader},
+    store::spool::{SpoolLevel, SpoolReader},
 };
 
 /// Bytes that may be queued for or unconfirmed by the destination, and at most half the spool's bound: what is
@@ -35,11 +38,11 @@ const LANE_ENDS: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What runs beside the loop.
-pub(super) struct Beside {
+pub(super) struct FollowTasks {
     pub(super) signals: Receiver<Signal>,
     pub(super) reports: Receiver<LaneReport>,
-    level: Level,
-    pub(super) window: Window,
+    level: SpoolLevel,
+    pub(super) window: InFlight,
     /// What runs beside the loop tells it through this.
     pub(super) tell: Sender<Signal>,
     /// How often the source was asked where it stands, and whether its answer is still to come.
@@ -52,20 +55,20 @@ pub(super) struct Beside {
     background: Vec<async_std::task::JoinHandle<()>>,
 }
 
-impl Beside {
+impl FollowTasks {
     /// Starts it. `source_ahead` is the source's clock minus ours, in milliseconds.
     pub(super) fn start(
         run: &Run,
         work: &IncrementalWork,
-        (there, lease): (&There, &Lease),
-        (state, gauge): (&StreamState, &Gauge),
+        (there, lease): (&DestinationState, &Lease),
+        (state, gauge): (&StreamState, &StreamProgress),
         source_ahead: i64,
     ) -> Self {
         let (signals_in, signals) = bounded(4096);
         let (reports_in, reports) = bounded(4096);
         let (jobs_in, jobs) = bounded(JOBS_AHEAD);
         let place = run.stream(there.record.generation);
-        let (level, window) = (state.spool(), Window::new(WINDOW.min(run.spool_bound().0 / 2)));
+        let (level, window) = (state.spool(), InFlight::new(WINDOW.min(run.spool_bound().0 / 2)));
         let (at, size) = (there.checkpoint, BatchSize::new(1));
         let mut working = vec![];
         let stood = (run.request.state_dir.clone(), there.record.deadlines);
@@ -85,7 +88,7 @@ impl Beside {
             spool: place.folder.clone(),
             spool_tag: place.tag,
             level: level.clone(),
-            turns: Turns::new(),
+            turns: LargeValuePermits::new(),
             patience: PATIENCE,
             size: size.clone(),
         };
@@ -107,7 +110,7 @@ impl Beside {
             state: state.clone(),
             on_unsupported: work.on_unsupported,
         };
-        let told = Told::default();
+        let told = OffsetSamples::default();
         let asking = Asking {
             source: run.request.servers.source.clone(),
             told: told.clone(),
@@ -118,7 +121,7 @@ impl Beside {
         };
         let feeding = Feed {
             reader: SpoolReader::new(&place.folder, place.tag, at.offset.0, level.clone()),
-            commands: CommandReader::starting_at(at.offset.0, Limits::default()),
+            commands: CommandReader::starting_at(at.offset.0, RespLimits::default()),
             translator: Translator::new(TranslatorSetup {
                 deadlines: Some(Box::new(asking)),
                 ..there.translator(work, run.on_conflict(), &run.keys)

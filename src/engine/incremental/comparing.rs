@@ -1,8 +1,8 @@
 //! Comparing both sides in a cutover: behind the fence, or before it where nobody could read behind it.
 
 use super::{
-    follow::{Follow, Phase},
-    stop::Compared,
+    follow::{Follow, FollowPhase},
+    stop::LastComparison,
 };
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
@@ -17,7 +17,7 @@ impl Follow {
     pub(super) async fn compare(&mut self, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let work = run.verify_work().filter(|work| self.is_enough(work)).cloned();
         let work = work.unwrap_or_else(|| self.doubtful_work(&self.work.selection));
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         cutting.part = CutoverPart::Verify;
         let offset = cutting.since.map(|_| self.figures.gauge.applied());
         teller.tell(Event::CutoverPart { part: CutoverPart::Verify, offset });
@@ -42,9 +42,9 @@ impl Follow {
             }
         }
         let obstacles = self.obstacles(run);
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(false) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(false) };
         let reason = match self.comparison.compared {
-            Compared::Equal => {
+            LastComparison::Equal => {
                 if cutting.since.is_some() {
                     // Behind a fence that is no proof, the source is asked once more where it stands.
                     (cutting.compared, cutting.part, cutting.stands) = (true, CutoverPart::Drain, false);
@@ -71,16 +71,16 @@ impl Follow {
     /// Why the last comparison does not say that both sides are equal; `None` when there was none.
     pub(super) fn unequal(&mut self) -> Option<String> {
         match self.comparison.compared {
-            Compared::Equal => None,
-            Compared::Never => {
+            LastComparison::Equal => None,
+            LastComparison::Never => {
                 let fault = self.comparison.fault.take()?;
                 Some(format!("both sides could not be compared: {fault}"))
             }
-            Compared::Not { different, unsettled: 0 } => Some(format!("both sides differ: {different} keys")),
-            Compared::Not { different: 0, unsettled } => {
+            LastComparison::Not { different, unsettled: 0 } => Some(format!("both sides differ: {different} keys")),
+            LastComparison::Not { different: 0, unsettled } => {
                 Some(format!("{unsettled} keys could not be verified, {OPEN}"))
             }
-            Compared::Not { different, unsettled } => {
+            LastComparison::Not { different, unsettled } => {
                 Some(format!("both sides differ: {different} keys; {unsettled} others could not be verified, {OPEN}"))
             }
         }

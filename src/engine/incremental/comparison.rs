@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender, bounded};
 use async_std::task::JoinHandle;
 
-use super::{figures::Figures, stop::Compared};
+use super::{figures::FollowStats, stop::LastComparison};
 use crate::{
-    compare::Told,
+    compare::CompareEvent,
     engine::{run::Run, teller::Teller, verify},
     step::{Condition, Event, IncrementalWork, VerifyMode, VerifyVerdict, VerifyWork},
 };
@@ -21,14 +21,14 @@ const AGAIN: Duration = Duration::from_secs(10);
 const HOLDS: Duration = Duration::from_mins(10);
 
 /// Comparisons of one process that follows.
-pub(super) struct Comparison {
+pub(super) struct FollowComparisons {
     /// What is compared; `None` where no condition asks for it.
     work: Option<VerifyWork>,
-    pub(super) compared: Compared,
+    pub(super) compared: LastComparison,
     /// Why the last one came to nothing.
     pub(super) fault: Option<String>,
-    pub(super) told: Receiver<Told>,
-    tell: Sender<Told>,
+    pub(super) told: Receiver<CompareEvent>,
+    tell: Sender<CompareEvent>,
     task: Option<JoinHandle<()>>,
     begun: Instant,
     /// Whether the last one that was begun compares every value.
@@ -37,13 +37,13 @@ pub(super) struct Comparison {
     ended: Option<(Instant, Duration)>,
 }
 
-impl Comparison {
+impl FollowComparisons {
     pub(super) fn new(work: &IncrementalWork) -> Self {
         let (tell, told) = bounded(64);
         let work = asked(&work.stop).map(|(mode, rate)| VerifyWork { selection: work.selection.clone(), mode, rate });
         Self {
             work,
-            compared: Compared::Never,
+            compared: LastComparison::Never,
             fault: None,
             told,
             tell,
@@ -55,10 +55,10 @@ impl Comparison {
     }
 
     /// Begins a comparison if it is time for one. `waits`: the stop condition lacks nothing else.
-    pub(super) fn look(&mut self, waits: bool, run: &Run, figures: &Figures) {
+    pub(super) fn look(&mut self, waits: bool, run: &Run, figures: &FollowStats) {
         let Some(work) = &self.work else { return };
-        if self.compared == Compared::Equal && !self.holds() {
-            self.compared = Compared::Never;
+        if self.compared == LastComparison::Equal && !self.holds() {
+            self.compared = LastComparison::Never;
         }
         let rests = self.ended.is_some_and(|(at, took)| at.elapsed() < AGAIN.max(took));
         if !waits || rests || self.task.is_some() || !run.gate.is_open() {
@@ -69,7 +69,7 @@ impl Comparison {
     }
 
     /// Compares now, in place of whatever is under way.
-    pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, figures: &Figures) {
+    pub(super) async fn begin_now(&mut self, work: &VerifyWork, run: &Run, figures: &FollowStats) {
         self.cancel().await;
         (self.begun, self.is_whole) = (Instant::now(), work.mode == VerifyMode::Full);
         self.task = Some(verify::beside(run, work, figures.recheck(), self.tell.clone()));
@@ -81,7 +81,7 @@ impl Comparison {
             task.cancel().await;
         }
         while self.told.try_recv().is_ok() {} // What it still had to tell.
-        (self.compared, self.fault) = (Compared::Never, None);
+        (self.compared, self.fault) = (LastComparison::Never, None);
     }
 
     /// Whether what the last one found is recent.
@@ -105,19 +105,19 @@ impl Comparison {
     }
 
     /// Takes in what a comparison tells.
-    pub(super) fn take(&mut self, told: Told, teller: &mut Teller<'_>) {
+    pub(super) fn take(&mut self, told: CompareEvent, teller: &mut Teller<'_>) {
         match told {
-            Told::Progress(progress) => teller.tell(Event::VerifyProgress { progress }),
-            Told::Difference(found) => teller.tell(Event::Differs { difference: found.1 }),
-            Told::Done(result) => {
+            CompareEvent::Progress(progress) => teller.tell(Event::VerifyProgress { progress }),
+            CompareEvent::Difference(found) => teller.tell(Event::Differs { difference: found.1 }),
+            CompareEvent::Done(result) => {
                 self.task = None;
                 self.ended = Some((Instant::now(), self.begun.elapsed()));
                 match *result {
                     Ok(result) => {
                         let (different, unsettled) = (result.different, result.unsettled);
                         self.compared = match result.verdict() {
-                            VerifyVerdict::Equal => Compared::Equal,
-                            _ => Compared::Not { different, unsettled },
+                            VerifyVerdict::Equal => LastComparison::Equal,
+                            _ => LastComparison::Not { different, unsettled },
                         };
                         teller.tell(Event::Verified { result });
                     }

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    follow::{Follow, Phase},
+    follow::{Follow, FollowPhase},
     sealing::Unsealed,
-    settling::Progress,
+    settling::SettlingProgress,
     signal::Signal,
 };
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
         drift,
         ending::Ending,
         fence::{self, Fenced, NO_REPLICAS, SOME_LAG},
-        hooks::{Program, Ran},
+        hooks::{Program, ProgramResult},
         orders::refused,
         run::Run,
         servers,
-        settings::Setting,
-        steering::Asked,
+        settings::SourceSetting,
+        steering::PendingOrder,
         teller::Teller,
     },
     journal::Record,
@@ -37,11 +37,11 @@ const TOO_LONG: &str = ", comparing both sides took too long: give it more time 
 
 /// What the parts of a cutover tell the loop.
 #[derive(Debug)]
-pub(super) enum Cut {
+pub(super) enum CutoverSignal {
     /// The source is fenced by the cutover of this number, or could not be.
     Fenced(u32, Result<Box<Fenced>, String>),
     /// A hook has run.
-    Hook((usize, Hook), Ran),
+    Hook((usize, Hook), ProgramResult),
     /// What the source says of its offset, now that nothing is under way.
     Stands(u32, Box<Fenced>, Option<Offset>),
     /// The destination is sealed, or is not.
@@ -50,14 +50,14 @@ pub(super) enum Cut {
 
 /// A cutover under way.
 #[derive(Debug)]
-pub(super) struct Cutting {
+pub(super) struct CutoverState {
     /// Counts the cutovers that this process has tried.
     pub(super) number: u32,
-    pub(super) asked: Option<Asked>,
+    pub(super) asked: Option<PendingOrder>,
     pub(super) part: CutoverPart,
     pub(super) began: Instant,
     pub(super) timeout: Duration,
-    pub(super) fence: fence::Plan,
+    pub(super) fence: fence::FenceMeans,
     pub(super) fenced: Option<Box<Fenced>>,
     /// Since when writers are kept off.
     pub(super) since: Option<Instant>,
@@ -76,7 +76,7 @@ pub(super) struct Cutting {
     /// Both sides were compared and are equal, or nothing is to be compared.
     pub(super) compared: bool,
     /// How far deadlines are made exact.
-    pub(super) deadlines: Progress,
+    pub(super) deadlines: SettlingProgress,
 }
 
 impl Follow {
@@ -84,7 +84,7 @@ impl Follow {
     pub(super) async fn begin_cutover(
         &mut self,
         timeout: Option<Duration>,
-        asked: Option<Asked>,
+        asked: Option<PendingOrder>,
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
@@ -93,12 +93,12 @@ impl Follow {
         let fence = match &work.fence {
             Fence::Hook(hook) => {
                 let program = |argv: &[String]| Program::of(run, argv, timeout, "cutover.fence", &[]);
-                fence::Plan::Programs(Box::new((program(&hook.run), program(&hook.undo))))
+                fence::FenceMeans::Programs(Box::new((program(&hook.run), program(&hook.undo))))
             }
-            fence => fence::Plan::Server(fence.clone()),
+            fence => fence::FenceMeans::Server(fence.clone()),
         };
         self.cutovers += 1;
-        self.phase = Phase::Cutting(Box::new(Cutting {
+        self.phase = FollowPhase::Cutting(Box::new(CutoverState {
             number: self.cutovers,
             asked,
             part: CutoverPart::Fence,
@@ -114,7 +114,7 @@ impl Follow {
             busy: false,
             stands: false,
             compared: run.verify_work().is_none() && !self.must_compare(),
-            deadlines: Progress::of(self.deadlines),
+            deadlines: SettlingProgress::of(self.deadlines),
         }));
         self.raise_fence(&work.fence, run, teller).await
     }
@@ -143,11 +143,11 @@ impl Follow {
         }
         // A doubt is about what was: no writer need be blocked while it is settled.
         let is_before = run.verify_work().is_none() && self.doubts.is_any();
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         if !cutting.compared && (is_before || !fence::lets_read(&cutting.fence, servers::version_of(&info))) {
             return self.compare(run, teller).await;
         }
-        if cutting.deadlines == Progress::Deferred {
+        if cutting.deadlines == SettlingProgress::Deferred {
             self.settle_far(run, teller).await;
             return Ok(());
         }
@@ -164,7 +164,7 @@ impl Follow {
         let signals = self.beside.tell.clone();
         async_std::task::spawn(async move {
             let fenced = fence::fence(control, plan, timeout).await.map(Box::new);
-            let _ = signals.send(Signal::Cut(Cut::Fenced(number, fenced))).await;
+            let _ = signals.send(Signal::Cut(CutoverSignal::Fenced(number, fenced))).await;
         });
         Ok(())
     }
@@ -172,27 +172,27 @@ impl Follow {
     /// Takes what a part of the cutover tells; answers how it went once it is sealed.
     pub(super) async fn take_cut(
         &mut self,
-        cut: Cut,
+        cut: CutoverSignal,
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<Option<CutoverResult>, Ending> {
         match cut {
-            Cut::Fenced(number, fenced) => self.fenced(number, fenced, run, teller).await?,
-            Cut::Hook(hook, ran) if hook.1.at == Moment::CutoverFenced => {
+            CutoverSignal::Fenced(number, fenced) => self.fenced(number, fenced, run, teller).await?,
+            CutoverSignal::Hook(hook, ran) if hook.1.at == Moment::CutoverFenced => {
                 let outcome = run.hook_ran(&hook, &ran, teller);
-                if let Phase::Cutting(cutting) = &mut self.phase {
+                if let FollowPhase::Cutting(cutting) = &mut self.phase {
                     cutting.busy = false;
                     if let Err(ending) = outcome {
                         self.undo(&ending.summary, run, teller).await?;
                     }
                 }
             }
-            Cut::Hook(hook, ran) => {
+            CutoverSignal::Hook(hook, ran) => {
                 self.catching_up = self.catching_up.saturating_sub(1);
                 run.hook_ran(&hook, &ran, teller)?;
             }
-            Cut::Stands(number, fenced, stands) => self.stands(number, fenced, stands, run, teller).await?,
-            Cut::Sealed(fenced, sealed) => return self.sealed(fenced, sealed, run, teller).await,
+            CutoverSignal::Stands(number, fenced, stands) => self.stands(number, fenced, stands, run, teller).await?,
+            CutoverSignal::Sealed(fenced, sealed) => return self.sealed(fenced, sealed, run, teller).await,
         }
         Ok(None)
     }
@@ -213,15 +213,15 @@ impl Follow {
         async_std::task::spawn(async move {
             for (program, hook) in programs {
                 let ran = program.run().await;
-                let _ = signals.send(Signal::Cut(Cut::Hook(hook, ran))).await;
+                let _ = signals.send(Signal::Cut(CutoverSignal::Hook(hook, ran))).await;
             }
         });
     }
 
     /// The cutover of this number, if it is the one under way.
-    pub(super) fn cutting(&mut self, number: u32) -> Option<&mut Cutting> {
+    pub(super) fn cutting(&mut self, number: u32) -> Option<&mut CutoverState> {
         match &mut self.phase {
-            Phase::Cutting(cutting) if cutting.number == number => Some(cutting),
+            FollowPhase::Cutting(cutting) if cutting.number == number => Some(cutting),
             _ => None,
         }
     }
@@ -251,14 +251,14 @@ impl Follow {
             (Some(_), Err(reason)) => self.undo(&reason, run, teller).await?,
             // It was undone before the fence was up.
             (None, Ok(fenced)) => drop(self.lift(*fenced, run, teller).await?),
-            (None, Err(_)) => run.restore_settings(&Setting::FENCE, teller).await?,
+            (None, Err(_)) => run.restore_settings(&SourceSetting::FENCE, teller).await?,
         }
         Ok(())
     }
 
     /// Looks whether the cutover can go on, or has taken too long. To be called after every signal.
     pub(super) async fn cut_on(&mut self, lease: &Lease, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         let elapsed = cutting.since.unwrap_or(cutting.began).elapsed();
         if cutting.part != CutoverPart::Seal && !cutting.waits() && elapsed > cutting.timeout {
             let mut reason = format!("it was not sealed within {} s", cutting.timeout.as_secs_f64());
@@ -273,7 +273,7 @@ impl Follow {
         if cutting.part == CutoverPart::Verify && !self.compared(run, teller).await? {
             return Ok(());
         }
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         if cutting.part != CutoverPart::Drain || cutting.busy {
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl Follow {
             let program = Program::of(run, &hook.1.run, hook.1.timeout.0, Moment::CutoverFenced.name(), &facts);
             async_std::task::spawn(async move {
                 let ran = program.run().await;
-                let _ = signals.send(Signal::Cut(Cut::Hook(hook, ran))).await;
+                let _ = signals.send(Signal::Cut(CutoverSignal::Hook(hook, ran))).await;
             });
             return Ok(());
         }
@@ -304,11 +304,11 @@ impl Follow {
                 cutting.busy = true;
                 async_std::task::spawn(async move {
                     let stands = fenced.offset_now().await;
-                    let _ = signals.send(Signal::Cut(Cut::Stands(number, fenced, stands))).await;
+                    let _ = signals.send(Signal::Cut(CutoverSignal::Stands(number, fenced, stands))).await;
                 });
                 Ok(())
             }
-            Some(fenced) if cutting.compared && cutting.deadlines == Progress::Exact => {
+            Some(fenced) if cutting.compared && cutting.deadlines == SettlingProgress::Exact => {
                 self.seal(fenced, lease, run, teller)
             }
             fenced => {
@@ -367,16 +367,18 @@ impl Follow {
 
     /// Undoes a cutover: lets writers go on first, then follows on.
     pub(super) async fn undo(&mut self, reason: &str, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
-        let Phase::Cutting(cutting) = std::mem::replace(&mut self.phase, Phase::Holding) else { return Ok(()) };
-        let Cutting { asked, part, fenced, since, deadlines, .. } = *cutting;
+        let FollowPhase::Cutting(cutting) = std::mem::replace(&mut self.phase, FollowPhase::Holding) else {
+            return Ok(());
+        };
+        let CutoverState { asked, part, fenced, since, deadlines, .. } = *cutting;
         let mut blocked = since.map_or(Duration::ZERO, |since| since.elapsed());
         if let Some(fenced) = fenced {
             blocked += self.lift(*fenced, run, teller).await?;
         } else {
             let noted = run.journal.state().settings.clone();
-            run.restore_settings(&Setting::FENCE, teller).await?;
+            run.restore_settings(&SourceSetting::FENCE, teller).await?;
             // A fence that is still being put up may come after this: it tells its end, and is lifted once more then.
-            for setting in Setting::FENCE.into_iter().filter(|_| part == CutoverPart::Fence) {
+            for setting in SourceSetting::FENCE.into_iter().filter(|_| part == CutoverPart::Fence) {
                 if let Some((was, set_to)) = noted.get(setting.name()) {
                     run.note_setting(setting, was, set_to)?;
                 }
@@ -407,7 +409,7 @@ impl Follow {
     /// Lets writers go on; answers how much longer they are kept off.
     async fn lift(&mut self, fenced: Fenced, run: &mut Run, teller: &mut Teller<'_>) -> Result<Duration, Ending> {
         let lifted = fenced.lift().await;
-        run.restore_settings(&Setting::FENCE, teller).await?;
+        run.restore_settings(&SourceSetting::FENCE, teller).await?;
         let lasts = lifted.unwrap_or_else(|reason| {
             teller.notice(format!("The fence could not be lifted: {reason}. Lift it yourself."));
             Duration::ZERO
@@ -417,7 +419,7 @@ impl Follow {
     }
 }
 
-impl Cutting {
+impl CutoverState {
     /// Whether both sides are compared, or deadlines made exact, before the fence: no writer is blocked, and no time runs.
     pub(super) fn waits(&self) -> bool {
         matches!(self.part, CutoverPart::Verify | CutoverPart::Settle) && self.since.is_none()
@@ -445,7 +447,8 @@ async fn note_replicas(
     if *fence != Fence::MinReplicas {
         return Ok(Ok(()));
     }
-    let (lag, replicas) = (Setting::MinReplicasLag.read(control).await, Setting::MinReplicas.read(control).await);
+    let (lag, replicas) =
+        (SourceSetting::MinReplicasLag.read(control).await, SourceSetting::MinReplicas.read(control).await);
     let (lag, replicas) = match (lag, replicas) {
         (Ok(lag), Ok(replicas)) => (lag, replicas),
         (Err(fault), _) | (_, Err(fault)) => {
@@ -454,9 +457,9 @@ async fn note_replicas(
             )));
         }
     };
-    let mut changes = vec![(Setting::MinReplicas, &replicas, NO_REPLICAS)];
+    let mut changes = vec![(SourceSetting::MinReplicas, &replicas, NO_REPLICAS)];
     if lag == "0" {
-        changes.push((Setting::MinReplicasLag, &lag, SOME_LAG));
+        changes.push((SourceSetting::MinReplicasLag, &lag, SOME_LAG));
     }
     let mut destination = run.request.servers.destination.control().await?;
     for (setting, was, set_to) in changes {
@@ -464,7 +467,7 @@ async fn note_replicas(
         lease.note_setting(&mut destination, setting.name(), (was, set_to)).await?;
     }
     if lag == "0"
-        && let Err(error) = control.command(&Setting::MinReplicasLag.set(SOME_LAG)).await
+        && let Err(error) = control.command(&SourceSetting::MinReplicasLag.set(SOME_LAG)).await
     {
         return Ok(Err(error.to_string()));
     }

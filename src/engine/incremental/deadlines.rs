@@ -22,7 +22,7 @@ use redis::{Value, cmd};
 
 use crate::{
     net::{Access, Control, ControlError, Timeouts},
-    sink::{Deadlines, Name, Window},
+    sink::{InFlight, Name, SourceDeadlines},
     unit::{Db, Offset, UnixMillis},
 };
 
@@ -40,9 +40,9 @@ const PATIENCE: Timeouts =
 
 /// Where the source stood, and when it was asked. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<Mutex<VecDeque<(UnixMillis, Offset)>>>);
+pub(super) struct OffsetSamples(Arc<Mutex<VecDeque<(UnixMillis, Offset)>>>);
 
-impl Told {
+impl OffsetSamples {
     /// Notes that the source, asked at `asked`, stood at `offset`.
     pub(super) fn note(&self, asked: UnixMillis, offset: Offset) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,17 +64,17 @@ impl Told {
 /// Asks the source.
 pub(super) struct Asking {
     pub(super) source: Access,
-    pub(super) told: Told,
+    pub(super) told: OffsetSamples,
     /// The source's clock minus ours, in milliseconds.
     pub(super) source_ahead: i64,
     pub(super) open: Option<(Control, Db)>,
     /// Closed when nothing more is to be written.
-    pub(super) window: Window,
+    pub(super) window: InFlight,
     /// Keys whose deadlines the receipt did not tell.
     pub(super) doubtful: HashSet<(Db, Vec<u8>)>,
 }
 
-impl Deadlines for Asking {
+impl SourceDeadlines for Asking {
     fn at_source(&mut self, db: Db, key: &[u8], (end, received): (Offset, UnixMillis)) -> Option<UnixMillis> {
         if self.is_near(end, received) {
             if !self.doubtful.is_empty() {
@@ -103,7 +103,7 @@ impl Deadlines for Asking {
 }
 
 impl Asking {
-    /// As [`Told::is_near`], of a receipt on the source's clock.
+    /// As [`OffsetSamples::is_near`], of a receipt on the source's clock.
     fn is_near(&self, end: Offset, received: UnixMillis) -> bool {
         self.told.is_near(end, UnixMillis(received.0.saturating_sub(self.source_ahead)))
     }
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_command_is_near_when_the_source_stood_before_it_a_moment_ago() {
-        let told = Told::default();
+        let told = OffsetSamples::default();
         assert!(!told.is_near(Offset(10), UnixMillis(5000)), "nothing was told");
         told.note(UnixMillis(4000), Offset(9));
         told.note(UnixMillis(5000), Offset(20));

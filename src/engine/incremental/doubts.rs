@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    follow::{Follow, Phase},
+    follow::{Follow, FollowPhase},
     sealing::lagging,
-    setup::There,
+    setup::DestinationState,
 };
 use crate::{
     command::Keyspace,
@@ -32,7 +32,7 @@ pub(super) struct Doubts {
 
 impl Doubts {
     /// What the record and the journal say. `policy`: what a refused command means.
-    pub(super) fn new(there: &There, run: &Run, policy: OnUnsupported) -> Self {
+    pub(super) fn new(there: &DestinationState, run: &Run, policy: OnUnsupported) -> Self {
         let why = there.record.doubt.clone().or_else(|| run.journal.state().doubt.clone());
         Self { why, since: Instant::now(), matters: policy == OnUnsupported::Fail }
     }
@@ -47,7 +47,7 @@ impl Follow {
     /// Notes a doubt: here, and at the destination as far as that answers.
     pub(super) fn doubt(&mut self, why: &str, run: &mut Run) -> Result<(), Ending> {
         (self.doubts.why, self.doubts.since) = (Some(why.to_owned()), Instant::now());
-        if let Phase::Cutting(cutting) = &mut self.phase {
+        if let FollowPhase::Cutting(cutting) = &mut self.phase {
             cutting.compared = false;
         }
         run.journal.append(&Record::Doubt { why: Some(why.to_owned()) })?;
@@ -160,7 +160,7 @@ const OWN: u64 = 65;
 /// Looks whether somebody has emptied or swapped databases since the copy began, and counts from now on.
 pub(super) async fn look_for_emptied(
     run: &mut Run,
-    there: &mut There,
+    there: &mut DestinationState,
     lease: &Lease,
     control: &mut Control,
     teller: &mut Teller<'_>,

@@ -6,15 +6,17 @@ use std::sync::{Arc, atomic::AtomicI64};
 use async_channel::Sender;
 
 use super::{
-    gauge::{Begun, Counts, Gauge},
+    gauge::{Begun, Counts, StreamProgress},
     settler::written,
     signal::Signal,
 };
 use crate::{
     engine::{ending::Ending, gate::Gate, intake::StreamState, pace::Throttle},
     plan::fault::catalogue::runs,
-    resp::{CommandReader, Limits, RespError, RespFault},
-    sink::{Batch, BatchSize, Checkpoint, Job, Mark, Outgoing, RecordKeys, Removed, Taken, Translator, Window},
+    resp::{CommandReader, RespError, RespFault, RespLimits},
+    sink::{
+        Batch, BatchSize, Checkpoint, CommandOutcome, InFlight, Job, Mark, Outgoing, RecordKeys, Removed, Translator,
+    },
     step::{KeyFailure, OnUnsupported},
     store::spool::{SpoolError, SpoolReader},
     unit::{Db, Offset, ReplId, UnixMillis},
@@ -42,7 +44,7 @@ pub(super) struct Outlet {
     to: OutletParts,
     /// The id to write where the stream has none yet.
     replid: ReplId,
-    restore: Restore,
+    restore: RecordRestore,
     out: Outgoing,
     /// The end of the last command in `out`, outside transactions.
     upto: Offset,
@@ -60,7 +62,7 @@ pub(super) struct Outlet {
 
 /// What puts the run record back after a flush.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Restore {
+pub(super) struct RecordRestore {
     /// Commands, in database 0.
     pub(super) bytes: Vec<u8>,
     /// How many.
@@ -69,7 +71,7 @@ pub(super) struct Restore {
     pub(super) removed: Option<(RecordKeys, Removed)>,
 }
 
-impl Restore {
+impl RecordRestore {
     /// The commands, and how many, that count in what this run does to so many whole databases: with it, or not at all.
     fn counted(&mut self, calls: u64) -> (Vec<u8>, u32) {
         let Some((keys, removed)) = &mut self.removed else { return (vec![], 0) };
@@ -82,7 +84,7 @@ impl Restore {
 }
 
 /// Why feeding ends.
-enum Fault {
+enum FeedFault {
     Ending(Ending),
     /// What is spooled cannot be read on.
     Spoiled(String),
@@ -90,7 +92,7 @@ enum Fault {
     Gone,
 }
 
-impl From<SpoolError> for Fault {
+impl From<SpoolError> for FeedFault {
     fn from(error: SpoolError) -> Self {
         match error {
             SpoolError::Damaged { .. } | SpoolError::Missing { .. } => {
@@ -101,7 +103,7 @@ impl From<SpoolError> for Fault {
     }
 }
 
-impl From<RespError> for Fault {
+impl From<RespError> for FeedFault {
     fn from(error: RespError) -> Self {
         match error.fault {
             RespFault::Whole(_) | RespFault::Length(1..) => Self::Ending(too_long(&error.to_string())),
@@ -113,15 +115,15 @@ impl From<RespError> for Fault {
 /// Feeds until the spool ends or nobody takes batches any more.
 pub(super) fn feed(mut feeding: Feed) {
     let signal = match feeding.run() {
-        Err(Fault::Ending(ending)) => Signal::Fed(ending),
-        Err(Fault::Spoiled(reason)) => Signal::Spoiled(reason),
-        Ok(()) | Err(Fault::Gone) => return,
+        Err(FeedFault::Ending(ending)) => Signal::Fed(ending),
+        Err(FeedFault::Spoiled(reason)) => Signal::Spoiled(reason),
+        Ok(()) | Err(FeedFault::Gone) => return,
     };
     let _ = feeding.outlet.to.signals.send_blocking(signal);
 }
 
 impl Feed {
-    fn run(&mut self) -> Result<(), Fault> {
+    fn run(&mut self) -> Result<(), FeedFault> {
         let Self { reader, commands, translator, outlet, source_ahead, destination_ahead, ahead } = self;
         loop {
             if reader.is_level() && !translator.in_transaction() {
@@ -157,7 +159,7 @@ impl Feed {
 }
 
 impl Outlet {
-    pub(super) fn new(at: Checkpoint, restore: Restore, to: OutletParts) -> Self {
+    pub(super) fn new(at: Checkpoint, restore: RecordRestore, to: OutletParts) -> Self {
         let (replid, upto) = (at.replid, at.offset);
         let out = Outgoing::default();
         Self { to, replid, restore, out, upto, begun: None, sent: upto, wrote: None, writing: 0, filtered: 0 }
@@ -165,10 +167,10 @@ impl Outlet {
 
     fn took(
         &mut self,
-        taken: Taken,
+        taken: CommandOutcome,
         (end, received_at): (Offset, UnixMillis),
         translator: &Translator,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FeedFault> {
         if std::mem::take(&mut self.out.data) {
             self.wrote = Some((end, received_at));
             self.writing += u64::from(self.out.filtered == self.filtered);
@@ -178,25 +180,25 @@ impl Outlet {
             self.tell_left()?;
         }
         match taken {
-            Taken::Done => {}
-            Taken::Erase(erase) => {
+            CommandOutcome::Done => {}
+            CommandOutcome::Erase(erase) => {
                 self.flush(Some(received_at), translator)?;
                 if self.may_write(0, Job::UNIT)? {
-                    self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| Fault::Gone)?;
+                    self.to.jobs.send_blocking(Job::Erase(Box::new(erase))).map_err(|_| FeedFault::Gone)?;
                 }
             }
-            Taken::Long(what) => return Err(Fault::Ending(too_long(&what))),
-            Taken::Damaged(what) => return Err(Fault::Spoiled(damaged(&what))),
+            CommandOutcome::Long(what) => return Err(FeedFault::Ending(too_long(&what))),
+            CommandOutcome::Damaged(what) => return Err(FeedFault::Spoiled(damaged(&what))),
         }
         if translator.in_transaction() {
             // It is never split, and is held until its end.
             self.begun.get_or_insert(Begun { after: self.upto, received: received_at });
-            let most = Limits::default().whole;
+            let most = RespLimits::default().whole;
             return if self.out.len() <= most {
                 Ok(())
             } else {
                 let what = format!("a transaction that began after offset {} is longer than {most} bytes", self.upto);
-                Err(Fault::Ending(too_long(&what)))
+                Err(FeedFault::Ending(too_long(&what)))
             };
         }
         self.begun = None;
@@ -208,13 +210,13 @@ impl Outlet {
     }
 
     /// Tells what was not sent. With `on_unsupported: fail` nothing behind it is sent either.
-    fn tell_left(&mut self) -> Result<(), Fault> {
+    fn tell_left(&mut self) -> Result<(), FeedFault> {
         let left: Vec<KeyFailure> = std::mem::take(&mut self.out.left);
         for failure in left {
             let reason = failure.reason.clone();
             let _ = self.to.signals.send_blocking(Signal::Left(failure));
             if self.to.on_unsupported == OnUnsupported::Fail {
-                return Err(Fault::Ending(Ending::of(
+                return Err(FeedFault::Ending(Ending::of(
                     &runs::UNSUPPORTED,
                     format!(
                         "At offset {} of the source's stream: {reason} Nothing from there on was applied. With \
@@ -228,7 +230,7 @@ impl Outlet {
     }
 
     /// Hands over what is collected. `more` is the receipt of what is read behind it, if there is something.
-    fn flush(&mut self, more: Option<UnixMillis>, translator: &Translator) -> Result<(), Fault> {
+    fn flush(&mut self, more: Option<UnixMillis>, translator: &Translator) -> Result<(), FeedFault> {
         if self.upto <= self.sent {
             return Ok(());
         }
@@ -276,24 +278,24 @@ impl Outlet {
         self.to.gauge.read(self.upto, self.wrote);
         self.to.gauge.sent(checkpoint, more, counts);
         self.sent = self.upto;
-        self.to.jobs.send_blocking(Job::Batch(Box::new(batch))).map_err(|_| Fault::Gone)
+        self.to.jobs.send_blocking(Job::Batch(Box::new(batch))).map_err(|_| FeedFault::Gone)
     }
 
     /// Waits until nothing is under way: a large command is gathered, and two of them are not held at once.
-    fn clear_the_way(&mut self, more: UnixMillis, translator: &Translator) -> Result<(), Fault> {
+    fn clear_the_way(&mut self, more: UnixMillis, translator: &Translator) -> Result<(), FeedFault> {
         if !translator.in_transaction() {
             self.flush(Some(more), translator)?;
         }
-        if self.to.window.wait_until_whole() || self.to.gauge.is_sealed() { Ok(()) } else { Err(Fault::Gone) }
+        if self.to.window.wait_until_whole() || self.to.gauge.is_sealed() { Ok(()) } else { Err(FeedFault::Gone) }
     }
 
     /// Waits until so much may be written and there is room for it; `false` behind the seal, where nothing is written.
-    fn may_write(&self, commands: u32, bytes: u64) -> Result<bool, Fault> {
+    fn may_write(&self, commands: u32, bytes: u64) -> Result<bool, FeedFault> {
         let window = &self.to.window;
         if self.to.writes.wait(u64::from(commands), || window.is_closed()) && self.to.gate.take(window, bytes) {
             return Ok(true);
         }
-        if self.to.gauge.is_sealed() { Ok(false) } else { Err(Fault::Gone) }
+        if self.to.gauge.is_sealed() { Ok(false) } else { Err(FeedFault::Gone) }
     }
 }
 
@@ -301,10 +303,10 @@ impl Outlet {
 pub(super) struct OutletParts {
     pub(super) jobs: Sender<Job>,
     pub(super) signals: Sender<Signal>,
-    pub(super) window: Window,
+    pub(super) window: InFlight,
     pub(super) gate: Gate,
     pub(super) writes: Throttle,
-    pub(super) gauge: Gauge,
+    pub(super) gauge: StreamProgress,
     pub(super) size: BatchSize,
     pub(super) state: StreamState,
     pub(super) on_unsupported: OnUnsupported,

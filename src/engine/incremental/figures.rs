@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     emptied::Emptied,
-    gauge::{Ahead, Gauge},
-    stop::{Compared, Reading},
+    gauge::{SourceOffset, StreamProgress},
+    stop::{LastComparison, StopReading},
 };
 use crate::{
     compare::{Applied, Recheck},
@@ -26,10 +26,10 @@ use crate::{
 const RATE_OVER: Duration = Duration::from_secs(5);
 
 /// The figures of following.
-pub(super) struct Figures {
-    pub(super) gauge: Gauge,
+pub(super) struct FollowStats {
+    pub(super) gauge: StreamProgress,
     state: StreamState,
-    ahead: Ahead,
+    ahead: SourceOffset,
     facts: Option<SourceFacts>,
     pub(super) failed: u64,
     /// Keys that went with databases of the source.
@@ -42,18 +42,18 @@ pub(super) struct Figures {
     since: UnixMillis,
     /// When the run did.
     began: UnixMillis,
-    samples: VecDeque<Sample>,
+    samples: VecDeque<OffsetSample>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Sample {
+struct OffsetSample {
     at: Duration,
     commands: u64,
     received: u64,
     applied: u64,
 }
 
-impl Figures {
+impl FollowStats {
     /// How a comparison learns how far the destination is: in the history that the stream goes by now.
     pub(super) fn recheck(&self) -> Recheck {
         let (gauge, state) = (self.gauge.clone(), self.state.clone());
@@ -63,8 +63,8 @@ impl Figures {
         }))
     }
 
-    pub(super) fn new(gauge: Gauge, state: StreamState, began: UnixMillis) -> Self {
-        let (ahead, samples) = (Ahead::default(), VecDeque::new());
+    pub(super) fn new(gauge: StreamProgress, state: StreamState, began: UnixMillis) -> Self {
+        let (ahead, samples) = (SourceOffset::default(), VecDeque::new());
         let since = UnixMillis::now();
         Self {
             gauge,
@@ -116,13 +116,13 @@ impl Figures {
     }
 
     /// What the stop conditions are judged by.
-    pub(super) fn reading(&mut self, cutover: bool, compared: Compared) -> Reading {
+    pub(super) fn reading(&mut self, cutover: bool, compared: LastComparison) -> StopReading {
         let wall = UnixMillis::now();
         let lag = self.lag(wall);
         let received = self.received();
         let level = self.ahead.level(received);
         let idle = level.and_then(|level| self.gauge.idle(received, self.since, level));
-        Reading {
+        StopReading {
             now: self.begun.elapsed(),
             wall,
             followed: Duration::from_millis(u64::try_from(wall.0.saturating_sub(self.began.0)).unwrap_or(0)),
@@ -137,14 +137,14 @@ impl Figures {
     pub(super) fn progress(&mut self) -> FollowProgress {
         let counts = self.gauge.counts();
         let applied = self.gauge.applied();
-        let now = Sample {
+        let now = OffsetSample {
             at: self.begun.elapsed(),
             commands: counts.commands,
             received: self.received().0,
             applied: applied.0,
         };
         self.sample(now);
-        let rate = |of: fn(&Sample) -> u64| self.rate(now, of);
+        let rate = |of: fn(&OffsetSample) -> u64| self.rate(now, of);
         FollowProgress {
             replid: self.state.received().map(|(replid, _)| replid),
             applied,
@@ -179,7 +179,7 @@ impl Figures {
         (growth > 0.0).then(|| as_f64(left) / growth)
     }
 
-    fn sample(&mut self, now: Sample) {
+    fn sample(&mut self, now: OffsetSample) {
         self.samples.push_back(now);
         while self.samples.len() > 2
             && self.samples.get(1).is_some_and(|sample| now.at.saturating_sub(sample.at) >= RATE_OVER)
@@ -188,7 +188,7 @@ impl Figures {
         }
     }
 
-    fn rate(&self, now: Sample, of: fn(&Sample) -> u64) -> f64 {
+    fn rate(&self, now: OffsetSample, of: fn(&OffsetSample) -> u64) -> f64 {
         let then = self.samples.front().copied().unwrap_or(now);
         let seconds = now.at.saturating_sub(then.at).as_secs_f64();
         if seconds > 0.0 { as_f64(of(&now).saturating_sub(of(&then))) / seconds } else { 0.0 }

@@ -10,19 +10,19 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     answers::{note_loss, stopped},
-    beside::Beside,
-    comparison::Comparison,
-    cutting::Cutting,
+    beside::FollowTasks,
+    comparison::FollowComparisons,
+    cutting::CutoverState,
     doubts::Doubts,
-    figures::Figures,
+    figures::FollowStats,
     forecast::Forecast,
-    gauge::Gauge,
-    heard::Heard,
+    gauge::StreamProgress,
+    heard::AckLog,
     scripted::Scripted,
-    setup::There,
+    setup::DestinationState,
     signal::Signal,
     silence::Silence,
-    stop::{Standing, StopWatch},
+    stop::{StopVerdict, StopWatch},
     taking_up::{prepare, take_up},
     unended::Unended,
 };
@@ -32,7 +32,7 @@ use crate::{
         full::claim,
         intake::{self, Intake},
         run::Run,
-        steering::Asked,
+        steering::PendingOrder,
         teller::Teller,
     },
     net::{Control, ControlError},
@@ -127,7 +127,7 @@ async fn with_lease(
         None => take_up(run, &there)?,
     };
     teller.tell(Event::FollowStarted { replid: Some(there.checkpoint.replid), offset: there.checkpoint.offset });
-    let (heard, unheard) = match Heard::take_up(run, &there, teller) {
+    let (heard, unheard) = match AckLog::take_up(run, &there, teller) {
         Ok(taken) => taken,
         Err(ending) => {
             intake.end().await;
@@ -170,10 +170,10 @@ async fn with_lease(
 pub(super) struct Follow {
     pub(super) work: IncrementalWork,
     pub(super) intake: Intake,
-    pub(super) beside: Beside,
-    pub(super) figures: Figures,
+    pub(super) beside: FollowTasks,
+    pub(super) figures: FollowStats,
     pub(super) watch: StopWatch,
-    pub(super) phase: Phase,
+    pub(super) phase: FollowPhase,
     /// How the writers move over, in a plan that says so.
     pub(super) cutover_work: Option<CutoverWork>,
     /// Which copy is followed.
@@ -188,9 +188,9 @@ pub(super) struct Follow {
     pub(super) cutovers: u32,
     /// The stop condition was met in a plan that cuts over by itself.
     wants_cutover: bool,
-    pub(super) comparison: Comparison,
+    pub(super) comparison: FollowComparisons,
     /// An operator said `plan cutover`; they wait for the answer.
-    pub(super) cutover: Vec<Asked>,
+    pub(super) cutover: Vec<PendingOrder>,
     /// Why nothing moves, when it does not.
     pub(super) waiting: Option<(Side, String)>,
     pub(super) silence: Silence,
@@ -214,7 +214,7 @@ pub(super) struct Follow {
     pub(super) deferring: Option<Instant>,
     /// Since when they are being made exact.
     pub(super) settling_since: Option<Instant>,
-    pub(super) heard: Heard,
+    pub(super) heard: AckLog,
     pub(super) doubts: Doubts,
     /// What would have ended following while the destination could be sealed: it does once it is known not to be.
     missed: Option<Ending>,
@@ -224,7 +224,7 @@ pub(super) struct Follow {
 
 /// What following is about.
 #[derive(Debug)]
-pub(super) enum Phase {
+pub(super) enum FollowPhase {
     /// No condition is met.
     Following,
     /// A condition is met; how far the source had come is not known yet.
@@ -234,7 +234,7 @@ pub(super) enum Phase {
     /// It is applied, and deadlines are being made exact; the pass has begun or waits until nothing is under way.
     Settling(Offset, bool),
     /// The writers are being moved over.
-    Cutting(Box<Cutting>),
+    Cutting(Box<CutoverState>),
     /// An operator is waited for.
     Holding,
 }
@@ -243,17 +243,17 @@ impl Follow {
     fn begin(
         run: &Run,
         work: &IncrementalWork,
-        (lease, there): (&Lease, &There),
-        (intake, heard): (Intake, Heard),
+        (lease, there): (&Lease, &DestinationState),
+        (intake, heard): (Intake, AckLog),
         source_ahead: i64,
     ) -> Self {
-        let gauge = Gauge::at(there.checkpoint);
-        let beside = Beside::start(run, work, (there, lease), (&intake.state, &gauge), source_ahead);
+        let gauge = StreamProgress::at(there.checkpoint);
+        let beside = FollowTasks::start(run, work, (there, lease), (&intake.state, &gauge), source_ahead);
         let began = run.journal.state().follow_began.unwrap_or_else(UnixMillis::now);
         let now = Instant::now();
         Self {
             work: work.clone(),
-            figures: Figures::new(gauge, intake.state.clone(), began),
+            figures: FollowStats::new(gauge, intake.state.clone(), began),
             watch: StopWatch::new(work.stop.clone(), work.deadline),
             stream: run.stream(there.record.generation).folder,
             first_offset: there.checkpoint.offset,
@@ -269,7 +269,7 @@ impl Follow {
             doubts: Doubts::new(there, run, work.on_unsupported),
             intake,
             beside,
-            phase: Phase::Following,
+            phase: FollowPhase::Following,
             cutover_work: run.cutover_work().cloned(),
             generation: there.record.generation,
             caught_up: false,
@@ -277,7 +277,7 @@ impl Follow {
             paused_until: None,
             cutovers: 0,
             wants_cutover: false,
-            comparison: Comparison::new(work),
+            comparison: FollowComparisons::new(work),
             cutover: vec![],
             waiting: None,
             silence: Silence::new(work.limits.patience()),
@@ -312,11 +312,11 @@ impl Follow {
                 }
                 signal => self.take(signal, run, teller)?,
             }
-            if self.wants_cutover && matches!(self.phase, Phase::Following) && self.blockers(run).is_empty() {
+            if self.wants_cutover && matches!(self.phase, FollowPhase::Following) && self.blockers(run).is_empty() {
                 self.begin_cutover(None, None, run, teller).await?;
             }
             self.cut_on(lease, run, teller).await?;
-            if matches!(self.phase, Phase::Met(_)) {
+            if matches!(self.phase, FollowPhase::Met(_)) {
                 self.beside.ask_where(run);
             }
             if let Some(offset) = self.drained()
@@ -334,9 +334,9 @@ impl Follow {
 
     /// The offset that was to be applied, once it is. Offsets of another history say nothing: the source is asked again.
     fn drained(&mut self) -> Option<Offset> {
-        let Phase::Draining { condition, history, offset } = &mut self.phase else { return None };
+        let FollowPhase::Draining { condition, history, offset } = &mut self.phase else { return None };
         if !self.intake.state.is_of(*history) {
-            self.phase = Phase::Met(std::mem::take(condition));
+            self.phase = FollowPhase::Met(std::mem::take(condition));
             return None;
         }
         (self.figures.gauge.applied() >= *offset).then_some(*offset)
@@ -393,7 +393,7 @@ impl Follow {
                 self.tick(teller)?;
                 self.look_for_silence(teller)?;
                 self.catch_up(run);
-                let waits = matches!(self.phase, Phase::Following) && self.watch.waits_for_comparison();
+                let waits = matches!(self.phase, FollowPhase::Following) && self.watch.waits_for_comparison();
                 self.comparison.look(waits, run, &self.figures);
                 self.post(run);
                 run.tell_traffic_if_due(teller);
@@ -406,14 +406,14 @@ impl Follow {
     /// The source stands there since the stop condition was met: what was received by then is applied as well.
     fn stands_at(&mut self, history: Option<ReplId>, offset: Offset, teller: &mut Teller<'_>) {
         self.beside.was_answered();
-        if !matches!(self.phase, Phase::Met(_)) || !self.intake.state.is_of(history) {
+        if !matches!(self.phase, FollowPhase::Met(_)) || !self.intake.state.is_of(history) {
             return;
         }
         let offset = offset.max(self.figures.received());
-        let Phase::Met(condition) = std::mem::replace(&mut self.phase, Phase::Following) else { return };
+        let FollowPhase::Met(condition) = std::mem::replace(&mut self.phase, FollowPhase::Following) else { return };
         teller.tell(Event::StopMet { condition: condition.clone(), offset });
         let history = self.intake.state.received().map(|(replid, _)| replid);
-        self.phase = Phase::Draining { condition, history, offset };
+        self.phase = FollowPhase::Draining { condition, history, offset };
     }
 
     fn tick(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
@@ -434,31 +434,33 @@ impl Follow {
     fn judge(&mut self, teller: &mut Teller<'_>) -> Result<(), Ending> {
         let reading = self.figures.reading(!self.cutover.is_empty(), self.comparison.compared);
         let standing = self.watch.read(&reading);
-        let waits = matches!(self.phase, Phase::Following | Phase::Holding);
+        let waits = matches!(self.phase, FollowPhase::Following | FollowPhase::Holding);
         let by_itself = self.cutover_work.as_ref().is_some_and(|work| work.mode == CutoverMode::Auto);
-        self.wants_cutover = by_itself && matches!(standing, Standing::Met(_));
+        self.wants_cutover = by_itself && matches!(standing, StopVerdict::Met(_));
         match (standing, self.work.then) {
-            (Standing::Met(condition), WhenMet::Drain) if waits => self.phase = Phase::Met(condition),
-            (Standing::Late(DeadlineEnd::Hold), WhenMet::Drain)
-                if matches!(self.phase, Phase::Holding) && !self.cutover.is_empty() =>
+            (StopVerdict::Met(condition), WhenMet::Drain) if waits => self.phase = FollowPhase::Met(condition),
+            (StopVerdict::Late(DeadlineEnd::Hold), WhenMet::Drain)
+                if matches!(self.phase, FollowPhase::Holding) && !self.cutover.is_empty() =>
             {
-                self.phase = Phase::Met("command: cutover, after the deadline".to_owned());
+                self.phase = FollowPhase::Met("command: cutover, after the deadline".to_owned());
             }
-            (Standing::Met(condition), WhenMet::Hold) if matches!(self.phase, Phase::Following) && !by_itself => {
-                self.phase = Phase::Holding;
+            (StopVerdict::Met(condition), WhenMet::Hold)
+                if matches!(self.phase, FollowPhase::Following) && !by_itself =>
+            {
+                self.phase = FollowPhase::Holding;
                 teller.notice(format!(
                     "The stop condition is met ({condition}). The source is followed until an operator cuts over."
                 ));
             }
-            (Standing::Late(DeadlineEnd::Fail), _) if matches!(self.phase, Phase::Following) => {
+            (StopVerdict::Late(DeadlineEnd::Fail), _) if matches!(self.phase, FollowPhase::Following) => {
                 return Err(Ending::of(
                     &runs::DEADLINE,
                     "The deadline passed before the stop condition was met. What is applied is noted at the destination; \
                      applied again, the run continues and fails again unless the condition is met at once.",
                 ));
             }
-            (Standing::Late(DeadlineEnd::Hold), _) if matches!(self.phase, Phase::Following) => {
-                self.phase = Phase::Holding;
+            (StopVerdict::Late(DeadlineEnd::Hold), _) if matches!(self.phase, FollowPhase::Following) => {
+                self.phase = FollowPhase::Holding;
                 teller.notice(
                     "The deadline passed before the stop condition was met. The source is followed until an operator \
                      decides.",

@@ -18,7 +18,7 @@ use crate::{
 
 /// What the thread that feeds and the loop that hears confirmations know together. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Gauge(Arc<Mutex<State>>);
+pub(super) struct StreamProgress(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -59,7 +59,7 @@ pub(super) struct Counts {
     pub(super) filtered: u64,
 }
 
-impl Gauge {
+impl StreamProgress {
     /// Everything up to `applied` is at the destination, and nothing behind it is read.
     pub(super) fn at(applied: Checkpoint) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -194,7 +194,7 @@ fn since(then: UnixMillis, now: UnixMillis) -> Duration {
 /// What the source says of its own offset, against what was received of it. An offset counts within one history alone: a
 /// source that goes by another one is not known to be anywhere.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
+pub(super) struct SourceOffset {
     /// Where it stood, and when it was asked: what it says holds for that moment, however late it arrives.
     said: Option<(Offset, UnixMillis)>,
     /// The first time that it said it had written something that is still not received.
@@ -206,7 +206,7 @@ pub(super) struct Ahead {
 /// A source that has not answered for so long is not known to be anywhere.
 const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 
-impl Ahead {
+impl SourceOffset {
     /// The source, asked at `asked`, stood at `offset` of the history that is received.
     pub(super) fn say(&mut self, offset: Offset, received: Offset, asked: UnixMillis) {
         self.take_in(received);
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_lag_is_the_age_of_the_oldest_unapplied_byte() {
-        let gauge = Gauge::at(checkpoint(100));
+        let gauge = StreamProgress::at(checkpoint(100));
         assert_eq!(gauge.behind(Offset(100), at(9000)), seconds(0), "an idle source is not behind");
         gauge.building(at(10));
         gauge.building(at(11));
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_source_is_idle_since_its_last_write_and_only_when_all_was_read() {
-        let gauge = Gauge::at(checkpoint(100));
+        let gauge = StreamProgress::at(checkpoint(100));
         assert_eq!(gauge.idle(Offset(100), at(50), at(60)), Some(seconds(10)));
         assert_eq!(gauge.idle(Offset(114), at(50), at(60)), None, "what came may be a write");
         gauge.read(Offset(114), None);
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn what_the_source_wrote_and_nobody_received_is_behind_too() {
-        let mut ahead = Ahead::default();
+        let mut ahead = SourceOffset::default();
         assert!(!ahead.is_known(at(0)));
         ahead.say(Offset(200), Offset(200), at(10));
         assert_eq!(ahead.unreceived(Offset(200), at(12)), seconds(0));
@@ -319,7 +319,7 @@ mod tests {
     /// What arrives late says what was so when it was asked.
     #[test]
     fn a_source_was_level_when_it_was_asked_and_not_when_its_answer_came() {
-        let mut ahead = Ahead::default();
+        let mut ahead = SourceOffset::default();
         assert_eq!(ahead.level(Offset(200)), None);
         ahead.say(Offset(200), Offset(200), at(10));
         assert_eq!(ahead.level(Offset(200)), Some(at(10)));

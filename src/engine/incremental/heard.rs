@@ -5,11 +5,11 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
-use super::setup::There;
+use super::setup::DestinationState;
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
     store::{
-        own::{self, Access},
+        own::{self, OpenMode},
         read_bounded,
     },
     unit::Offset,
@@ -22,16 +22,20 @@ const LENGTH: usize = 10 + 1 + 20 + 1;
 
 /// Where the answers are read up to. What a power loss takes back makes the next process tell of more than there was.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(super) struct AckLog {
     file: File,
     generation: u32,
     noted: Offset,
 }
 
-impl Heard {
+impl AckLog {
     /// Goes on where the destination stands, and answers why it is not known whether a command was refused, where answers were
     /// read by nobody.
-    pub(super) fn take_up(run: &Run, there: &There, teller: &mut Teller<'_>) -> Result<(Self, Option<String>), Ending> {
+    pub(super) fn take_up(
+        run: &Run,
+        there: &DestinationState,
+        teller: &mut Teller<'_>,
+    ) -> Result<(Self, Option<String>), Ending> {
         let (record, applied) = (&there.record, there.checkpoint.offset);
         let known = (record.generation, record.heard);
         let (heard, unheard) = Self::go_on(&run.request.state_dir, known, applied).map_err(|error| unnoted(&error))?;
@@ -58,7 +62,7 @@ impl Heard {
         let before = read_bounded(&path, LENGTH as u64).ok().flatten().and_then(|text| read(&text));
         let here = before.filter(|(of, _)| *of == generation).map(|(_, upto)| upto);
         let unheard = here.or(noted).filter(|upto| *upto < applied);
-        let file = own::open(&path, Access::Write)?;
+        let file = own::open(&path, OpenMode::Write)?;
         let heard = Self { file, generation, noted: applied };
         heard.write()?;
         Ok((heard, unheard))
@@ -97,7 +101,7 @@ mod tests {
     #[test]
     fn what_was_not_heard_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
-        let go_on = |generation, at| Heard::go_on(folder.path(), (generation, None), Offset(at)).unwrap();
+        let go_on = |generation, at| AckLog::go_on(folder.path(), (generation, None), Offset(at)).unwrap();
         let (mut heard, unheard) = go_on(1, 50);
         assert_eq!(unheard, None, "there was no process before");
         heard.note(Offset(70)).unwrap();
@@ -106,7 +110,7 @@ mod tests {
         assert_eq!(go_on(1, 90).1, None, "it was told");
         assert_eq!(go_on(1, 20).1, None, "the destination forgot: it is applied again");
         assert_eq!(go_on(2, 30).1, None, "another copy");
-        let elsewhere = |noted| Heard::go_on(folder.path(), (3, Some(Offset(noted))), Offset(30)).unwrap().1;
+        let elsewhere = |noted| AckLog::go_on(folder.path(), (3, Some(Offset(noted))), Offset(30)).unwrap().1;
         assert_eq!(elsewhere(29), Some(Offset(29)), "a process elsewhere died");
         drop(std::fs::remove_file(folder.path().join(NAME)));
         assert_eq!(elsewhere(30), None, "it ended well");

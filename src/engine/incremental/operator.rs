@@ -2,30 +2,37 @@
 
 use std::time::{Duration, Instant};
 
-use super::follow::{Follow, Phase};
+use super::follow::{Follow, FollowPhase};
 use crate::{
     engine::{
         ending::Ending,
         intake::LinkState,
         orders::{done, ordered, refused},
         run::Run,
-        steering::Asked,
+        steering::PendingOrder,
         teller::Teller,
         windows::closed,
     },
-    step::{Activity, CutoverPart, Order, Standing, StepId},
+    step::{Activity, CutoverPart, Order, StepId, WindowState},
     unit::{Offset, Period, UnixMillis},
 };
 
 impl Follow {
-    pub(super) async fn asked(&mut self, asked: Asked, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+    pub(super) async fn asked(
+        &mut self,
+        asked: PendingOrder,
+        run: &mut Run,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), Ending> {
         // All that a step has left to answer concerns a cutover.
         if let Some(asked) = run.order(asked, teller)? {
             match asked.order {
                 Order::Cutover { dry_run, confirmed, timeout } => {
                     self.cutover_asked(asked, (dry_run, confirmed, timeout), run, teller).await?;
                 }
-                _ if !matches!(self.phase, Phase::Cutting(_)) => asked.answer(refused("No cutover is under way.")),
+                _ if !matches!(self.phase, FollowPhase::Cutting(_)) => {
+                    asked.answer(refused("No cutover is under way."));
+                }
                 _ if self.may_be_sealed() => {
                     asked.answer(refused("The destination is being sealed: it is too late to undo the cutover."));
                 }
@@ -42,7 +49,7 @@ impl Follow {
 
     async fn cutover_asked(
         &mut self,
-        asked: Asked,
+        asked: PendingOrder,
         (dry_run, confirmed, timeout): (bool, bool, Option<Period>),
         run: &mut Run,
         teller: &mut Teller<'_>,
@@ -81,11 +88,11 @@ impl Follow {
 
     /// Why an order to cut over would not be taken up.
     pub(super) fn blockers(&mut self, run: &Run) -> Vec<String> {
-        if matches!(self.phase, Phase::Cutting(_)) {
+        if matches!(self.phase, FollowPhase::Cutting(_)) {
             return vec!["a cutover is under way".to_owned()];
         }
         let mut blockers = self.obstacles(run);
-        let holds = matches!(self.phase, Phase::Holding);
+        let holds = matches!(self.phase, FollowPhase::Holding);
         if !holds && !self.watch.would_be_met() {
             blockers.push("the stop condition would not be met by `command: cutover` now".to_owned());
         }
@@ -119,7 +126,7 @@ impl Follow {
             ));
         }
         if self.cutover_work.is_some()
-            && let Standing::Closed { opens } = run.window(|windows| &windows.cutover)
+            && let WindowState::Closed { opens } = run.window(|windows| &windows.cutover)
         {
             blockers.push(closed("cutover", opens));
         }
@@ -139,13 +146,15 @@ impl Follow {
         let quiet = self.is_quiet();
         run.answer_pause(quiet, Some(self.figures.gauge.applied()));
         let activity = match &self.phase {
-            Phase::Cutting(cutting) if cutting.part == CutoverPart::Settle && cutting.waits() => Activity::Settling,
-            Phase::Cutting(cutting) if cutting.waits() => Activity::Verifying,
-            Phase::Following => Activity::Following,
-            Phase::Met(_) | Phase::Draining { .. } => Activity::Draining,
-            Phase::Settling(..) => Activity::Settling,
-            Phase::Cutting(_) => Activity::CuttingOver,
-            Phase::Holding => Activity::Holding,
+            FollowPhase::Cutting(cutting) if cutting.part == CutoverPart::Settle && cutting.waits() => {
+                Activity::Settling
+            }
+            FollowPhase::Cutting(cutting) if cutting.waits() => Activity::Verifying,
+            FollowPhase::Following => Activity::Following,
+            FollowPhase::Met(_) | FollowPhase::Draining { .. } => Activity::Draining,
+            FollowPhase::Settling(..) => Activity::Settling,
+            FollowPhase::Cutting(_) => Activity::CuttingOver,
+            FollowPhase::Holding => Activity::Holding,
         };
         let mut status = run.status(Some(StepId::Incremental), activity);
         if self.intake.state.link() == LinkState::Holding {

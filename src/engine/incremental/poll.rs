@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::Sender;
 use async_std::task::{JoinHandle, sleep, spawn};
 
-use super::{deadlines::Told, signal::Signal};
+use super::{deadlines::OffsetSamples, signal::Signal};
 use crate::{engine::run::Run, net::Control, unit::UnixMillis};
 
 /// How often.
@@ -30,7 +30,7 @@ pub(super) fn stands(run: &Run, signals: Sender<Signal>, pause: Duration) -> Joi
 }
 
 /// Asks for as long as somebody listens.
-pub(super) fn poll(run: &Run, signals: Sender<Signal>, told: Told) -> JoinHandle<()> {
+pub(super) fn poll(run: &Run, signals: Sender<Signal>, told: OffsetSamples) -> JoinHandle<()> {
     let source = run.request.servers.source.clone();
     spawn(async move {
         let mut control: Option<Control> = None;

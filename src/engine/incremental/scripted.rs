@@ -1,7 +1,7 @@
 //! Scripts of the stream that set or read expiries. A source up to 4.0 sends them as they were said, and at the destination they
 //! meet deadlines that are deferred: what they wrote there is compared before success is said.
 
-use super::follow::{Follow, Phase};
+use super::follow::{Follow, FollowPhase};
 use crate::{
     engine::teller::Teller,
     sink::DeadlineMode,
@@ -38,7 +38,7 @@ impl Follow {
                  deferred, so what it does there may differ: both sides are compared before the run says that it is done."
             ));
         }
-        if let Phase::Cutting(cutting) = &mut self.phase {
+        if let FollowPhase::Cutting(cutting) = &mut self.phase {
             // What was compared before it is compared again.
             cutting.compared = false;
         }

@@ -8,9 +8,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    cutting::Cut,
-    follow::{Follow, Phase},
-    gauge::Gauge,
+    cutting::CutoverSignal,
+    follow::{Follow, FollowPhase},
+    gauge::StreamProgress,
     signal::Signal,
 };
 use crate::{
@@ -72,7 +72,7 @@ struct Witness {
     fenced: Box<Fenced>,
     source: Access,
     stream: StreamState,
-    gauge: Gauge,
+    gauge: StreamProgress,
     /// Where the fence was put up, and the connection that brought the stream then.
     fenced_at: (Offset, Option<u64>),
     /// What is applied.
@@ -111,7 +111,7 @@ impl Follow {
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
         let (applied, position) = (self.figures.gauge.applied(), self.position());
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(()) };
         cutting.part = CutoverPart::Seal;
         cutting.offset = applied;
         teller.tell(Event::CutoverPart { part: CutoverPart::Seal, offset: Some(applied) });
@@ -130,14 +130,14 @@ impl Follow {
         async_std::task::spawn(async move {
             let connect = || destination.control();
             let sealed = Box::pin(seal((&lease, &position), left, &mut witness, connect)).await;
-            let _ = signals.send(Signal::Cut(Cut::Sealed(witness.fenced, sealed))).await;
+            let _ = signals.send(Signal::Cut(CutoverSignal::Sealed(witness.fenced, sealed))).await;
         });
         Ok(())
     }
 
     /// Whether the destination may be sealed already: a token that is not ours is our own seal then.
     pub(super) fn may_be_sealed(&self) -> bool {
-        matches!(&self.phase, Phase::Cutting(cutting) if cutting.part == CutoverPart::Seal)
+        matches!(&self.phase, FollowPhase::Cutting(cutting) if cutting.part == CutoverPart::Seal)
     }
 
     pub(super) async fn sealed(
@@ -148,7 +148,7 @@ impl Follow {
         teller: &mut Teller<'_>,
     ) -> Result<Option<CutoverResult>, Ending> {
         let mode = self.deadlines;
-        let Phase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return Ok(None) };
         let reason = match sealed {
             Ok(()) => return self.told_sealed(fenced, run, teller).await.map(Some),
             Err(Unsealed::Moved(stands)) => {
@@ -195,7 +195,9 @@ impl Follow {
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<CutoverResult, Ending> {
-        let Phase::Cutting(cutting) = &mut self.phase else { return Err(Ending::failed("no cutover is under way")) };
+        let FollowPhase::Cutting(cutting) = &mut self.phase else {
+            return Err(Ending::failed("no cutover is under way"));
+        };
         // A pause that stops whoever asks anything cannot be ended by anybody while it lasts.
         let proven = fenced.is_proof() && fenced.is_mute() && !fenced.has_lapsed();
         let mut result = CutoverResult { proven, ..cutting.result() };

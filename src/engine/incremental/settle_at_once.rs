@@ -8,11 +8,11 @@ use crate::{
     engine::{background, ending::Ending, run::Run, servers},
     net::Control,
     sink::{
-        BatchSize, DeadlineJob, DeadlinePass, DeadlineStep, Destination, Job, Lane, LaneSetup, Lease, Mark, Part,
-        RunRecord, Turns, Window,
+        BatchSize, DeadlineJob, DeadlinePass, DeadlineStep, Destination, InFlight, Job, Lane, LaneSetup,
+        LargeValuePermits, Lease, Mark, Part, RunRecord,
     },
     step::{OnConflict, Selection},
-    store::spool::Level,
+    store::spool::SpoolLevel,
     unit::Db,
 };
 
@@ -66,14 +66,14 @@ pub(in crate::engine) async fn settle_at_once(
         clock_ahead: servers::clock_ahead(control).await?,
         spool: PathBuf::new(),
         spool_tag: 0,
-        level: Level::default(),
-        turns: Turns::new(),
+        level: SpoolLevel::default(),
+        turns: LargeValuePermits::new(),
         patience: PATIENCE,
         size: BatchSize::new(1),
     };
     let (jobs, work) = bounded(1);
     let (reports, heard) = bounded(64);
-    let lane = Lane::new(setup, work, reports, Window::new(1));
+    let lane = Lane::new(setup, work, reports, InFlight::new(1));
     let (told, ended) = bounded(1);
     let working = background::own_thread(move || async move {
         let _ = told.send(lane.run().await).await;

@@ -11,10 +11,10 @@ use std::{
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{beside::Beside, signal::Signal};
+use super::{beside::FollowTasks, signal::Signal};
 use crate::{
     engine::gate::Gate,
-    sink::{DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Job, Settled, Window},
+    sink::{DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, InFlight, Job, Settled},
     unit::{Expiry, UnixMillis},
 };
 
@@ -23,7 +23,7 @@ const NOBODY: u32 = 0;
 
 /// What making deadlines exact comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
+pub(super) enum SettleOutcome {
     /// The pass of this cutover is over; number 0 is the run's end without one.
     Passed(u32, Settled),
     /// What this cutover remembered is exact.
@@ -33,7 +33,7 @@ pub(super) enum Came {
 }
 
 /// What the worker is to do.
-enum Order {
+enum SettleOrder {
     Pass(u32, Box<DeadlinePass>),
     Rest(u32),
     Defer(PathBuf, DeadlineMode),
@@ -41,7 +41,7 @@ enum Order {
 
 /// Asks the lane for one step after another, on a thread of its own.
 pub(super) struct Settler {
-    orders: Sender<Order>,
+    orders: Sender<SettleOrder>,
     /// The number of the cutover whose pass goes on, plus one.
     wanted: Arc<AtomicU32>,
     /// How far ahead deadlines lie that the stream writes exact, in milliseconds; 0 defers all.
@@ -52,7 +52,7 @@ pub(super) struct Settler {
 struct Worker {
     jobs: Sender<Job>,
     signals: Sender<Signal>,
-    window: Window,
+    window: InFlight,
     gate: Gate,
     wanted: Arc<AtomicU32>,
     ahead: Arc<AtomicI64>,
@@ -62,7 +62,7 @@ impl Settler {
     /// Starts the worker. `first` is answered by the lane when it has done what was asked of it before all else.
     pub(super) fn start(
         (jobs, signals): (Sender<Job>, Sender<Signal>),
-        (window, gate): (Window, Gate),
+        (window, gate): (InFlight, Gate),
         first: Option<Receiver<Settled>>,
     ) -> Self {
         let (orders, ordered) = bounded(8);
@@ -84,7 +84,7 @@ impl Settler {
     /// Begins the pass of a cutover.
     pub(super) async fn pass(&self, number: u32, pass: DeadlinePass) {
         self.wanted.store(number.saturating_add(1), Ordering::Release);
-        let _ = self.orders.send(Order::Pass(number, Box::new(pass))).await;
+        let _ = self.orders.send(SettleOrder::Pass(number, Box::new(pass))).await;
     }
 
     /// Nothing more is ordered: the worker lets go of the lane.
@@ -94,14 +94,14 @@ impl Settler {
 
     /// Makes exact what the cutover has remembered.
     pub(super) async fn rest(&self, number: u32) {
-        let _ = self.orders.send(Order::Rest(number)).await;
+        let _ = self.orders.send(SettleOrder::Rest(number)).await;
     }
 
     /// Ends a pass, and defers again what was made exact.
     pub(super) async fn defer(&self, folder: PathBuf, mode: DeadlineMode) {
         self.wanted.store(NOBODY, Ordering::SeqCst);
         self.ahead.store(0, Ordering::SeqCst);
-        let _ = self.orders.send(Order::Defer(folder, mode)).await;
+        let _ = self.orders.send(SettleOrder::Defer(folder, mode)).await;
     }
 }
 
@@ -109,21 +109,21 @@ impl Settler {
 struct Gone;
 
 impl Worker {
-    fn work(self, first: Option<Receiver<Settled>>, orders: &Receiver<Order>) -> Result<(), Gone> {
+    fn work(self, first: Option<Receiver<Settled>>, orders: &Receiver<SettleOrder>) -> Result<(), Gone> {
         if let Some(first) = first {
             let settled = first.recv_blocking().map_err(|_| Gone)?;
-            self.tell(Came::Deferred(settled))?;
+            self.tell(SettleOutcome::Deferred(settled))?;
         }
         while let Ok(order) = orders.recv_blocking() {
             match order {
-                Order::Pass(number, pass) => self.pass(number, pass)?,
-                Order::Rest(number) => {
+                SettleOrder::Pass(number, pass) => self.pass(number, pass)?,
+                SettleOrder::Rest(number) => {
                     let settled = self.ask(DeadlineStep::Rest, false)?;
-                    self.tell(Came::Rested(number, settled))?;
+                    self.tell(SettleOutcome::Rested(number, settled))?;
                 }
-                Order::Defer(folder, mode) => {
+                SettleOrder::Defer(folder, mode) => {
                     let settled = self.ask(DeadlineStep::Defer(folder, mode), false)?;
-                    self.tell(Came::Deferred(settled))?;
+                    self.tell(SettleOutcome::Deferred(settled))?;
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Worker {
             }
             settled = self.ask(DeadlineStep::Page, through_gate)?;
         }
-        self.tell(Came::Passed(number, settled))
+        self.tell(SettleOutcome::Passed(number, settled))
     }
 
     fn ask(&self, step: DeadlineStep, through_gate: bool) -> Result<Settled, Gone> {
@@ -159,7 +159,7 @@ impl Worker {
         replied.recv_blocking().map_err(|_| Gone)
     }
 
-    fn tell(&self, came: Came) -> Result<(), Gone> {
+    fn tell(&self, came: SettleOutcome) -> Result<(), Gone> {
         self.signals.send_blocking(Signal::Settled(came)).map_err(|_| Gone)
     }
 }
@@ -173,11 +173,11 @@ pub(super) fn written(expiry: Expiry, ahead: &AtomicI64, now: UnixMillis) -> Exp
     }
 }
 
-impl Beside {
+impl FollowTasks {
     /// Asks the lane, before all else, to defer what an earlier process has made exact.
     pub(super) fn first(
         jobs: &Sender<Job>,
-        window: &Window,
+        window: &InFlight,
         (folder, mode): (PathBuf, DeadlineMode),
     ) -> Option<Receiver<Settled>> {
         let (reply, replied) = bounded(1);

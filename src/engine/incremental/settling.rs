@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    follow::{Follow, Phase},
+    follow::{Follow, FollowPhase},
     settle_at_once::pass,
-    settler::Came,
+    settler::SettleOutcome,
 };
 use crate::{
     engine::{ending::Ending, run::Run, teller::Teller},
@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// How far a cutover has made deadlines exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum SettlingProgress {
     /// Nothing was begun.
     Deferred,
     /// The far ones are being made exact.
@@ -36,7 +36,7 @@ pub(super) enum Progress {
     Exact,
 }
 
-impl Progress {
+impl SettlingProgress {
     /// At the beginning of a cutover.
     pub(super) fn of(mode: DeadlineMode) -> Self {
         if mode.defers() { Self::Deferred } else { Self::Exact }
@@ -104,7 +104,7 @@ impl Follow {
         }
         // What comes from here on is not of this run.
         run.gate.set_open(false);
-        self.phase = Phase::Settling(offset, false);
+        self.phase = FollowPhase::Settling(offset, false);
         Ok(())
     }
 
@@ -122,10 +122,10 @@ impl Follow {
 
     /// Begins to make all deadlines exact once nothing is under way.
     pub(super) async fn settle_the_end(&mut self, run: &Run) {
-        if let Phase::Settling(offset, false) = self.phase
+        if let FollowPhase::Settling(offset, false) = self.phase
             && self.is_quiet()
         {
-            self.phase = Phase::Settling(offset, true);
+            self.phase = FollowPhase::Settling(offset, true);
             self.begin_settling(0, None, run).await;
         }
     }
@@ -133,31 +133,31 @@ impl Follow {
     /// Takes what making deadlines exact came to; answers what was applied once that ends the step.
     pub(super) async fn settled(
         &mut self,
-        came: Came,
+        came: SettleOutcome,
         run: &mut Run,
         teller: &mut Teller<'_>,
     ) -> Result<Option<String>, Ending> {
-        let (Came::Deferred(told) | Came::Passed(_, told) | Came::Rested(_, told)) = came;
+        let (SettleOutcome::Deferred(told) | SettleOutcome::Passed(_, told) | SettleOutcome::Rested(_, told)) = came;
         self.deadlines = told.mode;
         match came {
-            Came::Deferred(settled) => self.deferred_again(settled, teller),
-            Came::Passed(0, settled) => {
-                let Phase::Settling(offset, _) = self.phase else { return Ok(None) };
+            SettleOutcome::Deferred(settled) => self.deferred_again(settled, teller),
+            SettleOutcome::Passed(0, settled) => {
+                let FollowPhase::Settling(offset, _) = self.phase else { return Ok(None) };
                 self.tell_settled(settled, false, teller);
                 self.deadlines = DeadlineMode::Exact;
                 run.remove_deadline_lists()?;
                 return self.end_at(offset, run, teller).await.map(Some);
             }
-            Came::Passed(number, settled) => self.passed(number, settled, run, teller).await?,
-            Came::Rested(number, settled) => self.rested(number, settled, run, teller).await?,
+            SettleOutcome::Passed(number, settled) => self.passed(number, settled, run, teller).await?,
+            SettleOutcome::Rested(number, settled) => self.rested(number, settled, run, teller).await?,
         }
         Ok(None)
     }
 
     /// Makes the far deadlines exact, before the fence.
     pub(super) async fn settle_far(&mut self, run: &Run, teller: &mut Teller<'_>) {
-        let Phase::Cutting(cutting) = &mut self.phase else { return };
-        (cutting.part, cutting.deadlines) = (CutoverPart::Settle, Progress::Passing(Instant::now()));
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return };
+        (cutting.part, cutting.deadlines) = (CutoverPart::Settle, SettlingProgress::Passing(Instant::now()));
         let number = cutting.number;
         teller.tell(Event::CutoverPart { part: CutoverPart::Settle, offset: None });
         self.begin_settling(number, Some(DeadlineMode::SETTLED_FOR), run).await;
@@ -172,8 +172,8 @@ impl Follow {
         teller: &mut Teller<'_>,
     ) -> Result<(), Ending> {
         let Some(cutting) = self.cutting(number) else { return Ok(()) };
-        if let Progress::Passing(began) = cutting.deadlines {
-            cutting.deadlines = Progress::Far(began);
+        if let SettlingProgress::Passing(began) = cutting.deadlines {
+            cutting.deadlines = SettlingProgress::Far(began);
         }
         self.tell_settled(settled, false, teller);
         // Much may have changed since the cutover began: the window, the lag, whether the run is paused.
@@ -186,11 +186,11 @@ impl Follow {
 
     /// Makes the near deadlines exact, under the fence.
     pub(super) async fn settle_near(&mut self, teller: &mut Teller<'_>) {
-        let Phase::Cutting(cutting) = &mut self.phase else { return };
-        let (Progress::Far(began), number, offset) = (cutting.deadlines, cutting.number, cutting.offset) else {
+        let FollowPhase::Cutting(cutting) = &mut self.phase else { return };
+        let (SettlingProgress::Far(began), number, offset) = (cutting.deadlines, cutting.number, cutting.offset) else {
             return;
         };
-        (cutting.part, cutting.deadlines) = (CutoverPart::Settle, Progress::Resting(began));
+        (cutting.part, cutting.deadlines) = (CutoverPart::Settle, SettlingProgress::Resting(began));
         teller.tell(Event::CutoverPart { part: CutoverPart::Settle, offset: Some(offset) });
         self.settling_since = Some(Instant::now());
         self.beside.settler.rest(number).await;
@@ -210,7 +210,7 @@ impl Follow {
                           whether they still are";
             return self.undo(reason, run, teller).await;
         }
-        (cutting.part, cutting.deadlines) = (CutoverPart::Drain, Progress::Exact);
+        (cutting.part, cutting.deadlines) = (CutoverPart::Drain, SettlingProgress::Exact);
         self.tell_settled(settled, true, teller);
         Ok(())
     }

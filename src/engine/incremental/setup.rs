@@ -7,7 +7,7 @@ use std::{
 
 use redis::{Value, cmd};
 
-use super::feed::Restore;
+use super::feed::RecordRestore;
 use crate::{
     engine::{ending::Ending, servers},
     net::{Control, ControlError},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What the destination says.
-pub(super) struct There {
+pub(super) struct DestinationState {
     pub(super) destination: Destination,
     /// Its clock minus ours, in milliseconds.
     pub(super) clock_ahead: i64,
@@ -38,7 +38,7 @@ pub(super) struct There {
     pub(super) source: Option<ServerVersion>,
 }
 
-impl There {
+impl DestinationState {
     /// Asks the destination. A record without a checkpoint is of a copy that is not done.
     pub(super) async fn ask(control: &mut Control, lease: &Lease) -> Result<Self, Ending> {
         let record = lease.record(control).await?;
@@ -103,9 +103,9 @@ impl There {
     }
 
     /// What puts the run record back after a flush.
-    pub(super) fn restore(&self, lease: &Lease) -> Restore {
+    pub(super) fn restore(&self, lease: &Lease) -> RecordRestore {
         let removed = self.record.removed.clone().map(|removed| (lease.keys.clone(), removed));
-        let mut restore = Restore { removed, ..Restore::default() };
+        let mut restore = RecordRestore { removed, ..RecordRestore::default() };
         crate::resp::command(&mut restore.bytes, &[b"SELECT", b"0"]);
         restore.commands = 1;
         for command in lease.record_commands(&RunRecord { stream: None, ..self.record.clone() }) {

@@ -1,10 +1,10 @@
 //! What what runs beside the loop of following tells it.
 
-use super::{cutting::Cut, settler::Came};
+use super::{cutting::CutoverSignal, settler::SettleOutcome};
 use crate::{
     command::Info,
     compare,
-    engine::{ending::Ending, intake::Told, steering::Asked},
+    engine::{ending::Ending, intake::IntakeEvent, steering::PendingOrder},
     sink::{LaneFault, LaneReport, LeaseFault},
     source::SourceFacts,
     step::KeyFailure,
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Signal {
     /// Something happened while taking in.
-    Intake(Told),
+    Intake(IntakeEvent),
     /// The source, asked at this moment, said where it stands.
     Source(Box<SourceFacts>, UnixMillis),
     /// The source said where it stands and in which history, asked after the stop condition was met.
@@ -35,15 +35,15 @@ pub(super) enum Signal {
     /// The lease was kept: the destination answers.
     Kept(Box<Info>),
     /// An operator asks for something.
-    Asked(Asked),
+    Asked(PendingOrder),
     /// A part of a cutover tells.
-    Cut(Cut),
+    Cut(CutoverSignal),
     /// So many scripts came that set or read expiries, among them new ones of these names.
     Scripts(u64, Vec<String>),
     /// Making deadlines exact tells.
-    Settled(Came),
+    Settled(SettleOutcome),
     /// A comparison of both sides tells.
-    Compared(compare::Told),
+    Compared(compare::CompareEvent),
     /// Time passed.
     Tick,
     /// Somebody asked for a stop.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::follow::{Follow, Phase};
+use super::follow::{Follow, FollowPhase};
 use crate::{
-    engine::{ending::Ending, intake::Told, teller::Teller},
+    engine::{ending::Ending, intake::IntakeEvent, teller::Teller},
     plan::fault::catalogue::runs,
     step::{Event, Side, StepId},
     unit::{Period, UnixMillis},
@@ -16,20 +16,20 @@ const QUIET: Duration = Duration::from_secs(10);
 /// When each side answered last.
 #[derive(Debug)]
 pub(super) struct Silence {
-    source: Heard,
-    destination: Heard,
+    source: LastContact,
+    destination: LastContact,
     patience: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct LastContact {
     at: Instant,
     wall: UnixMillis,
     /// The silence after which it is told next; it grows, so that a long one is not told all the time.
     next: Duration,
 }
 
-impl Heard {
+impl LastContact {
     fn now() -> Self {
         Self { at: Instant::now(), wall: UnixMillis::now(), next: QUIET }
     }
@@ -46,22 +46,22 @@ impl Heard {
 
 impl Silence {
     pub(super) fn new(patience: Duration) -> Self {
-        Self { source: Heard::now(), destination: Heard::now(), patience }
+        Self { source: LastContact::now(), destination: LastContact::now(), patience }
     }
 
     /// This side has answered.
     pub(super) fn heard(&mut self, side: Side) {
-        *self.side(side) = Heard::now();
+        *self.side(side) = LastContact::now();
     }
 
-    fn side(&mut self, side: Side) -> &mut Heard {
+    fn side(&mut self, side: Side) -> &mut LastContact {
         match side {
             Side::Source => &mut self.source,
             Side::Destination => &mut self.destination,
         }
     }
 
-    fn sides(&self) -> [(Side, Heard); 2] {
+    fn sides(&self) -> [(Side, LastContact); 2] {
         [(Side::Source, self.source), (Side::Destination, self.destination)]
     }
 
@@ -113,19 +113,19 @@ impl Follow {
         for reason in self.silence.news(now) {
             teller.tell(Event::Waiting { step: StepId::Incremental, reason });
         }
-        match self.silence.ending(now).filter(|_| !matches!(self.phase, Phase::Cutting(_))) {
+        match self.silence.ending(now).filter(|_| !matches!(self.phase, FollowPhase::Cutting(_))) {
             Some(ending) => Err(ending),
             None => Ok(()),
         }
     }
 
-    pub(super) fn note_wait(&mut self, told: &Told) {
+    pub(super) fn note_wait(&mut self, told: &IntakeEvent) {
         match told {
-            Told::LinkLost(reason) => {
+            IntakeEvent::LinkLost(reason) => {
                 self.waiting = Some((Side::Source, format!("the connection to the source is lost: {reason}")));
             }
-            Told::Waiting(reason) => self.waiting = Some((Side::Source, reason.clone())),
-            Told::Following { .. } | Told::Holding(false) => {
+            IntakeEvent::Waiting(reason) => self.waiting = Some((Side::Source, reason.clone())),
+            IntakeEvent::Following { .. } | IntakeEvent::Holding(false) => {
                 drop(self.waiting.take_if(|(side, _)| *side == Side::Source));
             }
             _ => {}

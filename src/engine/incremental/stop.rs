@@ -16,7 +16,7 @@ const LONGEST_GAP: Duration = Duration::from_secs(5);
 
 /// What the conditions are judged by, at one moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
+pub(super) struct StopReading {
     /// Monotonic, since this process began to follow.
     pub(super) now: Duration,
     /// The wall clock.
@@ -30,12 +30,12 @@ pub(super) struct Reading {
     /// An operator said `plan cutover`.
     pub(super) cutover: bool,
     /// What the last comparison of both sides came to.
-    pub(super) compared: Compared,
+    pub(super) compared: LastComparison,
 }
 
 /// What the last comparison of both sides came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compared {
+pub(super) enum LastComparison {
     /// There was none.
     Never,
     /// Nothing differs.
@@ -44,7 +44,7 @@ pub(super) enum Compared {
     Not { different: u64, unsettled: u64 },
 }
 
-impl Compared {
+impl LastComparison {
     /// Whether both sides were seen to be equal.
     pub(super) fn is_equal(self) -> bool {
         self == Self::Equal
@@ -63,7 +63,7 @@ impl Compared {
 
 /// How following stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum StopVerdict {
     /// Nothing is met.
     Follow,
     /// The stop condition is met, by what this names.
@@ -75,15 +75,15 @@ pub(super) enum Standing {
 /// The stop condition with what it remembers.
 #[derive(Debug)]
 pub(super) struct StopWatch {
-    root: Node,
+    root: StopNode,
     deadline: Option<Deadline>,
     last: Option<Duration>,
 }
 
 #[derive(Debug)]
-struct Node {
+struct StopNode {
     condition: Condition,
-    inner: Vec<Node>,
+    inner: Vec<StopNode>,
     /// Since when a lag has been below its bound without a break.
     since: Option<Duration>,
     met: bool,
@@ -92,20 +92,20 @@ struct Node {
 
 impl StopWatch {
     pub(super) fn new(stop: Condition, deadline: Option<Deadline>) -> Self {
-        Self { root: Node::of(stop), deadline, last: None }
+        Self { root: StopNode::of(stop), deadline, last: None }
     }
 
     /// Judges one more reading; they come in the order of time.
-    pub(super) fn read(&mut self, reading: &Reading) -> Standing {
+    pub(super) fn read(&mut self, reading: &StopReading) -> StopVerdict {
         let broken = self.last.is_some_and(|last| reading.now.saturating_sub(last) > LONGEST_GAP);
         self.last = Some(reading.now);
         self.root.read(reading, broken);
         if self.root.met {
-            return Standing::Met(self.root.reason());
+            return StopVerdict::Met(self.root.reason());
         }
         match self.deadline {
-            Some(deadline) if reading.followed >= deadline.after.0 => Standing::Late(deadline.then),
-            _ => Standing::Follow,
+            Some(deadline) if reading.followed >= deadline.after.0 => StopVerdict::Late(deadline.then),
+            _ => StopVerdict::Follow,
         }
     }
 
@@ -127,7 +127,7 @@ impl StopWatch {
     }
 }
 
-impl Node {
+impl StopNode {
     fn of(condition: Condition) -> Self {
         let inner = match &condition {
             Condition::Any(inner) | Condition::All(inner) => inner.iter().cloned().map(Self::of).collect(),
@@ -136,7 +136,7 @@ impl Node {
         Self { condition, inner, since: None, met: false, stands: String::new() }
     }
 
-    fn read(&mut self, reading: &Reading, broken: bool) {
+    fn read(&mut self, reading: &StopReading, broken: bool) {
         for node in &mut self.inner {
             node.read(reading, broken);
         }
@@ -226,32 +226,32 @@ mod tests {
     }
 
     /// A reading after so many seconds, nothing behind and nobody asking.
-    fn at(seconds: u64) -> Reading {
+    fn at(seconds: u64) -> StopReading {
         let now = Duration::from_secs(seconds);
         let wall = UnixMillis(1_000_000 + i64::try_from(seconds).unwrap() * 1000);
-        Reading {
+        StopReading {
             now,
             wall,
             followed: now,
             lag: Some(Duration::ZERO),
             idle: None,
             cutover: false,
-            compared: Compared::Never,
+            compared: LastComparison::Never,
         }
     }
 
-    fn met(watch: &mut StopWatch, readings: impl IntoIterator<Item = Reading>) -> Vec<bool> {
-        readings.into_iter().map(|reading| matches!(watch.read(&reading), Standing::Met(_))).collect()
+    fn met(watch: &mut StopWatch, readings: impl IntoIterator<Item = StopReading>) -> Vec<bool> {
+        readings.into_iter().map(|reading| matches!(watch.read(&reading), StopVerdict::Met(_))).collect()
     }
 
     #[test]
     fn a_lag_must_stay_below_its_bound_all_the_time() {
         let mut watch = StopWatch::new(lag("1s", "3s"), None);
-        let high = Reading { lag: Some(Duration::from_secs(1)), ..at(2) };
+        let high = StopReading { lag: Some(Duration::from_secs(1)), ..at(2) };
         let readings = [at(0), at(1), high, at(3), at(4), at(5), at(6)];
         assert_eq!(met(&mut watch, readings), [false, false, false, false, false, false, true]);
         assert_eq!(watch.states()[0].stands, "3s of 3s");
-        let unknown = Reading { lag: None, ..at(7) };
+        let unknown = StopReading { lag: None, ..at(7) };
         assert_eq!(met(&mut watch, [unknown, at(8), at(11)]), [false, false, true]);
     }
 
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn an_idle_source_with_nothing_to_apply_is_met_and_stays_so() {
         let mut watch = StopWatch::new(Condition::All(vec![lag("1s", "1s"), idle("2m")]), None);
-        let idle = |seconds, idle| Reading { idle: Some(Duration::from_secs(idle)), ..at(seconds) };
+        let idle = |seconds, idle| StopReading { idle: Some(Duration::from_secs(idle)), ..at(seconds) };
         let readings = [idle(0, 100), idle(1, 101), at(2), idle(3, 119), idle(4, 120), idle(5, 9000)];
         assert_eq!(met(&mut watch, readings), [false, false, false, false, true, true]);
     }
@@ -274,11 +274,11 @@ mod tests {
     fn lists_nest_and_the_reason_names_what_was_met() {
         let both = Condition::All(vec![lag("1s", "0s"), Condition::Cutover]);
         let mut watch = StopWatch::new(Condition::Any(vec![both, Condition::Duration(period("1h"))]), None);
-        assert_eq!(watch.read(&at(0)), Standing::Follow);
+        assert_eq!(watch.read(&at(0)), StopVerdict::Follow);
         assert!(watch.would_be_met());
-        let said = Reading { cutover: true, ..at(1) };
-        assert_eq!(watch.read(&said), Standing::Met("lag below 1s for 0s and command: cutover".to_owned()));
-        assert_eq!(watch.read(&at(3600)), Standing::Met("duration 1h".to_owned()));
+        let said = StopReading { cutover: true, ..at(1) };
+        assert_eq!(watch.read(&said), StopVerdict::Met("lag below 1s for 0s and command: cutover".to_owned()));
+        assert_eq!(watch.read(&at(3600)), StopVerdict::Met("duration 1h".to_owned()));
         let depths: Vec<u32> = watch.states().iter().map(|state| state.depth).collect();
         assert_eq!(depths, [0, 1, 2, 2, 1]);
     }
@@ -287,20 +287,20 @@ mod tests {
     fn a_comparison_is_due_when_nothing_else_is_missing() {
         let verify = Condition::Verify { mode: crate::step::VerifyMode::Full, rate: None };
         let mut watch = StopWatch::new(Condition::All(vec![lag("1s", "2s"), verify]), None);
-        let due = |watch: &mut StopWatch, reading: Reading| {
-            assert_eq!(watch.read(&reading), Standing::Follow);
+        let due = |watch: &mut StopWatch, reading: StopReading| {
+            assert_eq!(watch.read(&reading), StopVerdict::Follow);
             watch.waits_for_comparison()
         };
         assert!(!due(&mut watch, at(0)));
         assert!(due(&mut watch, at(2)));
-        assert!(due(&mut watch, Reading { compared: Compared::Not { different: 1, unsettled: 0 }, ..at(3) }));
-        assert!(matches!(watch.read(&Reading { compared: Compared::Equal, ..at(4) }), Standing::Met(_)));
+        assert!(due(&mut watch, StopReading { compared: LastComparison::Not { different: 1, unsettled: 0 }, ..at(3) }));
+        assert!(matches!(watch.read(&StopReading { compared: LastComparison::Equal, ..at(4) }), StopVerdict::Met(_)));
     }
 
     #[test]
     fn a_moment_is_judged_by_the_wall_clock_even_when_it_jumps() {
         let mut watch = StopWatch::new(Condition::At(UnixMillis(1_005_000)), None);
-        let back = Reading { wall: UnixMillis(1_000_000), ..at(6) };
+        let back = StopReading { wall: UnixMillis(1_000_000), ..at(6) };
         assert_eq!(met(&mut watch, [at(4), at(5), back, at(7)]), [false, true, false, true]);
     }
 
@@ -308,9 +308,9 @@ mod tests {
     fn a_deadline_counts_all_processes_and_loses_against_a_met_condition() {
         let deadline = Deadline { after: period("10s"), then: DeadlineEnd::Fail };
         let mut watch = StopWatch::new(Condition::Cutover, Some(deadline));
-        assert_eq!(watch.read(&at(9)), Standing::Follow);
-        let resumed = Reading { followed: Duration::from_secs(11), ..at(1) };
-        assert_eq!(watch.read(&resumed), Standing::Late(DeadlineEnd::Fail));
-        assert!(matches!(watch.read(&Reading { cutover: true, ..resumed }), Standing::Met(_)));
+        assert_eq!(watch.read(&at(9)), StopVerdict::Follow);
+        let resumed = StopReading { followed: Duration::from_secs(11), ..at(1) };
+        assert_eq!(watch.read(&resumed), StopVerdict::Late(DeadlineEnd::Fail));
+        assert!(matches!(watch.read(&StopReading { cutover: true, ..resumed }), StopVerdict::Met(_)));
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_std::{future::timeout, task::sleep};
 
-use super::{doubts::look_for_emptied, settling::DOUBT, setup::There};
+use super::{doubts::look_for_emptied, settling::DOUBT, setup::DestinationState};
 use crate::{
     engine::{
         ending::Ending,
@@ -17,7 +17,7 @@ use crate::{
     net::{Access, Control, ControlError},
     sink::{Checkpoint, DeadlineMode, DeadlinePass, Lease},
     step::{Event, StepId},
-    store::spool::{Level, remove_all},
+    store::spool::{SpoolLevel, remove_all},
     unit::{ServerVersion, UnixMillis},
 };
 
@@ -33,8 +33,8 @@ pub(super) async fn prepare(
     lease: &Lease,
     control: &mut Control,
     teller: &mut Teller<'_>,
-) -> Result<(There, i64), Ending> {
-    let mut there = There::ask(control, lease).await?;
+) -> Result<(DestinationState, i64), Ending> {
+    let mut there = DestinationState::ask(control, lease).await?;
     recover_deadlines(run, &mut there, lease, control, teller).await?;
     look_for_emptied(run, &mut there, lease, control, teller).await?;
     if run.journal.state().follow_began.is_none() {
@@ -75,7 +75,7 @@ pub(super) async fn prepare(
 /// nobody can tell them from another application's.
 async fn recover_deadlines(
     run: &Run,
-    there: &mut There,
+    there: &mut DestinationState,
     lease: &Lease,
     control: &mut Control,
     teller: &mut Teller<'_>,
@@ -113,7 +113,7 @@ async fn ask(source: &Access, wait: Duration) -> Result<(i64, Option<ServerVersi
 
 /// Goes on with a stream that an earlier process took in. What is spooled here counts only if the checkpoint is of a
 /// history that was spooled here: another process may have followed a failover since, which what is here knows nothing of.
-pub(super) fn take_up(run: &mut Run, there: &There) -> Result<Intake, Ending> {
+pub(super) fn take_up(run: &mut Run, there: &DestinationState) -> Result<Intake, Ending> {
     let (generation, Checkpoint { replid, offset, .. }) = (there.record.generation, there.checkpoint);
     let known = run.journal.state().dump.as_ref().filter(|dump| dump.generation == generation);
     let is_known = known.is_some();
@@ -129,6 +129,6 @@ pub(super) fn take_up(run: &mut Run, there: &There) -> Result<Intake, Ending> {
         run.journal.append(&Record::Renamed { generation, replid })?;
     }
     let (folder, tag) = (run.spool(generation), run.spool_tag(generation));
-    let place = DumpPlace { folder, tag, level: Level::default(), drains: true };
+    let place = DumpPlace { folder, tag, level: SpoolLevel::default(), drains: true };
     intake::resume(run.intake(place, generation), spooled.unwrap_or(replid), offset)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::{BUFFERS, DumpPlace, IntakeSetup, Told, gather, room::Room, segment};
+use super::{BUFFERS, DumpPlace, IntakeEvent, IntakeSetup, gather, room::Room, segment};
 use crate::{
     engine::ending::Ending,
     plan::fault::catalogue::runs,
@@ -17,7 +17,7 @@ use crate::{
 const SEGMENT: u64 = 64 << 20;
 
 /// Bytes that were received, and how many of the buffer's: a buffer that kept their length would be filled with zeros anew.
-type Piece = (Vec<u8>, usize);
+type DumpPiece = (Vec<u8>, usize);
 
 /// A dump that is whole in its spool.
 pub(super) struct Received {
@@ -29,17 +29,17 @@ pub(super) struct Received {
 }
 
 /// Receives a whole dump.
-pub(super) async fn receive(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Received, Ending> {
+pub(super) async fn receive(setup: &IntakeSetup, tell: &Sender<IntakeEvent>) -> Result<Received, Ending> {
     let received = receive_whole(setup, tell).await;
     setup.dump.level.end();
     received
 }
 
-async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Received, Ending> {
+async fn receive_whole(setup: &IntakeSetup, tell: &Sender<IntakeEvent>) -> Result<Received, Ending> {
     let mut link = open(setup).await?;
     let header = link
         .request_dump(|waiting: Waiting| {
-            let _ = tell.try_send(Told::Waiting(said(waiting)));
+            let _ = tell.try_send(IntakeEvent::Waiting(said(waiting)));
         })
         .await?;
     let history = header.replid.zip(header.offset);
@@ -50,11 +50,11 @@ async fn receive_whole(setup: &IntakeSetup, tell: &Sender<Told>) -> Result<Recei
              renamed there), or migrate with `migration: [full]` while nobody writes.",
         ));
     }
-    let told = Told::Header { replid: header.replid, offset: header.offset, length: header.length };
+    let told = IntakeEvent::Header { replid: header.replid, offset: header.offset, length: header.length };
     let _ = tell.send(told).await;
 
     let place = &setup.dump;
-    let (full, to_write) = bounded::<Piece>(BUFFERS);
+    let (full, to_write) = bounded::<DumpPiece>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
     let writer = SpoolWriter::create(
         &place.folder,
@@ -92,7 +92,7 @@ pub(super) async fn open(setup: &IntakeSetup) -> Result<Link, Ending> {
 async fn fill(
     link: &mut Link,
     setup: &IntakeSetup,
-    full: &Sender<Piece>,
+    full: &Sender<DumpPiece>,
     to_fill: &Receiver<Vec<u8>>,
 ) -> Result<(), Ending> {
     loop {
@@ -146,7 +146,7 @@ async fn room(place: &DumpPlace, bound: ByteSize) -> Result<(), Ending> {
 fn write_all(
     mut writer: SpoolWriter,
     room: &Room<'_>,
-    full: &Receiver<Piece>,
+    full: &Receiver<DumpPiece>,
     empty: &Sender<Vec<u8>>,
 ) -> Result<u64, SpoolError> {
     let mut length = 0;

@@ -17,7 +17,7 @@ use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::select;
 
 pub(super) use state::{LinkState, StreamState};
-pub(super) use told::Told;
+pub(super) use told::IntakeEvent;
 
 use super::{ending::Ending, pace::Throttle, run::Run, teller::Teller};
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     plan::fault::catalogue::runs,
     source::Link,
     step::{Event, StepId},
-    store::spool::{Disk, Level, SpoolWriter, Stored, remove_all, stored},
+    store::spool::{Disk, SpoolLevel, SpoolWriter, Stored, remove_all, stored},
     unit::{ByteSize, Offset, ReplId},
 };
 
@@ -56,7 +56,7 @@ pub(super) struct IntakeSetup {
 pub(super) struct DumpPlace {
     pub(super) folder: std::path::PathBuf,
     pub(super) tag: u64,
-    pub(super) level: Level,
+    pub(super) level: SpoolLevel,
     /// Whether segments are removed while receiving goes on, so that waiting for room makes sense.
     pub(super) drains: bool,
 }
@@ -79,7 +79,7 @@ fn segment(folder: &Path, bound: ByteSize, most: u64) -> u64 {
 /// Taking in under way.
 pub(super) struct Intake {
     /// What happens, in order.
-    pub(super) told: Receiver<Told>,
+    pub(super) told: Receiver<IntakeEvent>,
     /// How the stream stands.
     pub(super) state: StreamState,
     /// Dropped to end it.
@@ -109,7 +109,7 @@ impl Intake {
                     Ok(dump) => (Ok(dump.length), Some(dump.link)),
                     Err(ending) => (Err(ending), None),
                 };
-                let _ = tell.send(Told::DumpReceived(length)).await;
+                let _ = tell.send(IntakeEvent::DumpReceived(length)).await;
                 let bound = setup.spool;
                 if let Some((offset, place, level)) = next {
                     let writer = SpoolWriter::create(
@@ -173,10 +173,10 @@ pub(super) fn resume(setup: IntakeSetup, replid: ReplId, needed: Offset) -> Resu
 }
 
 /// Tells what happened while the stream is taken in, and notes it.
-pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
+pub(super) fn tell(told: IntakeEvent, step: StepId, run: &mut Run, teller: &mut Teller<'_>) -> Result<(), Ending> {
     match told {
-        Told::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
-        Told::Following { replid, offset, noted } => {
+        IntakeEvent::Waiting(reason) => teller.tell(Event::Waiting { step, reason }),
+        IntakeEvent::Following { replid, offset, noted } => {
             let dump = run.journal.state().dump.as_ref();
             if let Some(generation) = dump.filter(|dump| dump.replid != Some(replid)).map(|dump| dump.generation) {
                 run.journal.append(&Record::Renamed { generation, replid })?;
@@ -184,18 +184,18 @@ pub(super) fn tell(told: Told, step: StepId, run: &mut Run, teller: &mut Teller<
             let _ = noted.try_send(());
             teller.tell(Event::LinkRestored { replid: Some(replid), offset });
         }
-        Told::LinkLost(reason) => teller.tell(Event::LinkLost { reason }),
-        Told::Holding(true) => teller.tell(Event::Waiting {
+        IntakeEvent::LinkLost(reason) => teller.tell(Event::LinkLost { reason }),
+        IntakeEvent::Holding(true) => teller.tell(Event::Waiting {
             step,
             reason: format!(
                 "the spool holds {}, the bound of `limits.spool`: the source is not read until there is room",
                 run.spool_bound()
             ),
         }),
-        Told::Holding(false) => teller.notice("There is room in the spool again: the source is read again."),
-        Told::Gap(gap) => return Err(Ending::anew(&runs::STREAM_LOST, gap.to_string())),
-        Told::Failed(ending) => return Err(ending),
-        Told::Header { .. } | Told::DumpReceived(_) => {}
+        IntakeEvent::Holding(false) => teller.notice("There is room in the spool again: the source is read again."),
+        IntakeEvent::Gap(gap) => return Err(Ending::anew(&runs::STREAM_LOST, gap.to_string())),
+        IntakeEvent::Failed(ending) => return Err(ending),
+        IntakeEvent::Header { .. } | IntakeEvent::DumpReceived(_) => {}
     }
     Ok(())
 }
@@ -224,11 +224,11 @@ async fn follow(
     setup: IntakeSetup,
     link: Option<Link>,
     writer: Result<SpoolWriter, Ending>,
-    (state, tell, written): (StreamState, Sender<Told>, Sender<()>),
+    (state, tell, written): (StreamState, Sender<IntakeEvent>, Sender<()>),
 ) {
     let ended = match writer {
         Ok(writer) => stream::follow(&setup, link, writer, &state, &tell, written).await,
-        Err(ending) => Told::Failed(ending),
+        Err(ending) => IntakeEvent::Failed(ending),
     };
     let _ = tell.send(ended).await;
 }

@@ -7,8 +7,8 @@ use std::{
 
 use async_channel::{Receiver, Sender};
 
-use super::Told;
-use crate::store::spool::{Disk, Level, SpoolError};
+use super::IntakeEvent;
+use crate::store::spool::{Disk, SpoolError, SpoolLevel};
 
 /// How often room is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A spool whose disk may become low.
 pub(super) struct Room<'a> {
     pub(super) folder: &'a Path,
-    pub(super) level: &'a Level,
-    pub(super) tell: &'a Sender<Told>,
+    pub(super) level: &'a SpoolLevel,
+    pub(super) tell: &'a Sender<IntakeEvent>,
     /// Whether what is applied is removed while more is received.
     pub(super) drains: bool,
 }
@@ -41,7 +41,7 @@ impl Room<'_> {
             disk.free,
             disk.kept
         );
-        let _ = self.tell.send_blocking(Told::Waiting(reason));
+        let _ = self.tell.send_blocking(IntakeEvent::Waiting(reason));
         let mut needed = Instant::now();
         while Disk::of(self.folder).is_some_and(|disk| disk.is_low()) {
             if full.is_closed() {
@@ -54,7 +54,7 @@ impl Room<'_> {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
-        let _ = self.tell.send_blocking(Told::Holding(false));
+        let _ = self.tell.send_blocking(IntakeEvent::Holding(false));
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    store::spool::Level,
+    store::spool::SpoolLevel,
     unit::{Offset, ReplId},
 };
 
@@ -28,7 +28,7 @@ struct State {
     link: LinkState,
     /// How often it was opened.
     connections: u64,
-    level: Level,
+    level: SpoolLevel,
 }
 
 impl StreamState {
@@ -37,7 +37,7 @@ impl StreamState {
             history: None,
             link: LinkState::Down,
             connections: 0,
-            level: Level::default(),
+            level: SpoolLevel::default(),
         })))
     }
 
@@ -64,7 +64,7 @@ impl StreamState {
     }
 
     /// How far the stream's spool is filled.
-    pub(in crate::engine) fn spool(&self) -> Level {
+    pub(in crate::engine) fn spool(&self) -> SpoolLevel {
         self.lock().level.clone()
     }
 
@@ -73,13 +73,13 @@ impl StreamState {
     }
 
     /// The level of a spool that begins at `offset`.
-    pub(super) fn level(&self, offset: Offset) -> Level {
+    pub(super) fn level(&self, offset: Offset) -> SpoolLevel {
         self.level_between(offset, offset)
     }
 
     /// The level of a spool that holds what lies between two offsets.
-    pub(super) fn level_between(&self, begin: Offset, end: Offset) -> Level {
-        let level = Level::spanning(begin.0, end.0, false);
+    pub(super) fn level_between(&self, begin: Offset, end: Offset) -> SpoolLevel {
+        let level = SpoolLevel::spanning(begin.0, end.0, false);
         self.lock().level = level.clone();
         level
     }

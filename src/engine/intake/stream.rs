@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, bounded};
 use futures_util::future::{Either, select};
 
-use super::{IntakeSetup, LinkState, StreamState, Told, gather, getack::GetAck, room::Room};
+use super::{IntakeEvent, IntakeSetup, LinkState, StreamState, gather, getack::GetAck, room::Room};
 use crate::{
     engine::ending::Ending,
     source::{Acks, Gap, Link, Resumed, SourceError},
@@ -29,14 +29,14 @@ const PAUSES: [Duration; 5] =
     [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(250), Duration::from_millis(500), ACK_EVERY];
 
 /// Bytes that were received, how many of the buffer's, and when.
-type Piece = (Vec<u8>, usize, UnixMillis);
+type StreamPiece = (Vec<u8>, usize, UnixMillis);
 
 /// Where received bytes go.
 struct Inlet<'a> {
     setup: &'a IntakeSetup,
     state: &'a StreamState,
-    tell: &'a Sender<Told>,
-    full: Sender<Piece>,
+    tell: &'a Sender<IntakeEvent>,
+    full: Sender<StreamPiece>,
     to_fill: Receiver<Vec<u8>>,
 }
 
@@ -46,10 +46,10 @@ pub(super) async fn follow(
     link: Option<Link>,
     writer: SpoolWriter,
     state: &StreamState,
-    tell: &Sender<Told>,
+    tell: &Sender<IntakeEvent>,
     written: Sender<()>,
-) -> Told {
-    let (full, to_write) = bounded::<Piece>(BUFFERS);
+) -> IntakeEvent {
+    let (full, to_write) = bounded::<StreamPiece>(BUFFERS);
     let (empty, to_fill) = bounded::<Vec<u8>>(BUFFERS);
     let (failed, failure) = bounded(1);
     let place = setup.stream.as_ref().map(|place| place.folder.clone()).unwrap_or_default();
@@ -66,13 +66,13 @@ pub(super) async fn follow(
     let ended = inlet.follow(link).await;
     state.set_link(LinkState::Down);
     match failure.recv().await {
-        Ok(error) => Told::Failed(Ending::from(error)),
+        Ok(error) => IntakeEvent::Failed(Ending::from(error)),
         Err(_) => ended,
     }
 }
 
 impl Inlet<'_> {
-    async fn follow(self, first: Option<Link>) -> Told {
+    async fn follow(self, first: Option<Link>) -> IntakeEvent {
         let mut link = first;
         loop {
             let open = match link.take() {
@@ -85,34 +85,36 @@ impl Inlet<'_> {
             self.state.set_link(LinkState::Up);
             let lost = self.pump(open).await;
             self.state.set_link(LinkState::Down);
-            let Some(lost) = lost else { return Told::Failed(Ending::failed("the spool takes nothing any more")) };
-            let _ = self.tell.send(Told::LinkLost(lost)).await;
+            let Some(lost) = lost else {
+                return IntakeEvent::Failed(Ending::failed("the spool takes nothing any more"));
+            };
+            let _ = self.tell.send(IntakeEvent::LinkLost(lost)).await;
         }
     }
 
     /// Opens connections until the source goes on behind the last byte received, or says that it cannot.
-    async fn reconnect(&self) -> Result<Link, Told> {
+    async fn reconnect(&self) -> Result<Link, IntakeEvent> {
         let mut last = String::new();
         for attempt in 0.. {
             let pause = PAUSES.get(attempt).or(PAUSES.last()).copied().unwrap_or(ACK_EVERY);
             async_std::task::sleep(pause).await;
             match self.resume().await {
                 Ok(link) => return Ok(link),
-                Err(Refusal::Told(told)) => return Err(told),
-                Err(Refusal::NotNow(reason)) => {
+                Err(ResumeFault::Told(told)) => return Err(told),
+                Err(ResumeFault::NotNow(reason)) => {
                     if reason != last {
-                        let _ = self.tell.send(Told::Waiting(format!("source: {reason}"))).await;
+                        let _ = self.tell.send(IntakeEvent::Waiting(format!("source: {reason}"))).await;
                         last = reason;
                     }
                 }
             }
         }
-        Err(Told::Failed(Ending::failed("the source was given up")))
+        Err(IntakeEvent::Failed(Ending::failed("the source was given up")))
     }
 
-    async fn resume(&self) -> Result<Link, Refusal> {
+    async fn resume(&self) -> Result<Link, ResumeFault> {
         let Some((replid, offset)) = self.state.received() else {
-            return Err(Refusal::Told(Told::Failed(Ending::failed("there is no stream to continue"))));
+            return Err(ResumeFault::Told(IntakeEvent::Failed(Ending::failed("there is no stream to continue"))));
         };
         let mut control = self.setup.source.control().await?;
         let facts = crate::source::survey(&mut control).await?;
@@ -123,16 +125,18 @@ impl Inlet<'_> {
             Resumed::Continued { replid: renamed } => {
                 let replid = renamed.unwrap_or(replid);
                 let (noted, note) = bounded(1);
-                let _ = self.tell.send(Told::Following { replid, offset, noted }).await;
+                let _ = self.tell.send(IntakeEvent::Following { replid, offset, noted }).await;
                 // Under the old id the new history's bytes could not be gone on with after a crash.
                 if note.recv().await.is_err() {
-                    return Err(Refusal::Told(Told::Failed(Ending::failed("the source's new id could not be noted"))));
+                    return Err(ResumeFault::Told(IntakeEvent::Failed(Ending::failed(
+                        "the source's new id could not be noted",
+                    ))));
                 }
                 self.state.rename(replid);
                 Ok(link)
             }
             Resumed::Dump { replid: its, offset: at } => {
-                Err(Refusal::Told(Told::Gap(Gap::of(&facts, replid, offset, (its, at)))))
+                Err(ResumeFault::Told(IntakeEvent::Gap(Gap::of(&facts, replid, offset, (its, at)))))
             }
         }
     }
@@ -200,39 +204,39 @@ impl Inlet<'_> {
             return;
         }
         self.state.set_link(LinkState::Holding);
-        let _ = self.tell.send(Told::Holding(true)).await;
+        let _ = self.tell.send(IntakeEvent::Holding(true)).await;
         while full() {
             async_std::task::sleep(LOOK_FOR_ROOM).await;
         }
         self.state.set_link(LinkState::Up);
-        let _ = self.tell.send(Told::Holding(false)).await;
+        let _ = self.tell.send(IntakeEvent::Holding(false)).await;
     }
 }
 
 /// Why a connection does not go on.
-enum Refusal {
+enum ResumeFault {
     /// It may later.
     NotNow(String),
     /// It will not.
-    Told(Told),
+    Told(IntakeEvent),
 }
 
-impl From<SourceError> for Refusal {
+impl From<SourceError> for ResumeFault {
     fn from(error: SourceError) -> Self {
-        if error.retryable() { Self::NotNow(error.to_string()) } else { Self::Told(Told::Failed(error.into())) }
+        if error.retryable() { Self::NotNow(error.to_string()) } else { Self::Told(IntakeEvent::Failed(error.into())) }
     }
 }
 
-impl From<crate::net::ControlError> for Refusal {
+impl From<crate::net::ControlError> for ResumeFault {
     fn from(error: crate::net::ControlError) -> Self {
-        if error.retryable() { Self::NotNow(error.to_string()) } else { Self::Told(Told::Failed(error.into())) }
+        if error.retryable() { Self::NotNow(error.to_string()) } else { Self::Told(IntakeEvent::Failed(error.into())) }
     }
 }
 
 fn write_all(
     mut writer: SpoolWriter,
     room: &Room<'_>,
-    full: &Receiver<Piece>,
+    full: &Receiver<StreamPiece>,
     empty: &Sender<Vec<u8>>,
 ) -> Result<(), SpoolError> {
     while let Ok((buffer, count, at)) = full.recv_blocking() {

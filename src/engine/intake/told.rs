@@ -10,7 +10,7 @@ use crate::{
 
 /// What happened while taking in.
 #[derive(Debug)]
-pub(in crate::engine) enum Told {
+pub(in crate::engine) enum IntakeEvent {
     /// The source has not begun yet.
     Waiting(String),
     /// A dump begins.

@@ -1,14 +1,14 @@
 //! Whether the destination can take the data.
 
-use super::{finding::Finding, probe::Refused, rules, scene::Scene, server::Server};
+use super::{finding::Finding, probe::RefusedCommand, rules, scene::CheckInput, server::CheckedServer};
 use crate::{
-    command::{Mode, Role},
+    command::{Mode, ServerRole},
     resp::RefusalKind,
     step::OnConflict,
     unit::ByteSize,
 };
 
-pub(super) fn version(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn version(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(version) = server.info.server_version() else {
         let remedy = "It is taken for an old one: values go as native commands, which is slower.";
         return Finding::unknown("it hides its version", remedy);
@@ -23,13 +23,13 @@ pub(super) fn version(server: &Server, scene: &Scene<'_>) -> Finding {
     }
 }
 
-pub(super) fn role(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn role(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     if server.info.loading() == Some(true) {
         return Finding::fail("it is loading its dataset", "Wait until it has loaded, then try again.");
     }
     match server.info.role() {
-        Some(Role::Master) => Finding::pass("master"),
-        Some(Role::Replica) => {
+        Some(ServerRole::Master) => Finding::pass("master"),
+        Some(ServerRole::Replica) => {
             let info = &server.info;
             let (host, port) = (info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
             let remedy = format!("Point `destination.url` at its master, {host}:{port}.");
@@ -40,7 +40,7 @@ pub(super) fn role(server: &Server, _: &Scene<'_>) -> Finding {
     }
 }
 
-pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn mode(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     if server.info.mode() == Some(Mode::Sentinel) {
         let remedy =
             "Name the master's own address in `destination.url`: `SENTINEL GET-MASTER-ADDR-BY-NAME <name>` shows it.";
@@ -54,8 +54,8 @@ pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
 }
 
 /// What was refused because of who we are or how the server is.
-pub(super) fn writable(server: &Server, scene: &Scene<'_>) -> Finding {
-    let refused: Vec<&Refused> = scene.to.taken.refused.iter().filter(|refused| !is_missing(refused)).collect();
+pub(super) fn writable(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
+    let refused: Vec<&RefusedCommand> = scene.to.taken.refused.iter().filter(|refused| !is_missing(refused)).collect();
     let Some(first) = refused.first() else {
         return Finding::pass(format!("it takes the {} commands that were tried", scene.to.taken.tried));
     };
@@ -90,8 +90,8 @@ pub(super) fn writable(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// What was refused because the server does not know it, or knows it by another name.
-pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
-    let names = |refused: &[Refused]| -> Vec<String> {
+pub(super) fn commands(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
+    let names = |refused: &[RefusedCommand]| -> Vec<String> {
         refused.iter().filter(|refused| is_missing(refused)).map(|refused| refused.command.clone()).collect()
     };
     let missing = names(&scene.to.taken.refused);
@@ -112,11 +112,11 @@ pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
     Finding::pass("none that a run needs is disabled or renamed")
 }
 
-fn is_missing(refused: &Refused) -> bool {
+fn is_missing(refused: &RefusedCommand) -> bool {
     refused.kind == Some(RefusalKind::UnknownCommand)
 }
 
-pub(super) fn databases(_: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn databases(_: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let count = match &scene.to.databases {
         Some(Ok(count)) => *count,
         Some(Err(error)) => return Finding::unknown(error, "It must have every database that keys go to."),
@@ -131,7 +131,7 @@ pub(super) fn databases(_: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Keys that are there already, against what the plan says of them.
-pub(super) fn emptiness(_: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn emptiness(_: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     if scene.place.begun {
         return Finding::pass("this run has begun: what it wrote is its own");
     }
@@ -171,7 +171,7 @@ pub(super) fn emptiness(_: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Whether what is written stays: saves that fail refuse writes, and saves that are not made lose them.
-pub(super) fn persistence(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn persistence(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let (info, settings) = (&server.info, &server.settings);
     let saves = settings.get("save").map(|points| !points.is_empty());
     if info.get("aof_last_write_status") == Some("err") {
@@ -186,7 +186,7 @@ pub(super) fn persistence(server: &Server, scene: &Scene<'_>) -> Finding {
         let stops = settings.get("stop-writes-on-bgsave-error") != Some("no");
         return if stops { Finding::fail(seen, remedy) } else { Finding::warn(seen, remedy) };
     }
-    let keeps = |server: &Server| {
+    let keeps = |server: &CheckedServer| {
         let saves = server.settings.get("save").map(|points| !points.is_empty());
         Some(saves? || server.info.aof_enabled()?)
     };
@@ -205,7 +205,7 @@ pub(super) fn persistence(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Bounds of the server that the run's own must fit into.
-pub(super) fn limits(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn limits(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let (settings, limits) = (&server.settings, &scene.work.limits);
     let own = scene.work.limits.chunk_above.0;
     let bounds = ["proto-max-bulk-len", "client-query-buffer-limit"];

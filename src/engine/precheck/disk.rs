@@ -1,12 +1,12 @@
 //! Whether the spool has room.
 
-use super::{finding::Finding, scene::Scene};
+use super::{finding::Finding, scene::CheckInput};
 use crate::{command::Info, unit::ByteSize};
 
 /// A dump is smaller than the dataset in memory; below a third of it nothing can be taken for certain.
 const SURELY_TOO_SMALL: u64 = 3;
 
-pub(super) fn room(scene: &Scene<'_>) -> Finding {
+pub(super) fn room(scene: &CheckInput<'_>) -> Finding {
     let folder = scene.place.state_dir.ancestors().find(|folder| folder.is_dir() || folder.as_os_str().is_empty());
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
     let free = match rustix::fs::statvfs(folder) {

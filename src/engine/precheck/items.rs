@@ -4,14 +4,14 @@ use super::{
     destination, disk,
     finding::Finding,
     link, memory, pair, runs,
-    scene::{Scene, fence, follows},
-    server::Server,
+    scene::{CheckInput, fence, follows},
+    server::CheckedServer,
     source, stream,
 };
 use crate::step::{Graph, Side};
 
 /// One item.
-pub(super) struct Item {
+pub(super) struct CheckItem {
     /// Its stable name.
     pub(super) name: &'static str,
     /// Which runs need it.
@@ -37,29 +37,29 @@ pub(super) enum Judge {
     /// Whether the side answers is found out by asking it.
     Reached(Side),
     /// Of the source.
-    Source(fn(&Server, &Scene<'_>) -> Finding),
+    Source(fn(&CheckedServer, &CheckInput<'_>) -> Finding),
     /// Of the destination.
-    Destination(fn(&Server, &Scene<'_>) -> Finding),
+    Destination(fn(&CheckedServer, &CheckInput<'_>) -> Finding),
     /// Of both, the source first.
-    Both(fn(&Server, &Server, &Scene<'_>) -> Finding),
+    Both(fn(&CheckedServer, &CheckedServer, &CheckInput<'_>) -> Finding),
     /// Of this host.
-    Here(fn(&Scene<'_>) -> Finding),
+    Here(fn(&CheckInput<'_>) -> Finding),
 }
 
-const fn always(name: &'static str, judge: Judge) -> Item {
-    Item { name, when: When::Always, judge }
+const fn always(name: &'static str, judge: Judge) -> CheckItem {
+    CheckItem { name, when: When::Always, judge }
 }
 
-const fn following(name: &'static str, judge: Judge) -> Item {
-    Item { name, when: When::Following, judge }
+const fn following(name: &'static str, judge: Judge) -> CheckItem {
+    CheckItem { name, when: When::Following, judge }
 }
 
-const fn cutting_over(name: &'static str, judge: Judge) -> Item {
-    Item { name, when: When::CuttingOver, judge }
+const fn cutting_over(name: &'static str, judge: Judge) -> CheckItem {
+    CheckItem { name, when: When::CuttingOver, judge }
 }
 
 /// Every item.
-pub(super) static ITEMS: [Item; 43] = [
+pub(super) static ITEMS: [CheckItem; 43] = [
     always("source-reachable", Judge::Reached(Side::Source)),
     always("source-version", Judge::Source(source::version)),
     always("source-role", Judge::Source(source::role)),
@@ -110,7 +110,7 @@ pub fn check_items() -> Vec<&'static str> {
     ITEMS.iter().map(|item| item.name).collect()
 }
 
-impl Item {
+impl CheckItem {
     /// Whether the run of this graph needs it.
     pub(super) fn is_of(&self, graph: &Graph) -> bool {
         match self.when {
@@ -132,7 +132,7 @@ impl Item {
     }
 
     /// The finding; `None` when a side that it looks at is not there.
-    pub(super) fn judge(&self, scene: &Scene<'_>) -> Option<Finding> {
+    pub(super) fn judge(&self, scene: &CheckInput<'_>) -> Option<Finding> {
         match self.judge {
             Judge::Reached(_) => None,
             Judge::Source(judge) => Some(judge(scene.source.as_ref()?, scene)),

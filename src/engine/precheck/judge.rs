@@ -6,10 +6,10 @@ use futures_util::future::{self, Either};
 
 use super::{
     finding::Finding,
-    items::{ITEMS, Item, Judge},
+    items::{CheckItem, ITEMS, Judge},
     link, probe, rate, sample,
-    scene::{AtDestination, FromSource, Scene, Where, fence, follows, targets},
-    server::{Server, heard},
+    scene::{CheckContext, CheckInput, DestinationProbes, SourceProbes, fence, follows, targets},
+    server::{CheckedServer, heard},
 };
 use crate::{
     engine::{Servers, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller},
@@ -28,7 +28,7 @@ pub(in crate::engine) async fn precheck(
 ) -> Result<(), Ending> {
     // A dump that is whole in the spool needs no source, and what it has written is no conflict.
     let dump = run.journal.state().dump.clone();
-    let place = Where {
+    let place = CheckContext {
         state_dir: run.request.state_dir.clone(),
         source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost || dump.left.is_some()),
         begun: dump.is_some() || or_told(Box::pin(begun_elsewhere(run)), || "The destination".to_owned(), teller).await,
@@ -65,7 +65,7 @@ pub(in crate::engine) async fn alone(
     }) else {
         return Ok(Ending::done("This plan has no precheck."));
     };
-    let place = Where { state_dir: std::path::Path::new(".").to_owned(), source_needed: true, begun: false };
+    let place = CheckContext { state_dir: std::path::Path::new(".").to_owned(), source_needed: true, begun: false };
     let wanted = Wanted::of(only);
     let judging = std::pin::pin!(judge(graph, servers, (work, &place), &wanted, teller));
     let stopped = std::pin::pin!(stop.recv());
@@ -88,7 +88,7 @@ impl Wanted {
     }
 
     /// Whether the run of this graph needs this item, and it was asked for.
-    fn takes(&self, item: &Item, graph: &Graph) -> bool {
+    fn takes(&self, item: &CheckItem, graph: &Graph) -> bool {
         item.is_of(graph) && self.0.as_ref().is_none_or(|names| names.contains(item.name))
     }
 
@@ -100,10 +100,10 @@ impl Wanted {
 async fn judge<'a>(
     graph: &'a Graph,
     servers: &Servers,
-    (work, place): (&'a PrecheckWork, &'a Where),
+    (work, place): (&'a PrecheckWork, &'a CheckContext),
     wanted: &Wanted,
     teller: &mut Teller<'_>,
-) -> Result<Scene<'a>, Ending> {
+) -> Result<CheckInput<'a>, Ending> {
     let follows = follows(graph);
     let waited_for = Cell::new([None; 2]);
     let waiting = &waited_for;
@@ -113,7 +113,7 @@ async fn judge<'a>(
             return None;
         }
         note(waiting, place, Some(side));
-        let answer = Server::ask(side, servers.of(side)).await;
+        let answer = CheckedServer::ask(side, servers.of(side)).await;
         note(waiting, place, None);
         Some(answer)
     };
@@ -128,14 +128,14 @@ async fn judge<'a>(
     };
     let (source, destination) = or_told(Box::pin(asking), silent, teller).await;
     let mut checks = vec![];
-    let mut scene = Scene {
+    let mut scene = CheckInput {
         graph,
         work,
         place,
         source: None,
         destination: None,
-        from: FromSource::default(),
-        to: AtDestination::default(),
+        from: SourceProbes::default(),
+        to: DestinationProbes::default(),
     };
     let mut from = reached(Side::Source, source, &mut scene.source, &mut checks);
     let mut to = reached(Side::Destination, destination, &mut scene.destination, &mut checks);
@@ -163,8 +163,8 @@ fn note(waiting: &Cell<[Option<Side>; 2]>, place: usize, side: Option<Side>) {
 /// Notes whether a side was reached.
 fn reached(
     side: Side,
-    asked: Option<Result<(Control, Server), ControlError>>,
-    server: &mut Option<Server>,
+    asked: Option<Result<(Control, CheckedServer), ControlError>>,
+    server: &mut Option<CheckedServer>,
     checks: &mut Vec<(Side, Finding)>,
 ) -> Option<Control> {
     let (control, asked) = match asked? {
@@ -178,11 +178,11 @@ fn reached(
 
 async fn try_source(
     control: Option<&mut Control>,
-    server: Option<&Server>,
-    scene: &Scene<'_>,
+    server: Option<&CheckedServer>,
+    scene: &CheckInput<'_>,
     follows: bool,
-) -> Result<FromSource, ControlError> {
-    let (Some(control), Some(server)) = (control, server) else { return Ok(FromSource::default()) };
+) -> Result<SourceProbes, ControlError> {
+    let (Some(control), Some(server)) = (control, server) else { return Ok(SourceProbes::default()) };
     let own = || server.access.control();
     let replication = Some(probe::replication(own().await?, server).await?);
     let fence = match fence(scene.graph) {
@@ -199,16 +199,16 @@ async fn try_source(
         if could_be || lacks_modules { sample::look(control, &dbs, &scene.work.selection).await? } else { None };
     let sentinels = sentinels::listening(control).await?;
     let neighbours = heard(neighbours(control, &RecordKeys::of("")).await)?;
-    Ok(FromSource { replication, fence, rate, sample, sentinels, neighbours })
+    Ok(SourceProbes { replication, fence, rate, sample, sentinels, neighbours })
 }
 
 async fn try_destination(
     control: Option<&mut Control>,
-    server: Option<&Server>,
-    scene: &Scene<'_>,
+    server: Option<&CheckedServer>,
+    scene: &CheckInput<'_>,
     follows: bool,
-) -> Result<AtDestination, ControlError> {
-    let (Some(control), Some(server)) = (control, server) else { return Ok(AtDestination::default()) };
+) -> Result<DestinationProbes, ControlError> {
+    let (Some(control), Some(server)) = (control, server) else { return Ok(DestinationProbes::default()) };
     let own = server.access.control().await?;
     let taken = probe::taken(own, server, (scene.work, &scene.graph.name, follows)).await?;
     let databases = Some(servers::databases(control).await.map_err(|error| error.to_string()));
@@ -225,12 +225,12 @@ async fn try_destination(
         }
     }
     let neighbours = heard(neighbours(control, &RecordKeys::of(&scene.graph.name)).await)?;
-    Ok(AtDestination { taken, databases, held: Some(held), neighbours })
+    Ok(DestinationProbes { taken, databases, held: Some(held), neighbours })
 }
 
 /// Tells every item's check in the order of the table; fails if any item failed.
 fn tell(
-    scene: &Scene<'_>,
+    scene: &CheckInput<'_>,
     wanted: &Wanted,
     mut reached: Vec<(Side, Finding)>,
     teller: &mut Teller<'_>,

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{finding::Finding, scene::Scene, server::Server};
+use super::{finding::Finding, scene::CheckInput, server::CheckedServer};
 use crate::{engine::servers, net::ControlError, resp::RefusalKind, step::Side};
 
 /// A round trip above this is felt: the destination is asked once for each batch of a lane.
 const FAR: Duration = Duration::from_millis(20);
 
-pub(super) fn reached(side: Side, asked: &Result<Server, ControlError>) -> Finding {
+pub(super) fn reached(side: Side, asked: &Result<CheckedServer, ControlError>) -> Finding {
     match asked {
         Ok(server) => {
             let address = &server.access.address;
@@ -44,7 +44,7 @@ fn way_in(side: Side, refusal: Option<RefusalKind>) -> (&'static str, String) {
 }
 
 /// Ours to the server and back.
-pub(super) fn latency(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn latency(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     let seen = format!("round trip {:.1} ms", server.latency.as_secs_f64() * 1000.0);
     if server.latency < FAR {
         return Finding::pass(seen);
@@ -57,7 +57,7 @@ pub(super) fn latency(server: &Server, _: &Scene<'_>) -> Finding {
 }
 
 /// Who we are to the server: what an allow-list there must let in.
-pub(super) fn address(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn address(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     let user = server.user();
     match &server.sees_us_at {
         Some(address) => Finding::pass(format!("it sees us at {address} as the user `{user}`")),

@@ -1,6 +1,6 @@
 //! Memory: room for a fork at the source, room for the data at the destination.
 
-use super::{finding::Finding, scene::Scene, server::Server};
+use super::{finding::Finding, scene::CheckInput, server::CheckedServer};
 use crate::unit::{Address, ByteSize};
 
 /// What the kernel of this host says of memory.
@@ -13,11 +13,11 @@ struct Kernel {
 }
 
 /// Whether the source's host can carry a second process beside the server while the dump is made.
-pub(super) fn fork(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn fork(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     judge_fork(server, kernel())
 }
 
-fn judge_fork(server: &Server, kernel: Option<Kernel>) -> Finding {
+fn judge_fork(server: &CheckedServer, kernel: Option<Kernel>) -> Finding {
     let info = &server.info;
     let resident = info.get("used_memory_rss").and_then(|bytes| bytes.parse().ok()).map(ByteSize);
     let (Some(used), Some(total)) = (resident.or(info.used_memory()), info.total_system_memory()) else {
@@ -62,7 +62,7 @@ fn kernel() -> Option<Kernel> {
 }
 
 /// Whether the data fits beside what is there already and what the run itself needs.
-pub(super) fn room(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn room(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(source) = &scene.source else {
         return Finding::unknown("the source's size is not known", "Make sure that the dataset fits.");
     };
@@ -109,7 +109,7 @@ pub(super) fn room(server: &Server, scene: &Scene<'_>) -> Finding {
 const LANE: u64 = 1 << 20;
 
 /// The part of the source's memory that the plan's databases take, by their keys.
-fn selected(source: &Server, scene: &Scene<'_>, whole: ByteSize) -> ByteSize {
+fn selected(source: &CheckedServer, scene: &CheckInput<'_>, whole: ByteSize) -> ByteSize {
     let keyspace = source.info.keyspace();
     let all: u64 = keyspace.values().map(|db| db.keys).sum();
     let taken: u64 = keyspace.iter().filter(|(db, _)| scene.work.selection.reads(**db)).map(|(_, db)| db.keys).sum();
@@ -120,7 +120,7 @@ fn selected(source: &Server, scene: &Scene<'_>, whole: ByteSize) -> ByteSize {
     ByteSize(u64::try_from(part).unwrap_or(u64::MAX))
 }
 
-pub(super) fn eviction(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn eviction(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(policy) = server.eviction() else {
         return Finding::unknown("the policy is not shown", "With any but `noeviction` keys can vanish unseen.");
     };
@@ -148,9 +148,9 @@ mod tests {
         step::{Side, Verdict},
     };
 
-    fn server(host: &str, info: &str) -> Server {
+    fn server(host: &str, info: &str) -> CheckedServer {
         let address = Address::Tcp { host: host.to_owned(), port: 6379 };
-        Server { info: Info::parse(info), ..Server::unasked(Side::Source, Access::plain(address)) }
+        CheckedServer { info: Info::parse(info), ..CheckedServer::unasked(Side::Source, Access::plain(address)) }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What both servers must agree on.
 
-use super::{finding::Finding, sample::Sample, scene::Scene, server::Server};
+use super::{finding::Finding, sample::KeyspaceSample, scene::CheckInput, server::CheckedServer};
 use crate::{
     command::{self, Class},
     step::{OnUnsupported, Work},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Two names of one server.
-pub(super) fn distinct(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn distinct(source: &CheckedServer, destination: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     match (source.info.run_id(), destination.info.run_id()) {
         (Some(one), Some(other)) if one == other => {
             let remedy = "The run would read what it writes. Check which of the two urls was copied and not changed.";
@@ -28,7 +28,7 @@ pub(super) fn distinct(source: &Server, destination: &Server, _: &Scene<'_>) -> 
 }
 
 /// Expiries are absolute, so clocks that differ end lives early or late.
-pub(super) fn clocks(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn clocks(source: &CheckedServer, destination: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     apart(source.clock_ahead, destination.clock_ahead)
 }
 
@@ -46,7 +46,7 @@ fn apart(source: Option<i64>, destination: Option<i64>) -> Finding {
 }
 
 /// Values of a module need it on both sides.
-pub(super) fn modules(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn modules(source: &CheckedServer, destination: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(here) = &source.modules else {
         if !source.version().has_redis((4, 0)) {
             return Finding::pass("the source knows no modules");
@@ -70,7 +70,7 @@ pub(super) fn modules(source: &Server, destination: &Server, scene: &Scene<'_>) 
 }
 
 /// What a module keeps outside of keys is not copied: search indexes have names.
-fn search_indexes(source: &Server, scene: &Scene<'_>) -> Option<Finding> {
+fn search_indexes(source: &CheckedServer, scene: &CheckInput<'_>) -> Option<Finding> {
     let remedy = "Create them at the destination with `FT.CREATE` (`FT.INFO` shows how each is made), and write \
                   `on_unsupported: report`, so that they are listed and left out.";
     let Some(indexes) = &source.indexes else {
@@ -89,14 +89,14 @@ fn search_indexes(source: &Server, scene: &Scene<'_>) -> Option<Finding> {
 }
 
 /// Modules of the source that the destination does not list.
-pub(super) fn missing_modules<'a>(source: &'a Server, destination: &Server) -> Vec<&'a str> {
+pub(super) fn missing_modules<'a>(source: &'a CheckedServer, destination: &CheckedServer) -> Vec<&'a str> {
     let there = destination.modules.as_deref().unwrap_or_default();
     let here = source.modules.iter().flatten();
     here.filter(|name| !there.contains(name)).map(String::as_str).collect()
 }
 
 /// Whether values are in the way that only a module which is missing there can hold.
-fn values_of_modules(missing: String, sample: Option<&Sample>, fails: bool) -> Finding {
+fn values_of_modules(missing: String, sample: Option<&KeyspaceSample>, fails: bool) -> Finding {
     let remedy = "Load the module at the destination; or write `on_unsupported: report`, so that keys with its values are listed \
                   and left out.";
     let Some(sample) = sample else { return Finding::warn(missing, remedy).at("on_unsupported") };
@@ -113,7 +113,7 @@ fn values_of_modules(missing: String, sample: Option<&Sample>, fails: bool) -> F
     }
 }
 
-fn fails_on_unsupported(scene: &Scene<'_>) -> bool {
+fn fails_on_unsupported(scene: &CheckInput<'_>) -> bool {
     scene
         .graph
         .steps
@@ -122,7 +122,7 @@ fn fails_on_unsupported(scene: &Scene<'_>) -> bool {
 }
 
 /// Function libraries are part of the dump.
-pub(super) fn functions(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn functions(source: &CheckedServer, destination: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     if !source.version().has_redis((7, 0)) {
         // Release candidates of 7.0 keep functions in a form that no release loads.
         return match source.functions.as_deref().unwrap_or_default() {
@@ -155,7 +155,7 @@ pub(super) fn functions(source: &Server, destination: &Server, scene: &Scene<'_>
     Finding::pass(names)
 }
 
-fn early_functions(names: &[String], scene: &Scene<'_>) -> Finding {
+fn early_functions(names: &[String], scene: &CheckInput<'_>) -> Finding {
     let seen = format!("functions in the form of a 7.0 release candidate are not copied: {}", names.join(", "));
     let remedy = "Load them at the destination from their source, with a first line `#!lua name=...`, and write \
                   `on_unsupported: report`, so that they are listed and left out.";
@@ -164,13 +164,13 @@ fn early_functions(names: &[String], scene: &Scene<'_>) -> Finding {
 }
 
 /// The longest string that the server takes.
-pub(super) fn longest_string(server: &Server) -> Option<u64> {
+pub(super) fn longest_string(server: &CheckedServer) -> Option<u64> {
     let known = server.settings.refused.is_none();
     server.settings.number("proto-max-bulk-len").filter(|limit| *limit > 0).or(known.then_some(512 << 20))
 }
 
 /// Strings that are longer than the destination lets any be.
-pub(super) fn large_values(source: &Server, destination: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn large_values(source: &CheckedServer, destination: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(limit) = longest_string(destination) else {
         return Finding::unknown("the destination does not show its limit", "Strings up to 512 MiB usually fit.");
     };
@@ -202,7 +202,7 @@ pub(super) fn large_values(source: &Server, destination: &Server, scene: &Scene<
 }
 
 /// A transaction arrives whole: the destination must take as much at once as the source does.
-fn transactions(source: &Server, destination: &Server) -> Option<Finding> {
+fn transactions(source: &CheckedServer, destination: &CheckedServer) -> Option<Finding> {
     let [theirs, limit] = [source, destination].map(most_input);
     let (theirs, limit) = (theirs?, limit?);
     if theirs <= limit {
@@ -219,7 +219,7 @@ fn transactions(source: &Server, destination: &Server) -> Option<Finding> {
 }
 
 /// The most unfinished input of a client that the server takes.
-fn most_input(server: &Server) -> Option<u64> {
+fn most_input(server: &CheckedServer) -> Option<u64> {
     let known = server.settings.refused.is_none();
     server.settings.number("client-query-buffer-limit").filter(|limit| *limit > 0).or(known.then_some(1 << 30))
 }
@@ -245,7 +245,7 @@ const REWRITTEN: [&str; 16] = [
 ];
 
 /// Commands that the source's stream may bring and the destination does not know.
-pub(super) fn commands(source: &Server, destination: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn commands(source: &CheckedServer, destination: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     let (Some(here), Some(there)) = (&source.commands, &destination.commands) else {
         let remedy = "A command of the stream that the destination does not know ends the run, or is left out.";
         return Finding::unknown("one of them does not list its commands", remedy).at(destination.user_place());

@@ -5,7 +5,7 @@
 
 use redis::{Cmd, Value, cmd};
 
-use super::server::{Server, heard};
+use super::server::{CheckedServer, heard};
 use crate::{
     net::{Control, ControlError},
     resp::RefusalKind,
@@ -17,24 +17,24 @@ use crate::{
 /// Whether the source lets us replicate.
 pub(super) enum Permission {
     Granted(String),
-    Refused(String),
+    RefusedCommand(String),
     NotOffered(String),
     Unknown(String),
 }
 
 /// The commands of a run that the destination did not take when they were queued.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct ProbeResult {
     /// Those that every run needs.
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<RefusedCommand>,
     /// Those that the source's stream may hold.
-    pub(super) stream_refused: Vec<Refused>,
+    pub(super) stream_refused: Vec<RefusedCommand>,
     /// How many were tried.
     pub(super) tried: usize,
 }
 
 /// A command that was not taken.
-pub(super) struct Refused {
+pub(super) struct RefusedCommand {
     pub(super) command: String,
     pub(super) kind: Option<RefusalKind>,
     pub(super) error: String,
@@ -42,10 +42,10 @@ pub(super) struct Refused {
 
 /// Whether the source lets us replicate. `REPLCONF` is asked for real, it changes nothing but this connection; `PSYNC`
 /// would start a dump, so its presence is read from the command table (2.8.13 on), and its permission asked for.
-pub(super) async fn replication(mut control: Control, server: &Server) -> Result<Permission, ControlError> {
+pub(super) async fn replication(mut control: Control, server: &CheckedServer) -> Result<Permission, ControlError> {
     if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(-1)).await {
         match error.refusal() {
-            Some(RefusalKind::NoPermission) => return Ok(Permission::Refused(error.to_string())),
+            Some(RefusalKind::NoPermission) => return Ok(Permission::RefusedCommand(error.to_string())),
             Some(RefusalKind::UnknownCommand) => return Ok(Permission::NotOffered(error.to_string())),
             Some(_) => {}
             None => return Err(error),
@@ -62,13 +62,13 @@ pub(super) async fn replication(mut control: Control, server: &Server) -> Result
 }
 
 /// A server with users: `ACL DRYRUN` (Redis 7.0), or queueing PSYNC in a transaction, which Redis 6 lets us.
-async fn permission(control: &mut Control, server: &Server) -> Result<Permission, ControlError> {
+async fn permission(control: &mut Control, server: &CheckedServer) -> Result<Permission, ControlError> {
     let user = server.user();
     let granted = || Permission::Granted(format!("the user `{user}` may REPLCONF and PSYNC"));
     let dry = cmd("ACL").arg("DRYRUN").arg(user).arg("PSYNC").arg("?").arg("-1").clone();
     match heard(control.command(&dry).await)? {
         Some(Value::BulkString(refusal)) => {
-            return Ok(Permission::Refused(quoted(&refusal, usize::MAX)));
+            return Ok(Permission::RefusedCommand(quoted(&refusal, usize::MAX)));
         }
         Some(_) => return Ok(granted()),
         None => {}
@@ -78,7 +78,7 @@ async fn permission(control: &mut Control, server: &Server) -> Result<Permission
         match control.command(cmd("PSYNC").arg("?").arg("-1")).await {
             Ok(_) => return Ok(granted()),
             Err(error) if error.refusal() == Some(RefusalKind::NoPermission) => {
-                return Ok(Permission::Refused(error.to_string()));
+                return Ok(Permission::RefusedCommand(error.to_string()));
             }
             Err(error) => drop(heard::<()>(Err(error))?),
         }
@@ -89,9 +89,9 @@ async fn permission(control: &mut Control, server: &Server) -> Result<Permission
 /// Queues what puts up a fence at the source; answers the first refusal.
 pub(super) async fn fence(
     mut control: Control,
-    server: &Server,
+    server: &CheckedServer,
     fence: &Fence,
-) -> Result<Option<Refused>, ControlError> {
+) -> Result<Option<RefusedCommand>, ControlError> {
     let commands = match fence {
         Fence::ClientPause => {
             let mut pause = cmd("CLIENT");
@@ -123,11 +123,11 @@ pub(super) async fn fence(
 /// time.
 pub(super) async fn taken(
     mut control: Control,
-    server: &Server,
+    server: &CheckedServer,
     (work, name, follows): (&PrecheckWork, &str, bool),
-) -> Result<Taken, ControlError> {
+) -> Result<ProbeResult, ControlError> {
     let keys = RecordKeys::of(name);
-    let mut taken = Taken::default();
+    let mut taken = ProbeResult::default();
     if let Some(refused) = refused(&mut control, cmd("WATCH").arg(&keys.token)).await? {
         taken.refused.push(refused);
     }
@@ -149,7 +149,7 @@ pub(super) async fn taken(
     Ok(taken)
 }
 
-async fn refused(control: &mut Control, command: &Cmd) -> Result<Option<Refused>, ControlError> {
+async fn refused(control: &mut Control, command: &Cmd) -> Result<Option<RefusedCommand>, ControlError> {
     match control.command(command).await {
         Ok(_) => Ok(None),
         Err(ControlError::Net(error)) => Err(error.into()),
@@ -158,13 +158,13 @@ async fn refused(control: &mut Control, command: &Cmd) -> Result<Option<Refused>
                 Some(redis::Arg::Simple(name)) => String::from_utf8_lossy(name).into_owned(),
                 _ => String::new(),
             };
-            Ok(Some(Refused { command, kind: error.refusal(), error: error.to_string() }))
+            Ok(Some(RefusedCommand { command, kind: error.refusal(), error: error.to_string() }))
         }
     }
 }
 
 /// What every run needs: the record's own commands, and those that write values.
-fn needed(keys: &RecordKeys, server: &Server, work: &PrecheckWork) -> Vec<Cmd> {
+fn needed(keys: &RecordKeys, server: &CheckedServer, work: &PrecheckWork) -> Vec<Cmd> {
     let value = value_key(keys, work);
     let mut commands = vec![
         cmd("SET").arg(&keys.token).arg("").clone(),
@@ -197,7 +197,7 @@ fn needed(keys: &RecordKeys, server: &Server, work: &PrecheckWork) -> Vec<Cmd> {
 }
 
 /// What a source's stream may hold at any time, of what services and operators like to take away.
-fn of_the_stream(keys: &RecordKeys, server: &Server) -> Vec<Cmd> {
+fn of_the_stream(keys: &RecordKeys, server: &CheckedServer) -> Vec<Cmd> {
     let mut commands = vec![
         cmd("FLUSHDB"),
         cmd("FLUSHALL"),

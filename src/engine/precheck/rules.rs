@@ -1,6 +1,6 @@
 //! What a user needs at each side. The page of permissions has the same lists, and a test applies them literally.
 
-use super::scene::{self, Scene};
+use super::scene::{self, CheckInput};
 use crate::step::{Fence, StepId};
 
 /// At the source, whatever the plan says.
@@ -20,7 +20,7 @@ const DESTINATION: &str = "~* &* +@read +@write -migrate +@scripting +publish +w
                            +client|setname +ping +info +time +command +config|get +module|list +wait";
 
 /// The rule that is enough for a user of the source with this plan.
-pub(super) fn at_source(user: &str, scene: &Scene<'_>) -> String {
+pub(super) fn at_source(user: &str, scene: &CheckInput<'_>) -> String {
     let fence = scene::fence(scene.graph);
     let compares = scene.graph.steps.iter().any(|step| step.id == StepId::Verify);
     let parts = [

@@ -1,13 +1,13 @@
 //! Who else is at work at both servers: runs of other plans, and Sentinels.
 
-use super::{finding::Finding, scene::Scene, server::Server};
+use super::{finding::Finding, scene::CheckInput, server::CheckedServer};
 use crate::{
-    engine::{admission::Clash, sentinels},
+    engine::{admission::RunConflict, sentinels},
     unit::Db,
 };
 
 /// Runs that write to what this plan reads.
-pub(super) fn at_source(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn at_source(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     if scene.place.begun {
         return Finding::pass("this run has begun");
     }
@@ -20,7 +20,7 @@ pub(super) fn at_source(server: &Server, scene: &Scene<'_>) -> Finding {
         return Finding::unknown("it does not show whether it is the destination of a run", remedy)
             .at(server.user_place());
     };
-    match Clash::at_source(others, &scene.work.selection) {
+    match RunConflict::at_source(others, &scene.work.selection) {
         None => Finding::pass("no run writes to what this plan reads"),
         Some(clash) => {
             let remedy = "What one run writes the other may bring back, without end. Finish or abort that run first.";
@@ -30,7 +30,7 @@ pub(super) fn at_source(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Runs that write to the same databases.
-pub(super) fn at_destination(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn at_destination(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     if scene.place.begun {
         return Finding::pass("this run has begun");
     }
@@ -43,7 +43,7 @@ pub(super) fn at_destination(server: &Server, scene: &Scene<'_>) -> Finding {
         _ => 16,
     };
     let all: Vec<Db> = (0..count).map(Db).collect();
-    match Clash::at_destination(others, &scene.work.selection.targets(&all)) {
+    match RunConflict::at_destination(others, &scene.work.selection.targets(&all)) {
         None => Finding::pass("no other run writes to the same databases"),
         Some(clash) => {
             let remedy = "Each would delete what the other brings: finish or abort that run first, or renumber with rules under \
@@ -54,7 +54,7 @@ pub(super) fn at_destination(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Sentinels that watch the source.
-pub(super) fn sentinels(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn sentinels(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     match scene.from.sentinels {
         None => {
             let remedy = format!(

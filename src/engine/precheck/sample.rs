@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 2_000;
 const AT_ONCE: u32 = 200;
 
 /// What the look found.
-pub(super) struct Sample {
+pub(super) struct KeyspaceSample {
     /// Keys looked at.
     pub(super) keys: usize,
     /// Whether these were all.
@@ -44,9 +44,9 @@ pub(super) async fn look(
     control: &mut Control,
     dbs: &[Db],
     selection: &Selection,
-) -> Result<Option<Sample>, ControlError> {
+) -> Result<Option<KeyspaceSample>, ControlError> {
     let mut seen = 0;
-    let mut sample = Sample { keys: 0, all: true, largest: None, of_modules: BTreeMap::new() };
+    let mut sample = KeyspaceSample { keys: 0, all: true, largest: None, of_modules: BTreeMap::new() };
     for db in dbs {
         if heard(control.command(cmd("SELECT").arg(db.0)).await)?.is_none() {
             return Ok(None);
@@ -73,7 +73,7 @@ pub(super) async fn look(
     Ok(Some(sample))
 }
 
-async fn ask(control: &mut Control, db: Db, keys: &[Vec<u8>], sample: &mut Sample) -> Result<(), ControlError> {
+async fn ask(control: &mut Control, db: Db, keys: &[Vec<u8>], sample: &mut KeyspaceSample) -> Result<(), ControlError> {
     if keys.is_empty() {
         return Ok(());
     }

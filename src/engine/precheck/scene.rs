@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::{
-    probe::{Permission, Refused, Taken},
+    probe::{Permission, ProbeResult, RefusedCommand},
     rate::WriteRate,
-    sample::Sample,
-    server::Server,
+    sample::KeyspaceSample,
+    server::CheckedServer,
 };
 use crate::{
     sink::Neighbour,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What the verdicts depend on beside the servers.
-pub(super) struct Where {
+pub(super) struct CheckContext {
     /// Where the spool will be.
     pub(super) state_dir: PathBuf,
     /// Whether the source is still needed.
@@ -25,26 +25,26 @@ pub(super) struct Where {
 }
 
 /// Everything that is known when the items are judged.
-pub(super) struct Scene<'a> {
+pub(super) struct CheckInput<'a> {
     pub(super) graph: &'a Graph,
     pub(super) work: &'a PrecheckWork,
-    pub(super) place: &'a Where,
-    pub(super) source: Option<Server>,
-    pub(super) destination: Option<Server>,
+    pub(super) place: &'a CheckContext,
+    pub(super) source: Option<CheckedServer>,
+    pub(super) destination: Option<CheckedServer>,
     /// What was tried at the source.
-    pub(super) from: FromSource,
+    pub(super) from: SourceProbes,
     /// What was tried at the destination.
-    pub(super) to: AtDestination,
+    pub(super) to: DestinationProbes,
 }
 
 /// What was tried at the source.
 #[derive(Default)]
-pub(super) struct FromSource {
+pub(super) struct SourceProbes {
     pub(super) replication: Option<Permission>,
     /// Why the fence would be refused, where it would be.
-    pub(super) fence: Option<Refused>,
+    pub(super) fence: Option<RefusedCommand>,
     pub(super) rate: WriteRate,
-    pub(super) sample: Option<Sample>,
+    pub(super) sample: Option<KeyspaceSample>,
     /// How many Sentinels watch it; `None` where it does not tell.
     pub(super) sentinels: Option<u64>,
     /// Runs that write to it; `None` where it does not show its keys.
@@ -53,8 +53,8 @@ pub(super) struct FromSource {
 
 /// What was tried at the destination.
 #[derive(Default)]
-pub(super) struct AtDestination {
-    pub(super) taken: Taken,
+pub(super) struct DestinationProbes {
+    pub(super) taken: ProbeResult,
     /// How many databases it has, or why that is not known.
     pub(super) databases: Option<Result<u32, String>>,
     /// Keys of others in the databases that keys go to, or why that is not known.
@@ -63,7 +63,7 @@ pub(super) struct AtDestination {
     pub(super) neighbours: Option<Vec<Neighbour>>,
 }
 
-impl Scene<'_> {
+impl CheckInput<'_> {
     /// Whether the source is followed after the copy.
     pub(super) fn follows(&self) -> bool {
         follows(self.graph)
@@ -107,7 +107,7 @@ pub(super) fn fence(graph: &Graph) -> Option<&Fence> {
 }
 
 /// Databases at the destination that keys of this source go to, ascending.
-pub(super) fn targets(source: Option<&Server>, work: &PrecheckWork) -> Vec<Db> {
+pub(super) fn targets(source: Option<&CheckedServer>, work: &PrecheckWork) -> Vec<Db> {
     let held: Vec<Db> = source.map(|source| source.info.keyspace().into_keys().collect()).unwrap_or_default();
     work.selection.targets(&held)
 }

@@ -13,11 +13,11 @@ use crate::{
 };
 
 /// One side, asked.
-pub(super) struct Server {
+pub(super) struct CheckedServer {
     pub(super) side: Side,
     pub(super) access: Access,
     pub(super) info: Info,
-    pub(super) settings: Settings,
+    pub(super) settings: ServerSettings,
     /// Its commands in lower case, and whether each writes; `None` where it does not tell.
     pub(super) commands: Option<BTreeMap<String, bool>>,
     /// How often it has carried out which command (`INFO commandstats`).
@@ -40,7 +40,7 @@ pub(super) struct Server {
 
 /// Its settings, as far as it shows them.
 #[derive(Default)]
-pub(super) struct Settings {
+pub(super) struct ServerSettings {
     values: BTreeMap<String, String>,
     /// Why it shows none.
     pub(super) refused: Option<String>,
@@ -72,7 +72,7 @@ const SETTINGS: [&str; 19] = [
     "timeout",
 ];
 
-impl Server {
+impl CheckedServer {
     /// Connects, signs in and asks.
     pub(super) async fn ask(side: Side, access: &Access) -> Result<(Control, Self), ControlError> {
         let mut control = access.control().await?;
@@ -90,7 +90,7 @@ impl Server {
             questions.arg(command);
         }
         let mut answers = control.pipeline(&questions).await?.into_iter();
-        let settings = Settings::of(answers.by_ref().take(SETTINGS.len()).collect());
+        let settings = ServerSettings::of(answers.by_ref().take(SETTINGS.len()).collect());
         let [commands, modules, functions, user, renamed] =
             std::array::from_fn(|_| answers.next().unwrap_or(Value::Nil));
         let modules = servers::names_of(modules, "name");
@@ -119,7 +119,7 @@ impl Server {
             side,
             access,
             info: Info::default(),
-            settings: Settings::default(),
+            settings: ServerSettings::default(),
             commands: None,
             calls: Info::default(),
             modules: None,
@@ -171,7 +171,7 @@ impl Server {
     }
 }
 
-impl Settings {
+impl ServerSettings {
     /// The answers to `CONFIG GET`, one for each of [`SETTINGS`].
     fn of(answers: Vec<Value>) -> Self {
         let mut settings = Self::default();
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn settings_are_read_one_by_one_and_a_refusal_is_kept() {
         let limits = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
-        let settings = Settings::of(vec![
+        let settings = ServerSettings::of(vec![
             Value::Array(vec![bulk("client-output-buffer-limit"), bulk(limits)]),
             Value::Array(vec![]),
             Value::Array(vec![bulk("repl-timeout"), bulk("60")]),

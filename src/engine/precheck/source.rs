@@ -4,11 +4,11 @@ use super::{
     finding::Finding,
     probe::Permission,
     rules,
-    scene::{self, Scene},
-    server::Server,
+    scene::{self, CheckInput},
+    server::CheckedServer,
 };
 use crate::{
-    command::{Info, Mode, Role},
+    command::{Info, Mode, ServerRole},
     engine::fence,
     resp::RefusalKind,
     step::{self, Fence},
@@ -18,7 +18,7 @@ use crate::{
 /// A chained source that has not heard from its master for so long is behind.
 const QUIET_SECONDS: u64 = 15;
 
-pub(super) fn version(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn version(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(version) = server.info.server_version() else {
         return Finding::unknown("it hides its version", "Make sure that it is 2.8 or newer.");
     };
@@ -37,11 +37,11 @@ pub(super) fn version(server: &Server, scene: &Scene<'_>) -> Finding {
     Finding::pass(version.to_string())
 }
 
-pub(super) fn role(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn role(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let info = &server.info;
     let expected = scene.work.source.role.map(|role| match role {
-        step::Role::Master => Role::Master,
-        step::Role::Replica => Role::Replica,
+        step::Role::Master => ServerRole::Master,
+        step::Role::Replica => ServerRole::Replica,
     });
     if info.loading() == Some(true) {
         return Finding::fail("it is loading its dataset", "Wait until it has loaded, then try again.");
@@ -59,15 +59,15 @@ pub(super) fn role(server: &Server, scene: &Scene<'_>) -> Finding {
     }
 }
 
-fn word(role: Role) -> &'static str {
+fn word(role: ServerRole) -> &'static str {
     match role {
-        Role::Master => "master",
-        Role::Replica => "replica",
+        ServerRole::Master => "master",
+        ServerRole::Replica => "replica",
     }
 }
 
 /// The very process, where the plan names it.
-pub(super) fn identity(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn identity(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let pinned = scene.work.source.run_id.as_ref();
     let Some(id) = server.info.run_id() else {
         let remedy = "Without it, a restart or a different server at this address cannot be detected.";
@@ -84,7 +84,7 @@ pub(super) fn identity(server: &Server, scene: &Scene<'_>) -> Finding {
     }
 }
 
-pub(super) fn mode(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn mode(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     mode_of(&server.info)
 }
 
@@ -105,9 +105,9 @@ fn mode_of(info: &Info) -> Finding {
 }
 
 /// A replica as the source: whom it follows, and how closely.
-pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn chain(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     let info = &server.info;
-    if info.role() != Some(Role::Replica) {
+    if info.role() != Some(ServerRole::Replica) {
         let replicas = info.connected_replicas().unwrap_or(0);
         return Finding::pass(format!("not a replica itself; {replicas} replicas attached"));
     }
@@ -134,7 +134,7 @@ pub(super) fn chain(server: &Server, _: &Scene<'_>) -> Finding {
     Finding::pass(seen)
 }
 
-pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn replication(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let user = server.user();
     let grant = format!("Grant the user replication: `{}`.", rules::at_source(user, scene));
     if scene.follows() && server.lacks("psync") && !server.lacks("sync") {
@@ -144,7 +144,7 @@ pub(super) fn replication(server: &Server, scene: &Scene<'_>) -> Finding {
     }
     match &scene.from.replication {
         Some(Permission::Granted(seen)) => Finding::pass(seen),
-        Some(Permission::Refused(seen)) => Finding::fail(seen, grant).at(server.user_place()),
+        Some(Permission::RefusedCommand(seen)) => Finding::fail(seen, grant).at(server.user_place()),
         Some(Permission::NotOffered(seen)) => {
             let remedy = "The service does not offer replication (PSYNC), or renamed it; it cannot be copied this way.";
             Finding::fail(seen, remedy)
@@ -168,7 +168,7 @@ const LOST: [(&str, &str); 3] = [
 ];
 
 /// Commands that services take away.
-pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn commands(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     if server.commands.is_none() {
         let seen = "it does not list its commands";
         return Finding::unknown(seen, "`ACL SETUSER <user> +command` lets us ask.").at(server.user_place());
@@ -196,7 +196,7 @@ pub(super) fn commands(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Whether writers can be kept off the source when they are moved over.
-pub(super) fn fence(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn fence(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let Some(fence) = scene::fence(scene.graph) else { return Finding::pass("the plan moves no writers") };
     let place = "cutover.fence";
     if let Some(reason) = fence::refusal(fence, server.version()) {
@@ -210,7 +210,7 @@ pub(super) fn fence(server: &Server, scene: &Scene<'_>) -> Finding {
         };
         return Finding::fail(&refused.error, remedy).at(place);
     }
-    if server.info.role() == Some(Role::Replica) && matches!(fence, Fence::ClientPause | Fence::MinReplicas) {
+    if server.info.role() == Some(ServerRole::Replica) && matches!(fence, Fence::ClientPause | Fence::MinReplicas) {
         let master = server.info.get("master_host").unwrap_or("its master");
         let remedy = "Pausing a replica does not pause writes on its master: point `source.url` at the master, stop the writers \
                       by programs of your own (`fence: { hook: … }`), or yourself (`fence: none`).";
@@ -229,7 +229,7 @@ pub(super) fn fence(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Whether the source can write a dump now.
-pub(super) fn dump(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn dump(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     let info = &server.info;
     if info.last_save_ok() == Some(false) {
         let remedy = "The dump for this run would fail in the same way. See its log; often the disk is full or the folder \
@@ -251,7 +251,7 @@ pub(super) fn dump(server: &Server, _: &Scene<'_>) -> Finding {
 }
 
 /// How the source sends its dump.
-pub(super) fn diskless(server: &Server, _: &Scene<'_>) -> Finding {
+pub(super) fn diskless(server: &CheckedServer, _: &CheckInput<'_>) -> Finding {
     let settings = &server.settings;
     let delay = settings.number("repl-diskless-sync-delay").unwrap_or(0);
     match settings.get("repl-diskless-sync") {

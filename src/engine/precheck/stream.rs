@@ -1,6 +1,6 @@
 //! Whether the source keeps its stream for us: while it dumps, while we are away, while we read.
 
-use super::{finding::Finding, scene::Scene, server::Server};
+use super::{finding::Finding, scene::CheckInput, server::CheckedServer};
 use crate::unit::ByteSize;
 
 /// We acknowledge every second; a source that waits for less than this drops us at the first hiccup.
@@ -12,7 +12,7 @@ const SILENCE: u64 = 60;
 /// An outage that a source should be able to bridge, in seconds.
 const OUTAGE: u64 = 60;
 
-pub(super) fn timeout(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn timeout(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let settings = &server.settings;
     let Some(timeout) = settings.number("repl-timeout") else {
         return Finding::unknown(hidden(server, "repl-timeout"), "It should be 60 s or more.");
@@ -35,7 +35,7 @@ pub(super) fn timeout(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// While the source dumps and sends, what is written meanwhile waits in our output buffer there.
-pub(super) fn output_buffer(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn output_buffer(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let raised = scene.raises_buffer();
     let Some([hard, soft, seconds]) = server.settings.replica_output() else {
         let remedy = "It should be unlimited, or hold what is written while the dump is made: \
@@ -70,7 +70,7 @@ pub(super) fn output_buffer(server: &Server, scene: &Scene<'_>) -> Finding {
 const SMALL_BUFFER: u64 = 16 << 20;
 
 /// While we are away, what is written waits in the backlog.
-pub(super) fn backlog(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn backlog(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let rate = scene.from.rate;
     let size = server.info.repl_backlog_size().or_else(|| server.settings.number("repl-backlog-size").map(ByteSize));
     let Some(size) = size.filter(|size| size.0 > 0) else {
@@ -92,7 +92,7 @@ pub(super) fn backlog(server: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// What those who read at the destination before the cutover see of deadlines.
-pub(super) fn expiry(_: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn expiry(_: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let keys = scene.source.as_ref().map(|source| source.info.keyspace().values().map(|space| space.expires).sum());
     let has = match keys {
         Some(0) => "the source has no keys with a time to live now; until".to_owned(),
@@ -107,7 +107,7 @@ pub(super) fn expiry(_: &Server, scene: &Scene<'_>) -> Finding {
 }
 
 /// Scripts that the stream brings as they were said, to be run again at the destination.
-pub(super) fn scripts(server: &Server, scene: &Scene<'_>) -> Finding {
+pub(super) fn scripts(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
     let version = server.version();
     let effects = server.settings.get("lua-replicate-commands") != Some("no");
     if version.has_redis((7, 0)) || (version.has_redis((5, 0)) && effects) {
@@ -131,7 +131,7 @@ pub(super) fn scripts(server: &Server, scene: &Scene<'_>) -> Finding {
     Finding::warn(format!("it sends scripts as they are, and has run {calls}"), remedy)
 }
 
-fn hidden(server: &Server, setting: &str) -> String {
+fn hidden(server: &CheckedServer, setting: &str) -> String {
     let why = server.settings.refused.as_ref().map(|refused| format!(": {refused}")).unwrap_or_default();
     format!("it does not show `{setting}`{why}")
 }

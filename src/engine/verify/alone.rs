@@ -16,8 +16,8 @@ use super::{
     step::verdict,
 };
 use crate::{
-    compare::{self, Applied, Begun, Pair, Recheck, Setup, Told},
-    engine::{AskError, Servers, Steersman, apply::finish, ending::Ending, run::not_ours, servers, teller::Teller},
+    compare::{self, Applied, Begun, CompareEvent, Pair, Recheck, Setup},
+    engine::{AskError, ControlClient, Servers, apply::finish, ending::Ending, run::not_ours, servers, teller::Teller},
     plan::fault::catalogue::runs,
     step::{
         Event, FollowProgress, Graph, KeyDifference, OnConflict, Order, Outcome, Stamped, VerifyResult, VerifyVerdict,
@@ -155,9 +155,9 @@ async fn until_done(
             return Err(Ending::of(&runs::STOPPED_BY_SIGNAL, "Stopped while comparing. The same command resumes where it was, or starts again."));
         }};
         match told {
-            Some(Told::Progress(progress)) => teller.tell(Event::VerifyProgress { progress }),
-            Some(Told::Difference(found)) => on_difference(teller, found.0, found.1),
-            Some(Told::Done(result)) => return Ok((*result)?),
+            Some(CompareEvent::Progress(progress)) => teller.tell(Event::VerifyProgress { progress }),
+            Some(CompareEvent::Difference(found)) => on_difference(teller, found.0, found.1),
+            Some(CompareEvent::Done(result)) => return Ok((*result)?),
             None => return Err(Ending::failed("The comparison ended without a result.")),
         }
     }
@@ -225,7 +225,7 @@ fn uncount(result: &mut VerifyResult, pair: &Pair, was: &KeyDifference) {
 
 /// How to judge whether a difference stays: by a run that follows the source here, if there is one.
 fn recheck(request: &VerifyRequest) -> Result<Recheck, Ending> {
-    let status = Steersman::connect(&request.state_dir).and_then(|mut steersman| {
+    let status = ControlClient::connect(&request.state_dir).and_then(|mut steersman| {
         let answer = steersman.ask(&Order::Status)?;
         Ok((steersman, answer.status))
     });
@@ -251,7 +251,7 @@ fn applied(following: &FollowProgress) -> Applied {
 }
 
 /// Asks the process how far it is, for as long as somebody wants to know; `None` says that it does not answer any more.
-fn poll(mut steersman: Steersman, there: std::sync::Weak<Mutex<Option<Applied>>>) {
+fn poll(mut steersman: ControlClient, there: std::sync::Weak<Mutex<Option<Applied>>>) {
     std::thread::spawn(move || {
         while let Some(there) = there.upgrade() {
             let answer = steersman.ask(&Order::Status).ok();

@@ -10,7 +10,7 @@ use async_std::task::JoinHandle;
 use redis::cmd;
 
 use crate::{
-    compare::{self, Begun, CompareFault, Recheck, Server, Setup, Told},
+    compare::{self, Begun, CompareEvent, CompareFault, ComparedServer, Recheck, Setup},
     engine::{Servers, ending::Ending, run::Run, servers},
     net::{Access, Control, ControlError},
     sink::{RecordKeys, RunRecord},
@@ -35,13 +35,18 @@ pub(in crate::engine) async fn begin(run: &Run, work: &VerifyWork) -> Result<Beg
 }
 
 /// Begins a comparison beside a step that goes on meanwhile. What it tells, and why it could not begin, goes to `tell`.
-pub(in crate::engine) fn beside(run: &Run, work: &VerifyWork, recheck: Recheck, tell: Sender<Told>) -> JoinHandle<()> {
+pub(in crate::engine) fn beside(
+    run: &Run,
+    work: &VerifyWork,
+    recheck: Recheck,
+    tell: Sender<CompareEvent>,
+) -> JoinHandle<()> {
     let (graph, servers, work) = (run.request.graph.clone(), run.request.servers.clone(), work.clone());
     let seed = seed(run);
     async_std::task::spawn(async move {
         match setup((&graph, &servers), &work, recheck).await {
             Ok(setup) => compare::tell_to(Setup { seed, ..setup }, tell).await,
-            Err(fault) => _ = tell.send(Told::Done(Box::new(Err(fault)))).await,
+            Err(fault) => _ = tell.send(CompareEvent::Done(Box::new(Err(fault)))).await,
         }
     })
 }
@@ -86,7 +91,7 @@ pub(super) async fn setup(
     })
 }
 
-async fn source(access: &Access) -> Result<Server, ControlError> {
+async fn source(access: &Access) -> Result<ComparedServer, ControlError> {
     let mut control = access.control().await?;
     server(&mut control, access).await
 }
@@ -95,7 +100,7 @@ async fn source(access: &Access) -> Result<Server, ControlError> {
 async fn destination(
     graph: &Graph,
     access: &Access,
-) -> Result<(Option<RunRecord>, HashSet<Vec<u8>>, Server), ControlError> {
+) -> Result<(Option<RunRecord>, HashSet<Vec<u8>>, ComparedServer), ControlError> {
     let mut control = access.control().await?;
     let keys = RecordKeys::of(&graph.name);
     let record = record(&mut control, &keys).await?;
@@ -125,13 +130,13 @@ pub(super) async fn record(control: &mut Control, keys: &RecordKeys) -> Result<O
     Ok(RunRecord::read(&fields))
 }
 
-async fn server(control: &mut Control, access: &Access) -> Result<Server, ControlError> {
+async fn server(control: &mut Control, access: &Access) -> Result<ComparedServer, ControlError> {
     let info = servers::info(control).await?;
     let mut keys: Vec<(Db, u64)> = info.keyspace().into_iter().map(|(db, space)| (db, space.keys)).collect();
     if keys.is_empty() {
         keys = counted(control).await?;
     }
-    Ok(Server {
+    Ok(ComparedServer {
         access: access.clone(),
         version: servers::version_of(&info),
         clock_ahead: servers::clock_ahead(control).await?,

@@ -8,10 +8,10 @@ use crate::{
     engine::{ending::Ending, servers},
     net::Control,
     rdb::{self, ElementReader, Kind, ModuleId, Payload},
-    resp::{CommandReader, Limits},
+    resp::{CommandReader, RespLimits},
     sink::{
         Destination, Form,
-        native::{Caps, NativeWriter},
+        native::{Features, NativeWriter},
     },
     step::KeyDifference,
     unit::UnixMillis,
@@ -94,7 +94,7 @@ impl Copier {
     }
 
     fn native(&self, key: &[u8], kind: Kind, body: &[u8]) -> Result<Vec<Cmd>, String> {
-        let caps = Caps::of(self.there.version);
+        let caps = Features::of(self.there.version);
         let mut writer = NativeWriter::new(key, kind, &caps, CHUNK).map_err(|error| error.to_string())?;
         let mut elements = ElementReader::new(kind, 0);
         elements.feed(body);
@@ -103,7 +103,7 @@ impl Copier {
             writer.push(&element, &mut out);
         }
         writer.flush(&mut out);
-        let mut reader = CommandReader::starting_at(0, Limits::default());
+        let mut reader = CommandReader::starting_at(0, RespLimits::default());
         reader.feed(&out);
         let mut commands = vec![];
         while let Some(command) = reader.next().map_err(|error| error.to_string())? {

@@ -7,8 +7,10 @@ use futures_util::{StreamExt, stream};
 
 use super::begin::begin;
 use crate::{
-    compare::{Begun, Told},
-    engine::{background, ending::Ending, full::claim, orders::refused, run::Run, steering::Asked, teller::Teller},
+    compare::{Begun, CompareEvent},
+    engine::{
+        background, ending::Ending, full::claim, orders::refused, run::Run, steering::PendingOrder, teller::Teller,
+    },
     plan::fault::catalogue::runs,
     sink::{Lease, LeaseFault},
     step::{Activity, Event, Outcome, StepId, VerifyResult, VerifyVerdict, VerifyWork},
@@ -18,9 +20,9 @@ use crate::{
 const TICK: Duration = Duration::from_millis(200);
 
 /// What the step's loop takes.
-enum Signal {
-    Told(Told),
-    Asked(Asked),
+enum VerifySignal {
+    Told(CompareEvent),
+    Asked(PendingOrder),
     Heartbeat(LeaseFault),
     Tick,
     Stop,
@@ -61,12 +63,12 @@ pub(in crate::engine) async fn step(
 async fn take(run: &mut Run, lease: &Lease, begun: &Begun, teller: &mut Teller<'_>) -> Result<VerifyResult, Ending> {
     let (signals_in, own) = bounded(64);
     let tasks = [
-        background::ticks(signals_in.clone(), TICK, || Signal::Tick),
-        background::heartbeat(run, lease.clone(), signals_in.clone(), Signal::Heartbeat, None),
-        background::stop(run, signals_in, || Signal::Stop),
+        background::ticks(signals_in.clone(), TICK, || VerifySignal::Tick),
+        background::heartbeat(run, lease.clone(), signals_in.clone(), VerifySignal::Heartbeat, None),
+        background::stop(run, signals_in, || VerifySignal::Stop),
     ];
-    let asked = run.asked.clone().map(Signal::Asked);
-    let told = begun.told.clone().map(Signal::Told);
+    let asked = run.asked.clone().map(VerifySignal::Asked);
+    let told = begun.told.clone().map(VerifySignal::Told);
     let mut signals = Box::pin(stream::select(stream::select(own.clone(), asked), told));
     let result = loop {
         match signals.next().await {
@@ -83,23 +85,23 @@ async fn take(run: &mut Run, lease: &Lease, begun: &Begun, teller: &mut Teller<'
     result
 }
 
-fn taken(signal: Signal, run: &mut Run, teller: &mut Teller<'_>) -> Result<Option<VerifyResult>, Ending> {
+fn taken(signal: VerifySignal, run: &mut Run, teller: &mut Teller<'_>) -> Result<Option<VerifyResult>, Ending> {
     match signal {
-        Signal::Told(Told::Progress(progress)) => {
+        VerifySignal::Told(CompareEvent::Progress(progress)) => {
             run.board.post(run.status(Some(StepId::Verify), Activity::Verifying));
             teller.tell(Event::VerifyProgress { progress });
         }
-        Signal::Told(Told::Difference(found)) => teller.tell(Event::Differs { difference: found.1 }),
-        Signal::Told(Told::Done(result)) => return Ok(Some((*result)?)),
-        Signal::Asked(asked) => {
+        VerifySignal::Told(CompareEvent::Difference(found)) => teller.tell(Event::Differs { difference: found.1 }),
+        VerifySignal::Told(CompareEvent::Done(result)) => return Ok(Some((*result)?)),
+        VerifySignal::Asked(asked) => {
             if let Some(asked) = run.order(asked, teller)? {
                 asked
                     .answer(refused("Nothing was changed: both sides are being compared, and the run ends with that."));
             }
         }
-        Signal::Heartbeat(fault) => return Err(fault.into()),
-        Signal::Tick => run.answer_pause(true, None),
-        Signal::Stop => {
+        VerifySignal::Heartbeat(fault) => return Err(fault.into()),
+        VerifySignal::Tick => run.answer_pause(true, None),
+        VerifySignal::Stop => {
             return Err(Ending::of(
                 &runs::STOPPED_BY_SIGNAL,
                 "Stopped while comparing. The same command resumes the comparison.",

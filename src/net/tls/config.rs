@@ -18,7 +18,7 @@ use rustls::{
 };
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
-use crate::store::own::{Access, open_regular};
+use crate::store::own::{OpenMode, open_regular};
 
 use super::TlsFault;
 use crate::unit::{Address, TlsFiles};
@@ -179,7 +179,7 @@ fn broken(path: &Path, error: &pem::Error) -> TlsFault {
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsFault> {
     let read = || -> io::Result<Zeroizing<Vec<u8>>> {
-        let file = open_regular(path, Access::Read)?;
+        let file = open_regular(path, OpenMode::Read)?;
         let size = usize::try_from(file.metadata()?.len().min(MAX_BYTES)).unwrap_or_default();
         // Room from the start: a vector that grows leaves copies of a key behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(size.saturating_add(64)));

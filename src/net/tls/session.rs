@@ -16,10 +16,10 @@ use crate::net::socket::Socket;
 /// An encrypted connection. One task may read while another writes: the lock is held for one poll, in which nothing waits,
 /// and the socket below wakes its reader and its writer apart.
 #[derive(Clone, Debug)]
-pub(in crate::net) struct Session(Arc<Mutex<Shared>>);
+pub(in crate::net) struct Session(Arc<Mutex<SharedSession>>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedSession {
     stream: TlsStream<Socket>,
     /// What broke reading after some bytes, which were handed out first.
     failed: Option<io::Error>,
@@ -33,10 +33,10 @@ impl Session {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let stream = TlsConnector::from(config).connect(name, socket).await?;
-        Ok(Self(Arc::new(Mutex::new(Shared { stream, failed: None }))))
+        Ok(Self(Arc::new(Mutex::new(SharedSession { stream, failed: None }))))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, SharedSession> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

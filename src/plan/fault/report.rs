@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::catalogue::Severity;
 use super::{Edit, Problem};
-use crate::plan::text::Source;
+use crate::plan::text::SourceText;
 
 /// The most problems that are kept; the rest is counted. Nobody reads more, and a hostile file would fill the memory of
 /// whoever renders them.
@@ -16,7 +16,7 @@ pub struct Report(Box<Inner>);
 
 #[derive(Clone, Debug)]
 struct Inner {
-    source: Arc<Source>,
+    source: Arc<SourceText>,
     shown: Arc<str>,
     problems: Vec<Problem>,
     errors: usize,
@@ -27,7 +27,7 @@ impl Report {
     /// A report on `source`. `shown` is its text as it may be shown: byte for byte as long, without secrets and without
     /// characters that a terminal obeys. Problems that say the same thing are kept once.
     #[must_use]
-    pub fn new(source: Arc<Source>, shown: Arc<str>, mut problems: Vec<Problem>) -> Self {
+    pub fn new(source: Arc<SourceText>, shown: Arc<str>, mut problems: Vec<Problem>) -> Self {
         for label in problems.iter_mut().flat_map(|problem| &mut problem.labels) {
             label.span = label.span.clamped(&shown);
         }
@@ -49,7 +49,7 @@ impl Report {
 
     /// The file.
     #[must_use]
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &SourceText {
         &self.0.source
     }
 

@@ -9,17 +9,17 @@ use crate::unit::Period;
 /// What is put back and removed at the end.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Cleanup {
+pub struct CleanupBlock {
     /// Accounts that only the migration needed.
-    pub accounts: Option<Vec<Account>>,
+    pub accounts: Option<Vec<AccountEntry>>,
     /// The run record at the destination.
-    pub run_record: Option<RunRecord>,
+    pub run_record: Option<RunRecordBlock>,
 }
 
 /// An account that only the migration needed: an ACL `user` that is deleted, or a program to `run` that removes it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub struct AccountEntry {
     /// Where it is.
     pub side: Side,
     /// The ACL user: deleted, and proved deleted.
@@ -32,7 +32,7 @@ pub struct Account {
 /// The run record at the destination.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct RunRecord {
+pub struct RunRecordBlock {
     /// How long it stays after the end: a duration, or `forever`; `30d` by default.
     pub keep: Option<Keep>,
 }

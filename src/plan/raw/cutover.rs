@@ -9,7 +9,7 @@ use crate::unit::Period;
 /// How the writers move over.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Cutover {
+pub struct CutoverBlock {
     /// Who starts it.
     pub mode: CutoverMode,
     /// What blocks writes at the source meanwhile; `client_pause` by default.

@@ -17,29 +17,29 @@ pub enum Databases {
     /// The word `all`: every database, numbers kept.
     All,
     /// A list of numbers and rules.
-    List(Vec<Entry>),
+    List(Vec<DatabaseEntry>),
 }
 
 /// One item of the list.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub enum DatabaseEntry {
     /// A database number: all its keys, number kept.
     Number(Db),
     /// A rule.
-    Rule(Rule),
+    DatabaseRule(DatabaseRule),
 }
 
 /// Which keys of which database go where.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "DatabaseRule")]
-pub struct Rule {
+#[schemars(rename = "Rule")]
+pub struct DatabaseRule {
     /// The database at the source, or `all`.
     pub from: From,
     /// The database at the destination; the same number by default.
     pub to: Option<Db>,
     /// Which keys; all by default.
-    pub keys: Option<Keys>,
+    pub keys: Option<KeyPatterns>,
 }
 
 /// The databases a rule reads.
@@ -55,7 +55,7 @@ pub enum From {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "KeyFilter")]
-pub struct Keys {
+pub struct KeyPatterns {
     /// A key must match one of these.
     #[schemars(length(min = 1, max = 1024), example = ["cart:*"])]
     pub include: Option<Vec<KeyPattern>>,
@@ -98,22 +98,22 @@ impl<'de> Deserialize<'de> for Databases {
     }
 }
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for DatabaseEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Entry;
+            type Value = DatabaseEntry;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a database number or a rule")
             }
 
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Entry, E> {
-                number(value).map(Entry::Number)
+            fn visit_u64<E: Error>(self, value: u64) -> Result<DatabaseEntry, E> {
+                number(value).map(DatabaseEntry::Number)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
-                Rule::deserialize(MapAccessDeserializer::new(map)).map(Entry::Rule)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DatabaseEntry, A::Error> {
+                DatabaseRule::deserialize(MapAccessDeserializer::new(map)).map(DatabaseEntry::DatabaseRule)
             }
         }
         deserializer.deserialize_any(Reader)
@@ -151,7 +151,7 @@ impl JsonSchema for Databases {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (number, rule) = (generator.subschema_for::<Db>(), generator.subschema_for::<Rule>());
+        let (number, rule) = (generator.subschema_for::<Db>(), generator.subschema_for::<DatabaseRule>());
         json_schema!({
             "description": "`all`, or a list of database numbers and rules.",
             "oneOf": [

@@ -11,7 +11,7 @@ use crate::unit::SecretRef;
 /// Where the data is: a server (`url`) or a dump file (`rdb`).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Source {
+pub struct SourceBlock {
     /// The server: `redis://host:port`, `rediss://host:port` for TLS, or `unix:///path`. No user, password or database
     /// number in it.
     #[schemars(example = "redis://10.0.0.5:6379")]
@@ -37,7 +37,7 @@ pub struct Source {
 /// Where the data goes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Destination {
+pub struct DestinationBlock {
     /// The server: `redis://host:port`, `rediss://host:port` for TLS, or `unix:///path`. No user, password or database
     /// number in it.
     #[schemars(example = "redis://10.0.0.9:6379")]

@@ -9,7 +9,7 @@ use crate::unit::Period;
 /// A program of yours and the moment it runs at.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Hook {
+pub struct HookEntry {
     /// The moment.
     pub at: Moment,
     /// The program and its arguments, run without a shell; relative paths are relative to the plan file.

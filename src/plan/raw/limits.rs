@@ -8,7 +8,7 @@ use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 /// Bounds of the run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct LimitsBlock {
     /// Bytes per second read from the source; unlimited by default.
     pub bandwidth: Option<ByteRate>,
     /// Commands per second sent to the destination; unlimited by default.
@@ -33,11 +33,11 @@ pub struct Connections(#[schemars(range(min = 1, max = 64))] pub u32);
 /// The source's replica output buffer (`client-output-buffer-limit` of class `slave`) while the run follows it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Buffer {
+pub struct BufferBlock {
     /// What the limit is set to. By default `unlimited` while changes are followed and `keep` for a copy alone.
     pub replica_output: Option<ReplicaOutput>,
     /// When the source gets its own limit back; on every ending.
-    pub restore: Option<Restore>,
+    pub restore: Option<RestoreWhen>,
 }
 
 /// What the limit is set to.
@@ -53,7 +53,7 @@ pub enum ReplicaOutput {
 /// When the source gets its settings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Restore {
+pub enum RestoreWhen {
     /// On every ending of the run.
     Always,
 }

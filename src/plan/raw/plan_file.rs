@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Buffer, Cleanup, Cutover, Databases, Destination, Hook, Limits, Source, Stop, Verify, Windows};
+use super::{
+    BufferBlock, CleanupBlock, CutoverBlock, Databases, DestinationBlock, HookEntry, LimitsBlock, SourceBlock,
+    StopBlock, VerifyBlock, WindowsBlock,
+};
 use crate::step::{OnConflict, OnStreamLost, OnUnsupported};
 
 /// A redis-plan plan: what moves where, and when it may stop.
@@ -27,14 +30,14 @@ pub struct PlanFile {
     #[schemars(extend("propertyNames" = {"pattern": "^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$"}))]
     pub labels: Option<BTreeMap<String, String>>,
     /// Where the data is.
-    pub source: Source,
+    pub source: SourceBlock,
     /// Where the data goes.
-    pub destination: Destination,
+    pub destination: DestinationBlock,
     /// Which databases and keys move: `all` (the default), a list of database numbers, or rules.
     pub databases: Option<Databases>,
     /// The phases, in order: `[full]`, or `[full, incremental]` to follow the source after the copy.
     #[schemars(length(min = 1), example = ["full"], example = ["full", "incremental"])]
-    pub migration: Vec<Phase>,
+    pub migration: Vec<MigrationKind>,
     /// What a key that this run did not write and that exists already at the destination means; `fail` by default.
     pub on_conflict: Option<OnConflict>,
     /// What it means that the run cannot continue from what it has written, for example when the source's backlog is
@@ -43,27 +46,27 @@ pub struct PlanFile {
     /// What a value that the destination cannot hold means; `fail` by default.
     pub on_unsupported: Option<OnUnsupported>,
     /// The source's replica output buffer while the run follows it.
-    pub buffer: Option<Buffer>,
+    pub buffer: Option<BufferBlock>,
     /// Bounds of the run.
-    pub limits: Option<Limits>,
+    pub limits: Option<LimitsBlock>,
     /// How source and destination are compared before the cutover.
-    pub verify: Option<Verify>,
+    pub verify: Option<VerifyBlock>,
     /// When the incremental phase may end.
-    pub stop: Option<Stop>,
+    pub stop: Option<StopBlock>,
     /// When heavy steps may run.
-    pub windows: Option<Windows>,
+    pub windows: Option<WindowsBlock>,
     /// How the writers move over.
-    pub cutover: Option<Cutover>,
+    pub cutover: Option<CutoverBlock>,
     /// Programs of yours that run at moments of the run.
-    pub hooks: Option<Vec<Hook>>,
+    pub hooks: Option<Vec<HookEntry>>,
     /// What is put back and removed at the end.
-    pub cleanup: Option<Cleanup>,
+    pub cleanup: Option<CleanupBlock>,
 }
 
 /// A phase of the migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Phase {
+pub enum MigrationKind {
     /// Copies the whole dataset.
     Full,
     /// Follows the source's writes after the copy.

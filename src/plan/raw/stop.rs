@@ -9,28 +9,28 @@ use crate::unit::{Period, UnixMillis};
 /// When the incremental phase may end: `any` or `all` of some conditions, and a deadline.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Stop {
+pub struct StopBlock {
     /// One of these must hold.
     #[schemars(length(min = 1))]
-    pub any: Option<Vec<Condition>>,
+    pub any: Option<Vec<ConditionEntry>>,
     /// All of these must hold.
     #[schemars(length(min = 1))]
-    pub all: Option<Vec<Condition>>,
+    pub all: Option<Vec<ConditionEntry>>,
     /// What happens when none of it comes true.
-    pub deadline: Option<Deadline>,
+    pub deadline: Option<DeadlineBlock>,
 }
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(rename = "StopCondition")]
-pub enum Condition {
+pub enum ConditionEntry {
     /// One of these must hold.
-    Any(#[schemars(length(min = 1))] Vec<Condition>),
+    Any(#[schemars(length(min = 1))] Vec<ConditionEntry>),
     /// All of these must hold.
-    All(#[schemars(length(min = 1))] Vec<Condition>),
+    All(#[schemars(length(min = 1))] Vec<ConditionEntry>),
     /// The destination is near enough behind the source.
-    Lag(Lag),
+    LagBound(LagBound),
     /// Nothing was written to the source.
     SourceIdle(SourceIdle),
     /// The source was followed for so long.
@@ -40,13 +40,13 @@ pub enum Condition {
     /// An operator says so.
     Command(OperatorCommand),
     /// Both sides were compared while the source was followed, and are equal.
-    Verify(Comparison),
+    Verify(ComparisonResult),
 }
 
 /// The destination is near enough behind the source.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Lag {
+pub struct LagBound {
     /// The lag stays below this.
     pub below: Period,
     /// It has stayed there for this long.
@@ -103,7 +103,7 @@ impl JsonSchema for At {
 /// What the result of a comparison must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Comparison {
+pub enum ComparisonResult {
     /// No difference.
     Equal,
 }
@@ -119,7 +119,7 @@ pub enum OperatorCommand {
 /// What happens when the conditions do not come true.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Deadline {
+pub struct DeadlineBlock {
     /// Counted from the start of the incremental phase.
     pub after: Period,
     /// What happens then. A deadline never counts as success.

@@ -8,10 +8,10 @@ use crate::unit::CountRate;
 /// How source and destination are compared.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Verify {
+pub struct VerifyBlock {
     /// How thoroughly.
     #[schemars(example = &"full", example = serde_json::json!({ "sample": { "keys": 10_000 } }))]
-    pub mode: VerifyMode,
+    pub mode: VerifyModeBlock,
     /// Keys a second that are read; as fast as both servers answer without it.
     pub rate: Option<CountRate>,
 }
@@ -19,7 +19,7 @@ pub struct Verify {
 /// How thoroughly both sides are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum VerifyMode {
+pub enum VerifyModeBlock {
     /// Not at all.
     None,
     /// Every key's existence, type and expiry.

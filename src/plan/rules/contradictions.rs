@@ -4,7 +4,7 @@ use super::steps::each_condition;
 use super::{Checking, Rule};
 use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::{endpoints, steps};
-use crate::plan::raw::Condition;
+use crate::plan::raw::ConditionEntry;
 use crate::plan::text::Path;
 use crate::step::{CutoverMode, Fence, OnConflict, Role};
 
@@ -124,7 +124,7 @@ fn auto_that_waits(checking: &mut Checking<'_>) {
     let mut alone = true;
     for list in checking.raw.stop.iter().flat_map(|stop| [&stop.any, &stop.all]) {
         each_condition(list.as_deref().unwrap_or_default(), "", &mut |_, condition| {
-            alone &= matches!(condition, Condition::Command(_));
+            alone &= matches!(condition, ConditionEntry::Command(_));
         });
     }
     if !alone {

@@ -40,9 +40,9 @@ fn pairs(checking: &mut Checking<'_>) {
 }
 
 /// Fault, message, label and help.
-type Clash = (&'static crate::plan::fault::Fault, &'static str, &'static str, &'static str);
+type RuleConflict = (&'static crate::plan::fault::Fault, &'static str, &'static str, &'static str);
 
-fn clash(earlier: &DbRule, later: &DbRule) -> Option<Clash> {
+fn clash(earlier: &DbRule, later: &DbRule) -> Option<RuleConflict> {
     if earlier == later {
         let help = "delete one of the two, or correct its number";
         return Some((&keys::SAME_RULE, "this item says the same as an earlier one", "again", help));

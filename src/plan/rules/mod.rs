@@ -13,7 +13,7 @@ use super::raw::PlanFile;
 use super::text::{Path, Span};
 use super::yaml::{Located, Tree};
 
-pub use programs::{Look, Program};
+pub use programs::{Look, ProgramPlace};
 pub(super) use url::Url;
 
 /// A rule and what it reads.

@@ -4,13 +4,13 @@ use super::steps::follows;
 use super::{Checking, Rule};
 use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::{endpoints, steps};
-use crate::plan::raw::VerifyMode;
+use crate::plan::raw::VerifyModeBlock;
 use crate::plan::text::Path;
 use crate::step::{Fence, Moment, Side};
 
 /// What stands where a program is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
+pub enum ProgramPlace {
     /// A program that may be run.
     Ready,
     /// Nothing.
@@ -21,7 +21,7 @@ pub enum Program {
 
 /// Looks for the program of a hook or an account, by the name it has in the plan. Looking is the business of whoever knows
 /// the folder of the plan.
-pub type Look<'a> = &'a dyn Fn(&str) -> Program;
+pub type Look<'a> = &'a dyn Fn(&str) -> ProgramPlace;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { reads: &["migration", "verify", "cutover", "hooks"], check: moments },
@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
 fn moments(checking: &mut Checking<'_>) {
     let follows = follows(checking);
     let cuts_over = checking.raw.cutover.is_some();
-    let verifies = checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyMode::None);
+    let verifies = checking.raw.verify.as_ref().is_some_and(|verify| verify.mode != VerifyModeBlock::None);
     for (index, hook) in checking.raw.hooks.iter().flatten().enumerate() {
         let (why, because, key, help) = match hook.at {
             Moment::IncrementalCaughtUp if !follows => {
@@ -79,8 +79,8 @@ fn program(checking: &mut Checking<'_>, path: &str, argv: &[String]) {
         return checking.report(problem);
     }
     let problem = match checking.look.map(|look| look(name)) {
-        None | Some(Program::Ready) => return,
-        Some(Program::Missing) => {
+        None | Some(ProgramPlace::Ready) => return,
+        Some(ProgramPlace::Missing) => {
             let help = if name.contains('/') {
                 "a relative path starts at the plan's folder; check its spelling, or that it exists where the run will be"
             } else {
@@ -90,7 +90,7 @@ fn program(checking: &mut Checking<'_>, path: &str, argv: &[String]) {
                 .problem(&steps::PROGRAM_MISSING, &path, "there is no such program on this machine", "not found")
                 .help(help)
         }
-        Some(Program::NotExecutable) => checking
+        Some(ProgramPlace::NotExecutable) => checking
             .problem(&steps::PROGRAM_NOT_EXECUTABLE, &path, "the program may not be executed", "no execute permission")
             .help("run `chmod +x` on it, or name its interpreter: `run: [sh, FILE]`"),
     };

@@ -4,7 +4,7 @@ use super::{Checking, Rule};
 use crate::plan::checked;
 use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::{keys, steps};
-use crate::plan::raw::{Condition, Phase};
+use crate::plan::raw::{ConditionEntry, MigrationKind};
 use crate::plan::text::Path;
 use crate::step::{Fence, OnConflict};
 use crate::unit::Period;
@@ -40,8 +40,8 @@ const AREAS: [&str; 11] = [
 
 fn phases(checking: &mut Checking<'_>) {
     let phases = &checking.raw.migration;
-    let position = |phase: Phase| phases.iter().position(|other| *other == phase);
-    let (full, incremental) = (position(Phase::Full), position(Phase::Incremental));
+    let position = |phase: MigrationKind| phases.iter().position(|other| *other == phase);
+    let (full, incremental) = (position(MigrationKind::Full), position(MigrationKind::Incremental));
     let mut found = vec![];
     if let (None, Some(index)) = (full, incremental) {
         let message = "changes are followed, but nothing is copied first";
@@ -77,7 +77,7 @@ fn phases(checking: &mut Checking<'_>) {
 }
 
 pub(super) fn follows(checking: &Checking<'_>) -> bool {
-    checking.raw.migration.contains(&Phase::Incremental)
+    checking.raw.migration.contains(&MigrationKind::Incremental)
 }
 
 fn needs_incremental(checking: &mut Checking<'_>) {
@@ -126,9 +126,9 @@ fn deadline(checking: &mut Checking<'_>) {
     let mut held = vec![];
     for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
         each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| match condition {
-            Condition::Lag(lag) => held.push((format!("{path}.lag.for"), lag.held_for)),
-            Condition::SourceIdle(idle) => held.push((format!("{path}.source_idle.for"), idle.held_for)),
-            Condition::Duration(period) => held.push((format!("{path}.duration"), *period)),
+            ConditionEntry::LagBound(lag) => held.push((format!("{path}.lag.for"), lag.held_for)),
+            ConditionEntry::SourceIdle(idle) => held.push((format!("{path}.source_idle.for"), idle.held_for)),
+            ConditionEntry::Duration(period) => held.push((format!("{path}.duration"), *period)),
             _ => {}
         });
     }
@@ -148,11 +148,15 @@ fn twice_as_long(period: Period) -> Period {
 }
 
 /// Every condition of a list that is not a list itself, and where it stands.
-pub(super) fn each_condition<'a>(conditions: &'a [Condition], path: &str, see: &mut dyn FnMut(String, &'a Condition)) {
+pub(super) fn each_condition<'a>(
+    conditions: &'a [ConditionEntry],
+    path: &str,
+    see: &mut dyn FnMut(String, &'a ConditionEntry),
+) {
     for (index, condition) in conditions.iter().enumerate() {
         match condition {
-            Condition::Any(inner) => each_condition(inner, &format!("{path}[{index}].any"), see),
-            Condition::All(inner) => each_condition(inner, &format!("{path}[{index}].all"), see),
+            ConditionEntry::Any(inner) => each_condition(inner, &format!("{path}[{index}].any"), see),
+            ConditionEntry::All(inner) => each_condition(inner, &format!("{path}[{index}].all"), see),
             _ => see(format!("{path}[{index}]"), condition),
         }
     }
@@ -163,7 +167,7 @@ fn never(checking: &mut Checking<'_>) {
     let mut found = vec![];
     for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
         each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
-            if matches!(condition, Condition::Lag(lag) if lag.below.0.is_zero()) {
+            if matches!(condition, ConditionEntry::LagBound(lag) if lag.below.0.is_zero()) {
                 found.push(format!("{path}.lag.below"));
             }
         });
@@ -192,11 +196,11 @@ fn same_condition(checking: &mut Checking<'_>) {
     }
 }
 
-fn twice(conditions: &[Condition], path: &str, found: &mut Vec<(String, String)>) {
+fn twice(conditions: &[ConditionEntry], path: &str, found: &mut Vec<(String, String)>) {
     for (index, condition) in conditions.iter().enumerate() {
         match condition {
-            Condition::Any(inner) => twice(inner, &format!("{path}[{index}].any"), found),
-            Condition::All(inner) => twice(inner, &format!("{path}[{index}].all"), found),
+            ConditionEntry::Any(inner) => twice(inner, &format!("{path}[{index}].any"), found),
+            ConditionEntry::All(inner) => twice(inner, &format!("{path}[{index}].all"), found),
             _ => {}
         }
         if let Some(first) = conditions.iter().take(index).position(|other| other == condition) {
@@ -237,7 +241,7 @@ fn zero_times(checking: &mut Checking<'_>) {
     ];
     for (name, list) in raw.stop.iter().flat_map(|stop| [("stop.any", &stop.any), ("stop.all", &stop.all)]) {
         each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
-            if let Condition::Duration(period) = condition {
+            if let ConditionEntry::Duration(period) = condition {
                 times.push((format!("{path}.duration"), Some(*period)));
             }
         });

@@ -9,7 +9,7 @@ use super::tree::{self, alternatives};
 use super::words::{quoted, subject};
 use crate::plan::fault::Problem;
 use crate::plan::fault::catalogue::shape;
-use crate::plan::schema::check::{Finding, Wrong};
+use crate::plan::schema::check::{SchemaFinding, Wrong};
 use crate::plan::text::Path;
 
 impl Faults<'_> {
@@ -93,7 +93,7 @@ impl Faults<'_> {
         } else {
             "keep one of them"
         };
-        self.found.push(Finding { problem: problem.help(help), wrong: Wrong::Value(path.clone()) });
+        self.found.push(SchemaFinding { problem: problem.help(help), wrong: Wrong::Value(path.clone()) });
     }
 
     fn no_word(&mut self, path: &Path, word: &str, forms: &[&'static Value]) {

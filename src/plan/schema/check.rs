@@ -7,21 +7,21 @@ use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
-use super::formats::{self, FORMATS, Format, NUMBERS};
+use super::formats::{self, FORMATS, NUMBERS, TextFormat};
 use super::mend::{self, conversion};
 use super::suggest::closest;
 use super::tree::{self, alternatives};
 use super::words::{kind_of, quoted, subject};
 use crate::plan::fault::catalogue::{endpoints, shape, steps};
 use crate::plan::fault::{Fault, Problem};
-use crate::plan::text::{Path, Segment, is_reference_key, is_secret_key};
+use crate::plan::text::{Path, PathSegment, is_reference_key, is_secret_key};
 use crate::plan::yaml::{Located, Tree};
 
 /// Problems up to which somebody may read what was probably meant.
 const MAX_SUGGESTED: usize = 2000;
 
 /// A problem, and which part of the value makes it.
-pub(in crate::plan) struct Finding {
+pub(in crate::plan) struct SchemaFinding {
     /// The problem.
     pub(in crate::plan) problem: Problem,
     /// The value to take out, so that the rest can be judged.
@@ -61,7 +61,7 @@ impl Checker {
     }
 
     /// Everything that is wrong with `value`.
-    pub(in crate::plan) fn check(&self, value: &Value, places: &Tree) -> Vec<Finding> {
+    pub(in crate::plan) fn check(&self, value: &Value, places: &Tree) -> Vec<SchemaFinding> {
         let mut faults = Faults { places, found: vec![] };
         for error in self.0.iter_errors(value) {
             faults.translate(&error);
@@ -78,7 +78,7 @@ impl Checker {
 /// Translates errors of the validator.
 pub(super) struct Faults<'a> {
     pub(super) places: &'a Tree,
-    pub(super) found: Vec<Finding>,
+    pub(super) found: Vec<SchemaFinding>,
 }
 
 impl Faults<'_> {
@@ -128,7 +128,7 @@ impl Faults<'_> {
     ) {
         let place = self.place(path);
         let problem = Problem::new(fault, path.clone(), message).label(place.short(), label).maybe_help(help);
-        self.found.push(Finding { problem, wrong: Wrong::Value(path.clone()) });
+        self.found.push(SchemaFinding { problem, wrong: Wrong::Value(path.clone()) });
     }
 
     pub(super) fn unknown_key(&mut self, path: &Path, key: &str, schema: &'static Value) {
@@ -139,7 +139,7 @@ impl Faults<'_> {
             let problem =
                 Problem::new(&shape::UNKNOWN_KEY, path.clone(), format!("{} has a key that is unknown", subject(path)));
             let problem = problem.label(span, "unknown key").help(SECRET_FORMS);
-            self.found.push(Finding { problem, wrong: Wrong::Value(inner) });
+            self.found.push(SchemaFinding { problem, wrong: Wrong::Value(inner) });
             return;
         }
         let message = if path.0.is_empty() {
@@ -150,7 +150,7 @@ impl Faults<'_> {
         let problem = Problem::new(&shape::UNKNOWN_KEY, inner.clone(), message).label(span, "unknown key");
         if self.found.len() >= MAX_SUGGESTED {
             let problem = problem.help("`plan schema` lists the keys there are");
-            self.found.push(Finding { problem, wrong: Wrong::Value(inner) });
+            self.found.push(SchemaFinding { problem, wrong: Wrong::Value(inner) });
             return;
         }
         let mut known = tree::keys(schema);
@@ -162,7 +162,7 @@ impl Faults<'_> {
         {
             problem = problem.edit(span, meant);
         }
-        self.found.push(Finding { problem, wrong: Wrong::Value(inner) });
+        self.found.push(SchemaFinding { problem, wrong: Wrong::Value(inner) });
     }
 
     fn missing_key(&mut self, path: &Path, key: &str, schema: &'static Value) {
@@ -173,7 +173,7 @@ impl Faults<'_> {
         let problem =
             Problem::new(&shape::MISSING_KEY, path.clone(), message).label(span, format!("`{key}` is missing here"));
         let problem = problem.maybe_help(help);
-        self.found.push(Finding { problem, wrong: Wrong::Missing(path.clone(), key.to_owned()) });
+        self.found.push(SchemaFinding { problem, wrong: Wrong::Missing(path.clone(), key.to_owned()) });
     }
 
     fn plan_version(&mut self, path: &Path, value: &Value) {
@@ -186,7 +186,7 @@ impl Faults<'_> {
     pub(super) fn wrong_type(&mut self, path: &Path, value: &Value, schema: &'static Value) {
         let schema = tree::resolved(schema);
         let format = schema.get("format").and_then(Value::as_str).and_then(formats::find);
-        if let (Value::Number(number), Some(format @ Format { with_unit: Some(_), .. })) = (value, format) {
+        if let (Value::Number(number), Some(format @ TextFormat { with_unit: Some(_), .. })) = (value, format) {
             return self.missing_unit(path, format, number.as_u64());
         }
         let name = subject(path);
@@ -215,7 +215,7 @@ impl Faults<'_> {
         }
     }
 
-    fn missing_unit(&mut self, path: &Path, format: &Format, number: Option<u64>) {
+    fn missing_unit(&mut self, path: &Path, format: &TextFormat, number: Option<u64>) {
         let fixed = number.zip(format.with_unit).map(|(number, with_unit)| with_unit(number));
         let help = match (&fixed, path.last_key()) {
             (Some(fixed), Some(key)) => format!("write for example `{key}: {fixed}`"),
@@ -233,11 +233,11 @@ impl Faults<'_> {
         let place = self.places.locate(path).filter(|place| !place.is_block);
         if let (Some(place), Some(last)) = (place, self.found.pop()) {
             let problem = last.problem.edit(place.value, text);
-            self.found.push(Finding { problem, ..last });
+            self.found.push(SchemaFinding { problem, ..last });
         }
     }
 
-    fn wrong_format(&mut self, path: &Path, value: &Value, format: Option<&Format>) {
+    fn wrong_format(&mut self, path: &Path, value: &Value, format: Option<&TextFormat>) {
         let text = value.as_str().unwrap_or_default();
         let (noun, examples) = format.map_or(("well-formed", ""), |format| (format.noun, format.examples));
         let number = text.trim().parse::<u64>().ok();
@@ -275,7 +275,7 @@ impl Faults<'_> {
         let rule =
             if around == path { "1 to 64 of a-z, 0-9 and `-`" } else { "letters, digits, `.`, `_`, `/` and `-`" };
         let problem = Problem::new(&shape::BAD_NAME, path.clone(), message).label(span, rule).maybe_help(help);
-        self.found.push(Finding { problem, wrong: Wrong::Value(path.clone()) });
+        self.found.push(SchemaFinding { problem, wrong: Wrong::Value(path.clone()) });
     }
 
     fn out_of_range(&mut self, path: &Path, kind: &ValidationErrorKind, schema: &'static Value) {
@@ -310,7 +310,7 @@ pub(super) const SECRET_FORMS: &str = "write `{ env: NAME }`, `{ file: PATH }` o
 
 /// Whether the value at `path` is, or is part of, a secret.
 pub(super) fn is_secret(path: &Path) -> bool {
-    path.0.iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_key(key)))
+    path.0.iter().any(|segment| matches!(segment, PathSegment::Key(key) if is_secret_key(key)))
 }
 
 /// What to add for a key that is missing, and what it is for.
@@ -371,8 +371,8 @@ fn plan_name(name: &str) -> Option<String> {
 
 fn path(location: &Location) -> Path {
     let segments = location.iter().map(|segment| match segment {
-        LocationSegment::Property(key) => Segment::Key(key.into_owned()),
-        LocationSegment::Index(index) => Segment::Index(index),
+        LocationSegment::Property(key) => PathSegment::Key(key.into_owned()),
+        LocationSegment::Index(index) => PathSegment::Index(index),
     });
     Path(segments.collect())
 }

@@ -5,7 +5,7 @@ use crate::step::{RunId, VersionRange, Window};
 use crate::unit::{ByteRate, ByteSize, CountRate, Percent, Period};
 
 /// A format that text may be bound to.
-pub(super) struct Format {
+pub(super) struct TextFormat {
     /// The name in the schema.
     pub(super) name: &'static str,
     /// What such a text is, with its article.
@@ -34,8 +34,8 @@ fn size(number: u64) -> String {
     if bytes(number) { format!("{:#}", ByteSize(number)) } else { format!("{number} MiB") }
 }
 
-pub(super) const FORMATS: [Format; 10] = [
-    Format {
+pub(super) const FORMATS: [TextFormat; 10] = [
+    TextFormat {
         name: "period",
         noun: "a duration",
         examples: "`30s`, `5m`, `1h30m` or `3d`",
@@ -43,7 +43,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: Some(|number| format!("{number}s")),
         certain: |_| true,
     },
-    Format {
+    TextFormat {
         name: "keep",
         noun: "a duration or `forever`",
         examples: "`30d` or `forever`",
@@ -51,7 +51,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: Some(|number| format!("{number}d")),
         certain: |_| false,
     },
-    Format {
+    TextFormat {
         name: "byte-size",
         noun: "a size",
         examples: "`64 MiB`, `512kb` or `10gb`",
@@ -59,7 +59,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: Some(size),
         certain: bytes,
     },
-    Format {
+    TextFormat {
         name: "byte-rate",
         noun: "a rate in bytes",
         examples: "`40 MiB/s`",
@@ -67,7 +67,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: Some(|number| format!("{}/s", size(number))),
         certain: bytes,
     },
-    Format {
+    TextFormat {
         name: "count-rate",
         noun: "a rate",
         examples: "`20000/s` or `20k/s`",
@@ -75,7 +75,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: Some(|number| format!("{number}/s")),
         certain: |_| true,
     },
-    Format {
+    TextFormat {
         name: "percent",
         noun: "a percentage",
         examples: "`120%`",
@@ -83,7 +83,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: Some(|number| format!("{number}%")),
         certain: |_| true,
     },
-    Format {
+    TextFormat {
         name: "run-id",
         noun: "a run id",
         examples: "the 40 characters behind `run_id:` in the answer to `INFO server`",
@@ -91,7 +91,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: None,
         certain: |_| false,
     },
-    Format {
+    TextFormat {
         name: "version-range",
         noun: "a range of versions",
         examples: "`>=2.8, <6` or `7.2`",
@@ -99,7 +99,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: None,
         certain: |_| false,
     },
-    Format {
+    TextFormat {
         name: "moment",
         noun: "a moment",
         examples: "`2026-12-01T02:00:00+01:00`",
@@ -107,7 +107,7 @@ pub(super) const FORMATS: [Format; 10] = [
         with_unit: None,
         certain: |_| false,
     },
-    Format {
+    TextFormat {
         name: "window",
         noun: "a weekly window",
         examples: "`Mon-Fri 20:00-06:00`, `Sat,Sun 00:00-24:00` or `01:00-05:00`",
@@ -120,6 +120,6 @@ pub(super) const FORMATS: [Format; 10] = [
 /// Formats of numbers that schemars writes beside their bounds.
 pub(super) const NUMBERS: [&str; 3] = ["uint16", "uint32", "uint64"];
 
-pub(super) fn find(name: &str) -> Option<&'static Format> {
+pub(super) fn find(name: &str) -> Option<&'static TextFormat> {
     FORMATS.iter().find(|format| format.name == name)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// A value as it would be written.
-pub(super) struct Fixed {
+pub(super) struct Suggestion {
     /// The text.
     pub(super) text: String,
     /// Nobody could have meant anything else.
@@ -12,8 +12,8 @@ pub(super) struct Fixed {
 
 /// How a value of the wrong kind would be written in the right one. `written` is a scalar's own text: the value of `1.10`
 /// has lost its zero.
-pub(super) fn conversion(value: &Value, written: Option<&str>, kind: Option<&str>) -> Option<Fixed> {
-    let fixed = |text: String| Some(Fixed { text, certain: true });
+pub(super) fn conversion(value: &Value, written: Option<&str>, kind: Option<&str>) -> Option<Suggestion> {
+    let fixed = |text: String| Some(Suggestion { text, certain: true });
     match (value, kind) {
         (Value::String(text), Some("integer")) => {
             let digits = text.trim().replace('_', "");
@@ -29,7 +29,7 @@ pub(super) fn conversion(value: &Value, written: Option<&str>, kind: Option<&str
         }
         (Value::String(text), Some("array")) if is_list_of_words(text) => {
             let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-            Some(Fixed { text: format!("[{}]", words.join(", ")), certain: words.len() == 1 })
+            Some(Suggestion { text: format!("[{}]", words.join(", ")), certain: words.len() == 1 })
         }
         (Value::Number(number), Some("array")) => fixed(format!("[{number}]")),
         _ => None,

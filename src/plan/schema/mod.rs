@@ -11,6 +11,6 @@ mod suggest;
 mod tree;
 mod words;
 
-pub(super) use check::{Checker, Finding};
+pub(super) use check::{Checker, SchemaFinding};
 pub use generate::{schema_json, schema_text};
 pub(super) use prune::prune;

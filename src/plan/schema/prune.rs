@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::check::{Checker, Finding, Wrong};
-use crate::plan::text::{Path, Segment};
+use super::check::{Checker, SchemaFinding, Wrong};
+use crate::plan::text::{Path, PathSegment};
 use crate::plan::yaml::Tree;
 
 /// Rounds of taking out; each takes out at least one value.
@@ -14,7 +14,7 @@ const MAX_ROUNDS: usize = 16;
 pub(in crate::plan) fn prune(
     checker: &Checker,
     value: &Value,
-    findings: Vec<Finding>,
+    findings: Vec<SchemaFinding>,
     places: &Tree,
 ) -> Option<(Value, Vec<Path>)> {
     let mut value = value.clone();
@@ -59,7 +59,7 @@ fn stand_in(key: &str) -> Option<Value> {
 /// indices of the others would no longer be theirs.
 fn remove(value: &mut Value, path: &Path) -> Option<Path> {
     let mut path = path.clone();
-    while matches!(path.0.last(), Some(Segment::Index(_))) {
+    while matches!(path.0.last(), Some(PathSegment::Index(_))) {
         path.0.pop();
     }
     let (last, around) = path.0.split_last()?;
@@ -67,17 +67,17 @@ fn remove(value: &mut Value, path: &Path) -> Option<Path> {
     for segment in around {
         // An earlier finding may have taken this part out already.
         at = match segment {
-            Segment::Key(key) => match at.get_mut(key) {
+            PathSegment::Key(key) => match at.get_mut(key) {
                 Some(inner) => inner,
                 None => return Some(path),
             },
-            Segment::Index(index) => match at.get_mut(index) {
+            PathSegment::Index(index) => match at.get_mut(index) {
                 Some(inner) => inner,
                 None => return Some(path),
             },
         };
     }
-    if let (Segment::Key(key), Some(object)) = (last, at.as_object_mut()) {
+    if let (PathSegment::Key(key), Some(object)) = (last, at.as_object_mut()) {
         // The order of the rest means nothing here.
         object.swap_remove(key);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plan::text::{Path, Segment};
+use crate::plan::text::{Path, PathSegment};
 use crate::unit::KeyText;
 
 /// The longest value that a message repeats, in characters.
@@ -24,8 +24,8 @@ pub(super) const fn kind_of(value: &Value) -> &'static str {
 pub(super) fn subject(path: &Path) -> String {
     match path.0.last() {
         None => "the plan".to_owned(),
-        Some(Segment::Key(key)) => quoted(key),
-        Some(Segment::Index(index)) => {
+        Some(PathSegment::Key(key)) => quoted(key),
+        Some(PathSegment::Index(index)) => {
             let list = path.parent().map(|parent| subject(&parent)).unwrap_or_default();
             format!("item {} of {list}", index + 1)
         }

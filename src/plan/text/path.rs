@@ -2,11 +2,11 @@
 
 /// The keys and indices that lead to a value, as `databases[1].keys.include`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(pub Vec<Segment>);
+pub struct Path(pub Vec<PathSegment>);
 
 /// One step down.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Segment {
+pub enum PathSegment {
     /// To the value of a key.
     Key(String),
     /// To an item, the first is 0.
@@ -21,10 +21,10 @@ impl Path {
         for part in text.split('.').filter(|part| !part.is_empty()) {
             let (key, indices) = part.split_at(part.find('[').unwrap_or(part.len()));
             if !key.is_empty() {
-                segments.push(Segment::Key(key.to_owned()));
+                segments.push(PathSegment::Key(key.to_owned()));
             }
             let indices = indices.split(['[', ']']).filter_map(|index| index.parse().ok());
-            segments.extend(indices.map(Segment::Index));
+            segments.extend(indices.map(PathSegment::Index));
         }
         Self(segments)
     }
@@ -32,13 +32,13 @@ impl Path {
     /// The path of the value of `key` inside this one.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        self.with(Segment::Key(key.to_owned()))
+        self.with(PathSegment::Key(key.to_owned()))
     }
 
     /// The path of an item of this one.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        self.with(Segment::Index(index))
+        self.with(PathSegment::Index(index))
     }
 
     /// The path around this one; `None` for the whole plan.
@@ -57,12 +57,12 @@ impl Path {
     #[must_use]
     pub fn last_key(&self) -> Option<&str> {
         match self.0.last()? {
-            Segment::Key(key) => Some(key),
-            Segment::Index(_) => None,
+            PathSegment::Key(key) => Some(key),
+            PathSegment::Index(_) => None,
         }
     }
 
-    fn with(&self, segment: Segment) -> Self {
+    fn with(&self, segment: PathSegment) -> Self {
         let mut segments = self.0.clone();
         segments.push(segment);
         Self(segments)
@@ -73,9 +73,9 @@ impl std::fmt::Display for Path {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (position, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) if position == 0 => f.write_str(key)?,
-                Segment::Key(key) => write!(f, ".{key}")?,
+                PathSegment::Index(index) => write!(f, "[{index}]")?,
+                PathSegment::Key(key) if position == 0 => f.write_str(key)?,
+                PathSegment::Key(key) => write!(f, ".{key}")?,
             }
         }
         Ok(())
@@ -91,6 +91,6 @@ mod tests {
         for text in ["", "source.url", "databases[1].keys.include[0]", "stop.any[0].all[1].lag.for"] {
             assert_eq!(Path::parse(text).to_string(), text);
         }
-        assert_eq!(Path::parse("a[2]").0, [Segment::Key("a".into()), Segment::Index(2)]);
+        assert_eq!(Path::parse("a[2]").0, [PathSegment::Key("a".into()), PathSegment::Index(2)]);
     }
 }

@@ -1,6 +1,6 @@
 //! From a file's bytes to text that can be parsed and shown.
 
-use super::{Path, Source, Span};
+use super::{Path, SourceText, Span};
 use crate::plan::fault::{Problem, catalogue};
 
 /// The largest plan file that is read.
@@ -9,9 +9,9 @@ const MAX_BYTES: usize = 1 << 20;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads the bytes of a plan file. On failure the source holds what can be shown of it.
-pub(in crate::plan) fn read(name: &str, bytes: &[u8]) -> (Source, Result<(), Problem>) {
+pub(in crate::plan) fn read(name: &str, bytes: &[u8]) -> (SourceText, Result<(), Problem>) {
     if bytes.len() > MAX_BYTES {
-        return (Source::new(name, String::new(), 0), Err(too_large(bytes.len())));
+        return (SourceText::new(name, String::new(), 0), Err(too_large(bytes.len())));
     }
     let (skipped, bytes) = match bytes.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => (BYTE_ORDER_MARK.len(), rest),
@@ -19,12 +19,12 @@ pub(in crate::plan) fn read(name: &str, bytes: &[u8]) -> (Source, Result<(), Pro
     };
     match std::str::from_utf8(bytes) {
         Ok(text) => {
-            let source = Source::new(name, text.to_owned(), skipped);
+            let source = SourceText::new(name, text.to_owned(), skipped);
             let checked = no_control_characters(source.text());
             (source, checked)
         }
         Err(error) => {
-            let source = Source::new(name, stand_in(bytes), skipped);
+            let source = SourceText::new(name, stand_in(bytes), skipped);
             let problem = not_utf8(bytes, error.valid_up_to(), source.position(error.valid_up_to()).line);
             (source, Err(problem))
         }

@@ -4,8 +4,8 @@
 //! Masked are the values of keys that look like `password` and user and password inside urls. A text that has no tree,
 //! because it is no YAML, is masked line by line and rather too much than too little.
 
-use super::{Source, Span};
-use crate::plan::yaml::{Kind, Tree};
+use super::{SourceText, Span};
+use crate::plan::yaml::{NodeKind, Tree};
 use crate::unit::steers;
 
 /// The keys under a secret that say where it is, and so are no secret.
@@ -15,7 +15,7 @@ const REFERENCES: [&str; 3] = ["env", "file", "command"];
 const SECRET_WORDS: [&str; 7] = ["pass", "secret", "token", "pwd", "credential", "auth", "psw"];
 
 /// The text as it may be shown.
-pub(in crate::plan) fn shown(source: &Source, tree: Option<&Tree>) -> String {
+pub(in crate::plan) fn shown(source: &SourceText, tree: Option<&Tree>) -> String {
     let mut masks = vec![];
     for (start, line) in lines(source.text()) {
         urls(start, line, &mut masks);
@@ -54,14 +54,14 @@ fn secrets_of_tree(text: &str, tree: &Tree, masks: &mut Vec<Span>) {
         }
     }
     for node in tree.nodes() {
-        if let Kind::Scalar { text: value, .. } = &node.kind
+        if let NodeKind::Scalar { text: value, .. } = &node.kind
             && let Some((_, rest)) = value.split_once("://")
             && rest.contains('@')
         {
             masks.push(user_info(node.span, text));
         }
         // An escape hides where it is.
-        if let Kind::Scalar { text: value, .. } = &node.kind
+        if let NodeKind::Scalar { text: value, .. } = &node.kind
             && node.span.of(text).contains('\\')
             && !queries(value).is_empty()
         {
@@ -73,9 +73,9 @@ fn secrets_of_tree(text: &str, tree: &Tree, masks: &mut Vec<Span>) {
 fn secret_node(tree: &Tree, number: usize, masks: &mut Vec<Span>) {
     let Some(node) = tree.node(number) else { return };
     match &node.kind {
-        Kind::Scalar { .. } => masks.push(node.span),
-        Kind::Sequence(items) => items.iter().for_each(|item| secret_node(tree, *item, masks)),
-        Kind::Mapping(entries) => {
+        NodeKind::Scalar { .. } => masks.push(node.span),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| secret_node(tree, *item, masks)),
+        NodeKind::Mapping(entries) => {
             for (key, value) in &entries.pairs {
                 match tree.scalar(*key) {
                     Some("env") if !tree.scalar(*value).is_some_and(is_variable_name) => {
@@ -89,7 +89,7 @@ fn secret_node(tree: &Tree, number: usize, masks: &mut Vec<Span>) {
                 }
             }
         }
-        Kind::Alias(_) => {}
+        NodeKind::Alias(_) => {}
     }
 }
 

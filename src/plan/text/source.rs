@@ -4,7 +4,7 @@ use super::Span;
 
 /// The text of a plan file, without a byte order mark.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct SourceText {
     name: String,
     text: String,
     /// Bytes of the byte order mark that was in front of the text.
@@ -14,14 +14,14 @@ pub struct Source {
 
 /// A place as editors count: line and column from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct TextPosition {
     /// The line.
     pub line: usize,
     /// The column.
     pub column: usize,
 }
 
-impl Source {
+impl SourceText {
     pub(super) fn new(name: &str, text: String, skipped: usize) -> Self {
         let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1));
         let line_starts = line_starts.collect();
@@ -42,14 +42,14 @@ impl Source {
 
     /// Line and column of a byte.
     #[must_use]
-    pub fn position(&self, byte: usize) -> Position {
+    pub fn position(&self, byte: usize) -> TextPosition {
         let byte = self.text.floor_char_boundary(byte);
         let line = self.line_starts.partition_point(|start| *start <= byte).max(1);
         let start = self.line_starts.get(line - 1).copied().unwrap_or_default();
         // Counting what no continuation byte is, is what the compiler makes fast: a line may have a megabyte.
         let before = Span::new(start, byte).of(&self.text);
         let column = before.bytes().map(|byte| usize::from(byte & 0xc0 != 0x80)).sum::<usize>() + 1;
-        Position { line, column }
+        TextPosition { line, column }
     }
 
     /// The span of the whole line that `byte` is on, without its end.

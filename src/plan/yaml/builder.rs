@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use super::events::{Event, Events};
+use super::events::{Events, YamlEvent};
 use super::syntax::syntax;
-use super::tree::{Entries, Kind, MAX_DEPTH, Node, Tree};
+use super::tree::{Entries, MAX_DEPTH, Node, NodeKind, Tree};
 use crate::plan::fault::{Fault, Problem, catalogue};
 use crate::plan::text::{Path, Span};
 use crate::unit::KeyText;
@@ -22,7 +22,7 @@ pub(in crate::plan) fn build(text: &str) -> Result<Tree, Vec<Problem>> {
     let mut builder = Builder::default();
     loop {
         match events.next() {
-            Ok((Event::StreamEnd, _)) => return builder.finish(),
+            Ok((YamlEvent::StreamEnd, _)) => return builder.finish(),
             Ok((event, span)) => {
                 if let Err(problem) = builder.take(event, span, text) {
                     builder.problems.push(problem);
@@ -41,7 +41,7 @@ pub(in crate::plan) fn build(text: &str) -> Result<Tree, Vec<Problem>> {
 struct Builder {
     tree: Tree,
     /// Containers that are not closed, outermost first.
-    open: Vec<Open>,
+    open: Vec<OpenNode>,
     anchors: HashMap<String, usize>,
     /// What an alias of each node would expand to; by node number.
     weights: HashMap<usize, Weight>,
@@ -49,7 +49,7 @@ struct Builder {
     problems: Vec<Problem>,
 }
 
-struct Open {
+struct OpenNode {
     node: usize,
     weight: Weight,
     /// A key that waits for its value.
@@ -78,24 +78,24 @@ impl Weight {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event, span: Span, text: &str) -> Result<(), Problem> {
+    fn take(&mut self, event: YamlEvent, span: Span, text: &str) -> Result<(), Problem> {
         match event {
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
-            Event::DocumentStart => self.document(span),
-            Event::Scalar { anchor, tagged, text, plain } => {
+            YamlEvent::StreamStart | YamlEvent::StreamEnd | YamlEvent::DocumentEnd => Ok(()),
+            YamlEvent::DocumentStart => self.document(span),
+            YamlEvent::Scalar { anchor, tagged, text, plain } => {
                 self.refuse_tag(tagged, span);
                 let weight = Weight { nodes: 1, bytes: text.len(), height: 0 };
-                let node = self.push(Node { span, kind: Kind::Scalar { text, plain } })?;
+                let node = self.push(Node { span, kind: NodeKind::Scalar { text, plain } })?;
                 self.anchor(anchor, node);
                 self.weights.insert(node, weight);
                 self.child(node, weight, span)
             }
-            Event::Alias { anchor } => self.alias(&anchor, span),
-            Event::SequenceStart { anchor, tagged } => self.start(Kind::Sequence(vec![]), anchor, tagged, span),
-            Event::MappingStart { anchor, tagged } => {
-                self.start(Kind::Mapping(Entries::default()), anchor, tagged, span)
+            YamlEvent::Alias { anchor } => self.alias(&anchor, span),
+            YamlEvent::SequenceStart { anchor, tagged } => self.start(NodeKind::Sequence(vec![]), anchor, tagged, span),
+            YamlEvent::MappingStart { anchor, tagged } => {
+                self.start(NodeKind::Mapping(Entries::default()), anchor, tagged, span)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end(span, text),
+            YamlEvent::SequenceEnd | YamlEvent::MappingEnd => self.end(span, text),
         }
     }
 
@@ -121,7 +121,7 @@ impl Builder {
         Ok(self.tree.nodes.len() - 1)
     }
 
-    fn start(&mut self, kind: Kind, anchor: Option<String>, tagged: bool, span: Span) -> Result<(), Problem> {
+    fn start(&mut self, kind: NodeKind, anchor: Option<String>, tagged: bool, span: Span) -> Result<(), Problem> {
         self.refuse_tag(tagged, span);
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep(span));
@@ -129,7 +129,7 @@ impl Builder {
         let node = self.push(Node { span, kind })?;
         self.anchor(anchor, node);
         let weight = Weight { nodes: 1, bytes: 0, height: 1 };
-        self.open.push(Open { node, weight, key: None });
+        self.open.push(OpenNode { node, weight, key: None });
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Builder {
                 .help("move the anchor to the value that is meant, outside of this one"));
         }
         let weight = self.weights.get(&target).copied().unwrap_or_default();
-        let node = self.push(Node { span, kind: Kind::Alias(target) })?;
+        let node = self.push(Node { span, kind: NodeKind::Alias(target) })?;
         self.child(node, weight, span)
     }
 
@@ -185,8 +185,8 @@ impl Builder {
         }
         let (container, key) = (open.node, open.key.take());
         match (self.tree.nodes.get_mut(container).map(|node| &mut node.kind), key) {
-            (Some(Kind::Sequence(items)), _) => items.push(child),
-            (Some(Kind::Mapping(entries)), Some(key)) => entries.pairs.push((key, child)),
+            (Some(NodeKind::Sequence(items)), _) => items.push(child),
+            (Some(NodeKind::Mapping(entries)), Some(key)) => entries.pairs.push((key, child)),
             _ => self.key(child, span),
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Builder {
         open.key = Some(node);
         let container = open.node;
         let Some(name) = self.tree.scalar(node).map(str::to_owned) else { return };
-        let Some(Kind::Mapping(entries)) = self.tree.nodes.get_mut(container).map(|node| &mut node.kind) else {
+        let Some(NodeKind::Mapping(entries)) = self.tree.nodes.get_mut(container).map(|node| &mut node.kind) else {
             return;
         };
         let position = entries.pairs.len();
@@ -237,7 +237,7 @@ impl Builder {
         }
         let empty = match self.tree.nodes.get(self.tree.root).map(|node| &node.kind) {
             None => true,
-            Some(Kind::Scalar { text, plain }) => *plain && matches!(text.as_str(), "" | "~" | "null"),
+            Some(NodeKind::Scalar { text, plain }) => *plain && matches!(text.as_str(), "" | "~" | "null"),
             Some(_) => false,
         };
         if empty {

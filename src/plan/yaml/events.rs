@@ -16,7 +16,7 @@ use crate::plan::text::Span;
 
 /// What the parser met.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum YamlEvent {
     StreamStart,
     StreamEnd,
     DocumentStart,
@@ -67,9 +67,9 @@ impl<'text> Events<'text> {
     }
 
     /// The next event. After an error or the end of the stream there are only more ends.
-    pub(super) fn next(&mut self) -> Result<(Event, Span), SyntaxError> {
+    pub(super) fn next(&mut self) -> Result<(YamlEvent, Span), SyntaxError> {
         if self.failed {
-            return Ok((Event::StreamEnd, Span::default()));
+            return Ok((YamlEvent::StreamEnd, Span::default()));
         }
         let mut event = MaybeUninit::<unsafe_sys::yaml_event_t>::uninit();
         // SAFETY: the parser was initialised in `new` and has not failed. A successful call initialises the event,
@@ -112,16 +112,16 @@ impl Drop for Events<'_> {
 ///
 /// # Safety
 /// The event comes from a successful `yaml_parser_parse` and was not deleted.
-unsafe fn copy(event: &unsafe_sys::yaml_event_t) -> Event {
+unsafe fn copy(event: &unsafe_sys::yaml_event_t) -> YamlEvent {
     // SAFETY: `type_` says which member of the union is set.
     unsafe {
         match event.type_ {
-            unsafe_sys::YAML_STREAM_START_EVENT => Event::StreamStart,
-            unsafe_sys::YAML_DOCUMENT_START_EVENT => Event::DocumentStart,
-            unsafe_sys::YAML_DOCUMENT_END_EVENT => Event::DocumentEnd,
+            unsafe_sys::YAML_STREAM_START_EVENT => YamlEvent::StreamStart,
+            unsafe_sys::YAML_DOCUMENT_START_EVENT => YamlEvent::DocumentStart,
+            unsafe_sys::YAML_DOCUMENT_END_EVENT => YamlEvent::DocumentEnd,
             unsafe_sys::YAML_ALIAS_EVENT => {
                 let data = &event.data.alias;
-                Event::Alias { anchor: text_at(data.anchor).unwrap_or_default() }
+                YamlEvent::Alias { anchor: text_at(data.anchor).unwrap_or_default() }
             }
             unsafe_sys::YAML_SCALAR_EVENT => {
                 let data = &event.data.scalar;
@@ -129,7 +129,7 @@ unsafe fn copy(event: &unsafe_sys::yaml_event_t) -> Event {
                     Ok(length) if length > 0 && !data.value.is_null() => std::slice::from_raw_parts(data.value, length),
                     _ => &[],
                 };
-                Event::Scalar {
+                YamlEvent::Scalar {
                     anchor: text_at(data.anchor),
                     tagged: !data.tag.is_null(),
                     text: String::from_utf8_lossy(bytes).into_owned(),
@@ -138,15 +138,15 @@ unsafe fn copy(event: &unsafe_sys::yaml_event_t) -> Event {
             }
             unsafe_sys::YAML_SEQUENCE_START_EVENT => {
                 let data = &event.data.sequence_start;
-                Event::SequenceStart { anchor: text_at(data.anchor), tagged: !data.tag.is_null() }
+                YamlEvent::SequenceStart { anchor: text_at(data.anchor), tagged: !data.tag.is_null() }
             }
-            unsafe_sys::YAML_SEQUENCE_END_EVENT => Event::SequenceEnd,
+            unsafe_sys::YAML_SEQUENCE_END_EVENT => YamlEvent::SequenceEnd,
             unsafe_sys::YAML_MAPPING_START_EVENT => {
                 let data = &event.data.mapping_start;
-                Event::MappingStart { anchor: text_at(data.anchor), tagged: !data.tag.is_null() }
+                YamlEvent::MappingStart { anchor: text_at(data.anchor), tagged: !data.tag.is_null() }
             }
-            unsafe_sys::YAML_MAPPING_END_EVENT => Event::MappingEnd,
-            _ => Event::StreamEnd,
+            unsafe_sys::YAML_MAPPING_END_EVENT => YamlEvent::MappingEnd,
+            _ => YamlEvent::StreamEnd,
         }
     }
 }
@@ -173,12 +173,12 @@ fn index(mark: unsafe_sys::yaml_mark_t) -> usize {
 mod tests {
     use super::*;
 
-    fn events(text: &str) -> Vec<(Event, String)> {
+    fn events(text: &str) -> Vec<(YamlEvent, String)> {
         let mut parser = Events::new(text).unwrap();
         let mut found = vec![];
         loop {
             let (event, span) = parser.next().unwrap();
-            if event == Event::StreamEnd {
+            if event == YamlEvent::StreamEnd {
                 return found;
             }
             found.push((event, span.of(text).to_owned()));
@@ -191,7 +191,7 @@ mod tests {
         let scalars: Vec<(String, String)> = events(text)
             .into_iter()
             .filter_map(|(event, bytes)| match event {
-                Event::Scalar { text, .. } => Some((text, bytes)),
+                YamlEvent::Scalar { text, .. } => Some((text, bytes)),
                 _ => None,
             })
             .collect();
@@ -205,6 +205,6 @@ mod tests {
         let error = std::iter::repeat_with(|| parser.next()).take(20).find_map(Result::err).unwrap();
         assert!(error.problem.contains("expected ',' or ']'"), "{error:?}");
         assert_eq!(error.context.unwrap().1, 3);
-        assert_eq!(parser.next().unwrap().0, Event::StreamEnd);
+        assert_eq!(parser.next().unwrap().0, YamlEvent::StreamEnd);
     }
 }

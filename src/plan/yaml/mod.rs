@@ -8,5 +8,5 @@ mod tree;
 mod value;
 
 pub(super) use builder::build;
-pub(super) use tree::{Kind, Located, Tree};
+pub(super) use tree::{Located, NodeKind, Tree};
 pub(super) use value::value;

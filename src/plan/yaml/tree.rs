@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::plan::text::{Path, Segment, Span};
+use crate::plan::text::{Path, PathSegment, Span};
 
 /// How deep values may be nested.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -18,12 +18,12 @@ pub(in crate::plan) struct Tree {
 #[derive(Clone, Debug)]
 pub(in crate::plan) struct Node {
     pub(in crate::plan) span: Span,
-    pub(in crate::plan) kind: Kind,
+    pub(in crate::plan) kind: NodeKind,
 }
 
 /// What a node is; numbers are those of other nodes.
 #[derive(Clone, Debug)]
-pub(in crate::plan) enum Kind {
+pub(in crate::plan) enum NodeKind {
     Scalar { text: String, plain: bool },
     Sequence(Vec<usize>),
     Mapping(Entries),
@@ -72,7 +72,7 @@ impl Tree {
         let node = self.nodes.get(number)?;
         // An alias never leads to an alias: anchors are on values only.
         match node.kind {
-            Kind::Alias(target) => self.nodes.get(target),
+            NodeKind::Alias(target) => self.nodes.get(target),
             _ => Some(node),
         }
     }
@@ -80,7 +80,7 @@ impl Tree {
     /// The text of a scalar.
     pub(in crate::plan) fn scalar(&self, number: usize) -> Option<&str> {
         match &self.node(number)?.kind {
-            Kind::Scalar { text, .. } => Some(text),
+            NodeKind::Scalar { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -90,17 +90,17 @@ impl Tree {
         let (mut key, mut node) = (None, self.root);
         for segment in &path.0 {
             (key, node) = match segment {
-                Segment::Key(name) => {
+                PathSegment::Key(name) => {
                     let (key, value) = self.entry(node, name, 0)?;
                     (self.nodes.get(key).map(|node| node.span), value)
                 }
-                Segment::Index(index) => match &self.node(node)?.kind {
-                    Kind::Sequence(items) => (None, *items.get(*index)?),
+                PathSegment::Index(index) => match &self.node(node)?.kind {
+                    NodeKind::Sequence(items) => (None, *items.get(*index)?),
                     _ => return None,
                 },
             };
         }
-        let is_block = !matches!(self.node(node)?.kind, Kind::Scalar { .. });
+        let is_block = !matches!(self.node(node)?.kind, NodeKind::Scalar { .. });
         Some(Located { key, value: self.nodes.get(node)?.span, node, is_block })
     }
 
@@ -126,7 +126,7 @@ impl Tree {
     /// The entries of every mapping.
     pub(in crate::plan) fn entries(&self) -> impl Iterator<Item = (usize, usize)> {
         let entries = self.nodes.iter().filter_map(|node| match &node.kind {
-            Kind::Mapping(entries) => Some(entries.pairs.iter().copied()),
+            NodeKind::Mapping(entries) => Some(entries.pairs.iter().copied()),
             _ => None,
         });
         entries.flatten()
@@ -135,7 +135,7 @@ impl Tree {
     /// The span of the first key of the document, to label the whole of it.
     pub(in crate::plan) fn first_key(&self) -> Span {
         match self.node(self.root).map(|node| &node.kind) {
-            Some(Kind::Mapping(entries)) => {
+            Some(NodeKind::Mapping(entries)) => {
                 let key = entries.pairs.first().and_then(|(key, _)| self.nodes.get(*key));
                 key.map_or(Span::default(), |node| node.span)
             }
@@ -145,7 +145,7 @@ impl Tree {
 
     /// Key and value of `name` in a mapping, or in a mapping it merges.
     fn entry(&self, mapping: usize, name: &str, depth: usize) -> Option<(usize, usize)> {
-        let Kind::Mapping(entries) = &self.node(mapping)?.kind else { return None };
+        let NodeKind::Mapping(entries) = &self.node(mapping)?.kind else { return None };
         let named = |name: &str| entries.pairs.get(*entries.by_name.get(name)?).copied();
         let own = named(name);
         if own.is_some() || depth > MAX_DEPTH {
@@ -153,7 +153,7 @@ impl Tree {
         }
         let (_, merged) = named("<<")?;
         match &self.node(merged)?.kind {
-            Kind::Sequence(items) => items.iter().find_map(|item| self.entry(*item, name, depth + 1)),
+            NodeKind::Sequence(items) => items.iter().find_map(|item| self.entry(*item, name, depth + 1)),
             _ => self.entry(merged, name, depth + 1),
         }
     }

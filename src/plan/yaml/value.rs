@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
 
-use super::tree::{Kind, Tree};
+use super::tree::{NodeKind, Tree};
 use crate::plan::fault::{Problem, catalogue};
 use crate::plan::text::{Path, Span};
 use crate::unit::KeyText;
@@ -40,12 +40,12 @@ fn refused(error: &serde_yaml::Error, tree: &Tree) -> Problem {
 fn judge(yaml: &Yaml, tree: &Tree, node: usize, path: &Path, problems: &mut Vec<Problem>) {
     let Some(place) = tree.node(node) else { return };
     match (yaml, &place.kind) {
-        (Yaml::Sequence(items), Kind::Sequence(nodes)) => {
+        (Yaml::Sequence(items), NodeKind::Sequence(nodes)) => {
             for (index, (item, node)) in items.iter().zip(nodes).enumerate() {
                 judge(item, tree, *node, &path.index(index), problems);
             }
         }
-        (Yaml::Mapping(entries), Kind::Mapping(nodes)) => {
+        (Yaml::Mapping(entries), NodeKind::Mapping(nodes)) => {
             for ((key, item), (key_node, node)) in entries.iter().zip(&nodes.pairs) {
                 match key {
                     Yaml::String(key) => judge(item, tree, *node, &path.key(key), problems),
@@ -79,9 +79,9 @@ fn merge(tree: &Tree) -> Problem {
 
 /// The first `<<` whose value is not made of mappings.
 fn merge_key(tree: &Tree) -> Option<Span> {
-    let is_mapping = |node: usize| matches!(tree.node(node).map(|node| &node.kind), Some(Kind::Mapping(_)));
+    let is_mapping = |node: usize| matches!(tree.node(node).map(|node| &node.kind), Some(NodeKind::Mapping(_)));
     let fits = |node: usize| match tree.node(node).map(|node| &node.kind) {
-        Some(Kind::Sequence(items)) => items.iter().all(|item| is_mapping(*item)),
+        Some(NodeKind::Sequence(items)) => items.iter().all(|item| is_mapping(*item)),
         _ => is_mapping(node),
     };
     let (key, _) = tree.entries().find(|(key, value)| tree.scalar(*key) == Some("<<") && !fits(*value))?;
@@ -118,18 +118,18 @@ mod tests {
     fn agree(yaml: &Yaml, tree: &Tree, node: usize) -> bool {
         let Some(place) = tree.node(node) else { return false };
         match (yaml, &place.kind) {
-            (Yaml::Sequence(items), Kind::Sequence(nodes)) => {
+            (Yaml::Sequence(items), NodeKind::Sequence(nodes)) => {
                 items.len() == nodes.len() && items.iter().zip(nodes).all(|(item, node)| agree(item, tree, *node))
             }
-            (Yaml::Mapping(entries), Kind::Mapping(nodes)) => {
+            (Yaml::Mapping(entries), NodeKind::Mapping(nodes)) => {
                 let pairs = entries.iter().zip(&nodes.pairs);
                 entries.len() == nodes.pairs.len()
                     && pairs.into_iter().all(|((key, value), (key_node, node))| {
                         agree(key, tree, *key_node) && agree(value, tree, *node)
                     })
             }
-            (Yaml::String(text), Kind::Scalar { text: read, .. }) => text == read,
-            (Yaml::Null | Yaml::Bool(_) | Yaml::Number(_), Kind::Scalar { .. }) => true,
+            (Yaml::String(text), NodeKind::Scalar { text: read, .. }) => text == read,
+            (Yaml::Null | Yaml::Bool(_) | Yaml::Number(_), NodeKind::Scalar { .. }) => true,
             _ => false,
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn xs(count: usize) -> Vec<u8> {
 }
 
 /// A dump under construction, and the items that must come out, as `Debug` shows them.
-pub(super) struct Dump {
+pub(super) struct SampleDump {
     pub(super) bytes: Vec<u8>,
     pub(super) items: Vec<String>,
     /// Where each item ends.
@@ -39,12 +39,12 @@ pub(super) struct Dump {
     db: Db,
     at: u64,
     expires_at: Option<UnixMillis>,
-    access: Option<Access>,
+    access: Option<Usage>,
     key_meta: bool,
 }
 
-impl Dump {
-    pub(super) fn new(magic: &str, limits: Limits) -> Self {
+impl SampleDump {
+    pub(super) fn new(magic: &str, limits: DumpLimits) -> Self {
         let (dialect, version) = match magic.strip_prefix("VALKEY") {
             Some(version) => (Dialect::Valkey, version.parse().unwrap()),
             None => (Dialect::Redis, magic[5..].parse().unwrap()),
@@ -98,12 +98,12 @@ impl Dump {
 
     pub(super) fn idle(&mut self, seconds: u64) {
         self.bytes.extend([vec![248], length(seconds)].concat());
-        self.access = Some(Access::Idle(seconds));
+        self.access = Some(Usage::Idle(seconds));
     }
 
     pub(super) fn freq(&mut self, freq: u8) {
         self.bytes.extend([249, freq]);
-        self.access = Some(Access::Freq(freq));
+        self.access = Some(Usage::Freq(freq));
     }
 
     pub(super) fn key_meta(&mut self) {
@@ -248,8 +248,8 @@ pub(super) fn body(kind: Kind) -> Vec<u8> {
 }
 
 /// Every record and every type a dump of this magic can have.
-pub(super) fn everything(magic: &str, limits: Limits) -> Dump {
-    let mut dump = Dump::new(magic, limits);
+pub(super) fn everything(magic: &str, limits: DumpLimits) -> SampleDump {
+    let mut dump = SampleDump::new(magic, limits);
     let header = dump.header;
     dump.aux("redis-ver", "0.0.1");
     let (key, value) = (Cow::Borrowed(&b"redis-bits"[..]), Cow::Borrowed(&b"64"[..]));

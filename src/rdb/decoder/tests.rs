@@ -1,4 +1,4 @@
-use super::sample::Dump;
+use super::sample::SampleDump;
 use super::sample::everything;
 use super::sample::length;
 use super::sample::text;
@@ -18,8 +18,8 @@ const MAGICS: [&str; 9] = [
 ];
 
 /// Limits under which small values are inline and larger ones are not.
-fn limits(inline: usize) -> Limits {
-    Limits { inline, ..Limits::default() }
+fn limits(inline: usize) -> DumpLimits {
+    DumpLimits { inline, ..DumpLimits::default() }
 }
 
 /// Takes out what there is.
@@ -104,7 +104,7 @@ fn a_flipped_byte_is_never_taken_for_a_whole_dump() {
 }
 
 /// Goes on at `point`, as after a restart, and expects what a run without one gives from there.
-fn goes_on(dump: &Dump, point: &SafePoint, limits: Limits) {
+fn goes_on(dump: &SampleDump, point: &SafePoint, limits: DumpLimits) {
     let saved = serde_json::to_string(point).unwrap();
     let point: SafePoint = serde_json::from_str(&saved).unwrap();
     let mut decoder = Decoder::resume(&point, limits);
@@ -167,7 +167,7 @@ fn what_follows_the_dump_is_left() {
 #[test]
 fn a_huge_value_passes_in_little_memory() {
     let limits = limits(64 << 10);
-    let mut dump = Dump::new("REDIS0011", limits);
+    let mut dump = SampleDump::new("REDIS0011", limits);
     dump.entry(Kind::String, b"before", &text("x"));
     dump.expires(5);
     dump.entry(Kind::String, b"one string", &text(vec![7; 5 << 20]));
@@ -247,7 +247,7 @@ fn a_prefix_belongs_to_a_key() {
 
 #[test]
 fn limits_hold() {
-    let limits = Limits { key: 3, text: 4, string: 5, ..Limits::default() };
+    let limits = DumpLimits { key: 3, text: 4, string: 5, ..DumpLimits::default() };
     let fails = |bytes: &[u8]| decode(&mut Decoder::new(limits), [[b"REDIS0009", bytes].concat()]).unwrap_err().fault;
     let long = |length, most| RdbFault::Long { length, most };
     assert_eq!(fails(&[0, 4]), long(4, 3));

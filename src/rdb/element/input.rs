@@ -8,7 +8,7 @@ use crate::unit::make_room;
 pub(super) const KEEP: usize = 1 << 20;
 
 /// Why a step cannot be done.
-pub(super) enum Stop {
+pub(super) enum InputStop {
     /// Its bytes are not all there yet.
     More,
     /// What comes expands to more than may be expanded.
@@ -17,18 +17,18 @@ pub(super) enum Stop {
     Fault(RdbError),
 }
 
-impl From<RdbError> for Stop {
+impl From<RdbError> for InputStop {
     fn from(error: RdbError) -> Self {
         Self::Fault(error)
     }
 }
 
 /// `None` for what needs more bytes.
-pub(super) fn poll<T>(step: Result<T, Stop>) -> Result<Option<T>, RdbError> {
+pub(super) fn poll<T>(step: Result<T, InputStop>) -> Result<Option<T>, RdbError> {
     match step {
         Ok(value) => Ok(Some(value)),
-        Err(Stop::More | Stop::Large) => Ok(None),
-        Err(Stop::Fault(error)) => Err(error),
+        Err(InputStop::More | InputStop::Large) => Ok(None),
+        Err(InputStop::Fault(error)) => Err(error),
     }
 }
 
@@ -93,12 +93,15 @@ impl Input {
     }
 
     /// Does a step over the next bytes, which are read only when it succeeds.
-    pub(super) fn read<'a, T>(&'a mut self, step: impl FnOnce(&mut Cursor<'a>) -> Result<T, Stop>) -> Result<T, Stop> {
+    pub(super) fn read<'a, T>(
+        &'a mut self,
+        step: impl FnOnce(&mut Cursor<'a>) -> Result<T, InputStop>,
+    ) -> Result<T, InputStop> {
         let cursor = Cursor::new(self.bytes.get(self.start..).unwrap_or_default(), self.at);
         let mut cursor = cursor.expanding(self.most);
         let before = cursor.rest().len();
         let step = step(&mut cursor);
-        self.large = matches!(step, Err(Stop::Large));
+        self.large = matches!(step, Err(InputStop::Large));
         let value = step?;
         self.start = self.start.saturating_add(before.saturating_sub(cursor.rest().len()));
         self.at = cursor.at();
@@ -106,33 +109,33 @@ impl Input {
     }
 }
 
-/// Reading steps that say [`Stop::More`] where a cursor says `None`.
+/// Reading steps that say [`InputStop::More`] where a cursor says `None`.
 pub(super) trait Steps<'a> {
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Stop>;
-    fn byte(&mut self) -> Result<u8, Stop>;
-    fn i64_le(&mut self) -> Result<i64, Stop>;
-    fn f64_le(&mut self) -> Result<f64, Stop>;
-    fn length(&mut self, reading: &'static str) -> Result<u64, Stop>;
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], InputStop>;
+    fn byte(&mut self) -> Result<u8, InputStop>;
+    fn i64_le(&mut self) -> Result<i64, InputStop>;
+    fn f64_le(&mut self) -> Result<f64, InputStop>;
+    fn length(&mut self, reading: &'static str) -> Result<u64, InputStop>;
 }
 
 impl<'a> Steps<'a> for Cursor<'a> {
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Stop> {
-        self.take(count).ok_or(Stop::More)
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], InputStop> {
+        self.take(count).ok_or(InputStop::More)
     }
 
-    fn byte(&mut self) -> Result<u8, Stop> {
-        self.u8().ok_or(Stop::More)
+    fn byte(&mut self) -> Result<u8, InputStop> {
+        self.u8().ok_or(InputStop::More)
     }
 
-    fn i64_le(&mut self) -> Result<i64, Stop> {
-        self.array().map(i64::from_le_bytes).ok_or(Stop::More)
+    fn i64_le(&mut self) -> Result<i64, InputStop> {
+        self.array().map(i64::from_le_bytes).ok_or(InputStop::More)
     }
 
-    fn f64_le(&mut self) -> Result<f64, Stop> {
-        self.array().map(f64::from_le_bytes).ok_or(Stop::More)
+    fn f64_le(&mut self) -> Result<f64, InputStop> {
+        self.array().map(f64::from_le_bytes).ok_or(InputStop::More)
     }
 
-    fn length(&mut self, reading: &'static str) -> Result<u64, Stop> {
-        crate::rdb::Length::plain(self, reading)?.ok_or(Stop::More)
+    fn length(&mut self, reading: &'static str) -> Result<u64, InputStop> {
+        crate::rdb::Length::plain(self, reading)?.ok_or(InputStop::More)
     }
 }

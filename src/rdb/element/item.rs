@@ -5,7 +5,7 @@ use crate::unit::UnixMillis;
 use std::borrow::Cow;
 
 /// A field and its value.
-pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+pub type FieldPair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// A part of a value, as a client would see it: integers are decimal text.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +36,7 @@ pub enum Element<'a> {
         /// Its id.
         id: StreamId,
         /// Fields and values; a field may come twice.
-        fields: Vec<Pair<'a>>,
+        fields: Vec<FieldPair<'a>>,
     },
     /// What a stream keeps beside its entries. Comes once, after the last entry.
     StreamMeta(StreamMeta),

@@ -24,7 +24,7 @@ mod text_parts;
 mod ziplist;
 mod zipmap;
 
-pub use item::{Element, Pair, StreamCounters, StreamMeta};
+pub use item::{Element, FieldPair, StreamCounters, StreamMeta};
 pub use reader::ElementReader;
 pub use stream_id::StreamId;
 pub use text_parts::STRING_PART;

@@ -2,13 +2,13 @@
 
 use super::blob::Blob;
 use super::input::Input;
+use super::input::InputStop;
 use super::input::Steps;
-use super::input::Stop;
 use super::input::poll;
 use super::item::Element;
-use super::packed::Format;
 use super::packed::Packed;
-use super::text::Text;
+use super::packed::Packing;
+use super::text::RawText;
 use crate::rdb::Cursor;
 use crate::rdb::RdbError;
 use crate::rdb::RdbFault;
@@ -17,7 +17,7 @@ use std::borrow::Cow;
 
 /// What the entries of a blob are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum NodeShape {
     /// Each an item.
     Items,
     /// Fields and values in turn.
@@ -30,7 +30,7 @@ pub(super) enum Shape {
 
 /// What stands before the blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
+pub(super) enum NodesHead {
     /// Nothing: one blob.
     One,
     /// Eight bytes that repeat the least expiry, then one blob.
@@ -44,9 +44,9 @@ pub(super) enum Head {
 /// Reads a packed value.
 #[derive(Clone, Debug)]
 pub(super) struct Nodes {
-    format: Format,
-    shape: Shape,
-    head: Head,
+    format: Packing,
+    shape: NodeShape,
+    head: NodesHead,
     /// Blobs still to come, once the head is read.
     left: Option<u64>,
     blob: Blob,
@@ -66,7 +66,7 @@ enum Container {
 }
 
 impl Nodes {
-    pub(super) fn new(format: Format, shape: Shape, head: Head) -> Self {
+    pub(super) fn new(format: Packing, shape: NodeShape, head: NodesHead) -> Self {
         Self { format, shape, head, left: None, blob: Blob::default(), open: None }
     }
 
@@ -116,14 +116,16 @@ impl Nodes {
         let blob = &self.blob;
         let first = packed.next(blob)?.into_text();
         Ok(Some(match self.shape {
-            Shape::Items => Element::Item(first),
-            Shape::Pairs => Element::Field { field: first, value: packed.next(blob)?.into_text(), expires_at: None },
-            Shape::Scores => {
+            NodeShape::Items => Element::Item(first),
+            NodeShape::Pairs => {
+                Element::Field { field: first, value: packed.next(blob)?.into_text(), expires_at: None }
+            }
+            NodeShape::Scores => {
                 let score = packed.next(blob)?.as_score();
                 let score = score.ok_or_else(|| blob.invalid("a score", "a score is not a number"))?;
                 Element::Member { member: first, score }
             }
-            Shape::Expiries => {
+            NodeShape::Expiries => {
                 let value = packed.next(blob)?.into_text();
                 let expiry = packed.next(blob)?.as_int().filter(|ms| *ms >= 0);
                 let expiry = expiry.ok_or_else(|| blob.invalid("a field's expiry", "an expiry is not a moment"))?;
@@ -133,17 +135,17 @@ impl Nodes {
     }
 }
 
-fn blobs(cursor: &mut Cursor<'_>, head: Head) -> Result<u64, Stop> {
+fn blobs(cursor: &mut Cursor<'_>, head: NodesHead) -> Result<u64, InputStop> {
     match head {
-        Head::One => Ok(1),
-        Head::LeastExpiry => cursor.i64_le().map(|_| 1),
-        Head::Count | Head::CountWithContainers => cursor.length("a count of nodes"),
+        NodesHead::One => Ok(1),
+        NodesHead::LeastExpiry => cursor.i64_le().map(|_| 1),
+        NodesHead::Count | NodesHead::CountWithContainers => cursor.length("a count of nodes"),
     }
 }
 
-fn node<'a>(cursor: &mut Cursor<'a>, head: Head) -> Result<(Container, Text<'a>), Stop> {
+fn node<'a>(cursor: &mut Cursor<'a>, head: NodesHead) -> Result<(Container, RawText<'a>), InputStop> {
     let mut container = Container::Packed;
-    if head == Head::CountWithContainers {
+    if head == NodesHead::CountWithContainers {
         let before = *cursor;
         container = match cursor.length("a node's container")? {
             1 => Container::Plain,
@@ -154,5 +156,5 @@ fn node<'a>(cursor: &mut Cursor<'a>, head: Head) -> Result<(Container, Text<'a>)
             }
         };
     }
-    Ok((container, Text::read(cursor)?))
+    Ok((container, RawText::read(cursor)?))
 }

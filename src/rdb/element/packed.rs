@@ -10,7 +10,7 @@ use crate::rdb::RdbError;
 
 /// Which packed structure a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum Packing {
     Zipmap,
     Ziplist,
     Intset,
@@ -27,12 +27,12 @@ pub(super) enum Packed {
 }
 
 impl Packed {
-    pub(super) fn open(format: Format, blob: &Blob) -> Result<Self, RdbError> {
+    pub(super) fn open(format: Packing, blob: &Blob) -> Result<Self, RdbError> {
         Ok(match format {
-            Format::Zipmap => Self::Zipmap(Zipmap::open(blob)?),
-            Format::Ziplist => Self::Ziplist(Ziplist::open(blob)?),
-            Format::Intset => Self::Intset(Intset::open(blob)?),
-            Format::Listpack => Self::Listpack(Listpack::open(blob)?),
+            Packing::Zipmap => Self::Zipmap(Zipmap::open(blob)?),
+            Packing::Ziplist => Self::Ziplist(Ziplist::open(blob)?),
+            Packing::Intset => Self::Intset(Intset::open(blob)?),
+            Packing::Listpack => Self::Listpack(Listpack::open(blob)?),
         })
     }
 

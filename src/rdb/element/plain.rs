@@ -2,11 +2,11 @@
 
 use super::atom::score_of_text;
 use super::input::Input;
+use super::input::InputStop;
 use super::input::Steps;
-use super::input::Stop;
 use super::input::poll;
 use super::item::Element;
-use super::text::Text;
+use super::text::RawText;
 use crate::rdb::Cursor;
 use crate::rdb::RdbError;
 use crate::rdb::RdbFault;
@@ -65,15 +65,15 @@ impl Plain {
         Ok(element)
     }
 
-    fn header(&self, cursor: &mut Cursor<'_>) -> Result<(i64, u64), Stop> {
+    fn header(&self, cursor: &mut Cursor<'_>) -> Result<(i64, u64), InputStop> {
         let least = if self.layout == Layout::ExpiryAfterLeast { cursor.i64_le()? } else { 0 };
         Ok((least, cursor.length("a count of elements")?))
     }
 
-    fn element<'a>(&self, cursor: &mut Cursor<'a>) -> Result<Element<'a>, Stop> {
+    fn element<'a>(&self, cursor: &mut Cursor<'a>) -> Result<Element<'a>, InputStop> {
         let at = cursor.at();
         match self.layout {
-            Layout::Items => Ok(Element::Item(Text::read(cursor)?.decode()?)),
+            Layout::Items => Ok(Element::Item(RawText::read(cursor)?.decode()?)),
             Layout::TextScores => member(cursor, text_score),
             Layout::BinaryScores => member(cursor, Steps::f64_le),
             Layout::Pairs => pair(cursor, |_| Ok(None)),
@@ -100,19 +100,19 @@ impl Plain {
 
 fn pair<'a>(
     cursor: &mut Cursor<'a>,
-    expiry: impl FnOnce(&mut Cursor<'a>) -> Result<Option<UnixMillis>, Stop>,
-) -> Result<Element<'a>, Stop> {
-    let field = Text::read(cursor)?;
-    let value = Text::read(cursor)?;
+    expiry: impl FnOnce(&mut Cursor<'a>) -> Result<Option<UnixMillis>, InputStop>,
+) -> Result<Element<'a>, InputStop> {
+    let field = RawText::read(cursor)?;
+    let value = RawText::read(cursor)?;
     let expires_at = expiry(cursor)?;
     Ok(Element::Field { field: field.decode()?, value: value.decode()?, expires_at })
 }
 
 fn member<'a>(
     cursor: &mut Cursor<'a>,
-    score: impl FnOnce(&mut Cursor<'a>) -> Result<f64, Stop>,
-) -> Result<Element<'a>, Stop> {
-    let member = Text::read(cursor)?;
+    score: impl FnOnce(&mut Cursor<'a>) -> Result<f64, InputStop>,
+) -> Result<Element<'a>, InputStop> {
+    let member = RawText::read(cursor)?;
     let before = *cursor;
     let score = score(cursor)?;
     if score.is_nan() {
@@ -121,7 +121,7 @@ fn member<'a>(
     Ok(Element::Member { member: member.decode()?, score })
 }
 
-fn text_score(cursor: &mut Cursor<'_>) -> Result<f64, Stop> {
+fn text_score(cursor: &mut Cursor<'_>) -> Result<f64, InputStop> {
     let before = *cursor;
     match cursor.byte()? {
         253 => Ok(f64::NAN),

@@ -2,14 +2,14 @@
 
 use super::input::Input;
 use super::item::Element;
-use super::nodes::Head;
+use super::nodes::NodeShape;
 use super::nodes::Nodes;
-use super::nodes::Shape;
-use super::packed::Format;
+use super::nodes::NodesHead;
+use super::packed::Packing;
 use super::plain::Layout;
 use super::plain::Plain;
 use super::stream::Edition;
-use super::stream::Stream;
+use super::stream::StreamElements;
 use super::text_parts::TextParts;
 use crate::rdb::Kind;
 use crate::rdb::RdbError;
@@ -21,17 +21,17 @@ use crate::rdb::RdbFault;
 #[derive(Clone, Debug)]
 pub struct ElementReader {
     input: Input,
-    body: Body,
+    body: ElementBody,
     /// The first fault, which ends the reading.
     failed: Option<RdbError>,
 }
 
 #[derive(Clone, Debug)]
-enum Body {
+enum ElementBody {
     Text(TextParts),
     Plain(Plain),
     Nodes(Nodes),
-    Stream(Box<Stream>),
+    Stream(Box<StreamElements>),
     Opaque,
 }
 
@@ -39,7 +39,7 @@ impl ElementReader {
     /// A reader of a value of this kind whose body's first byte has the absolute offset `at`.
     #[must_use]
     pub fn new(kind: Kind, at: u64) -> Self {
-        Self { input: Input::new(at), body: Body::of(kind), failed: None }
+        Self { input: Input::new(at), body: ElementBody::of(kind), failed: None }
     }
 
     /// Takes the next bytes of the body.
@@ -55,11 +55,11 @@ impl ElementReader {
             return Err(failed.clone());
         }
         let result = match &mut self.body {
-            Body::Text(text) => text.next(&mut self.input),
-            Body::Plain(plain) => plain.next(&mut self.input),
-            Body::Nodes(nodes) => nodes.next(&mut self.input),
-            Body::Stream(stream) => stream.next(&mut self.input),
-            Body::Opaque => {
+            ElementBody::Text(text) => text.next(&mut self.input),
+            ElementBody::Plain(plain) => plain.next(&mut self.input),
+            ElementBody::Nodes(nodes) => nodes.next(&mut self.input),
+            ElementBody::Stream(stream) => stream.next(&mut self.input),
+            ElementBody::Opaque => {
                 let fault = RdbFault::Invalid("a module's value has no native form");
                 Err(RdbError { at: self.input.at(), reading: "a value", fault })
             }
@@ -74,11 +74,11 @@ impl ElementReader {
     #[must_use]
     pub fn is_done(&self) -> bool {
         match &self.body {
-            Body::Text(text) => text.is_done(),
-            Body::Plain(plain) => plain.is_done(),
-            Body::Nodes(nodes) => nodes.is_done(),
-            Body::Stream(stream) => stream.is_done(),
-            Body::Opaque => false,
+            ElementBody::Text(text) => text.is_done(),
+            ElementBody::Plain(plain) => plain.is_done(),
+            ElementBody::Nodes(nodes) => nodes.is_done(),
+            ElementBody::Stream(stream) => stream.is_done(),
+            ElementBody::Opaque => false,
         }
     }
 
@@ -114,12 +114,12 @@ impl ElementReader {
     }
 }
 
-impl Body {
+impl ElementBody {
     /// How each kind is written (rdb.h, `rdbLoadObject` of rdb.c).
     fn of(kind: Kind) -> Self {
         let plain = |layout| Self::Plain(Plain::new(layout));
         let nodes = |format, shape, head| Self::Nodes(Nodes::new(format, shape, head));
-        let stream = |edition| Self::Stream(Box::new(Stream::new(edition)));
+        let stream = |edition| Self::Stream(Box::new(StreamElements::new(edition)));
         match kind {
             Kind::String => Self::Text(TextParts::default()),
             Kind::List | Kind::Set => plain(Layout::Items),
@@ -129,18 +129,18 @@ impl Body {
             Kind::HashMetadataPreGa => plain(Layout::ExpiryFirst),
             Kind::HashMetadata => plain(Layout::ExpiryAfterLeast),
             Kind::ValkeyHash2 => plain(Layout::ExpiryLast),
-            Kind::HashZipmap => nodes(Format::Zipmap, Shape::Pairs, Head::One),
-            Kind::ListZiplist => nodes(Format::Ziplist, Shape::Items, Head::One),
-            Kind::SetIntset => nodes(Format::Intset, Shape::Items, Head::One),
-            Kind::ZsetZiplist => nodes(Format::Ziplist, Shape::Scores, Head::One),
-            Kind::HashZiplist => nodes(Format::Ziplist, Shape::Pairs, Head::One),
-            Kind::ListQuicklist => nodes(Format::Ziplist, Shape::Items, Head::Count),
-            Kind::HashListpack => nodes(Format::Listpack, Shape::Pairs, Head::One),
-            Kind::ZsetListpack => nodes(Format::Listpack, Shape::Scores, Head::One),
-            Kind::ListQuicklist2 => nodes(Format::Listpack, Shape::Items, Head::CountWithContainers),
-            Kind::SetListpack => nodes(Format::Listpack, Shape::Items, Head::One),
-            Kind::HashListpackExPreGa => nodes(Format::Listpack, Shape::Expiries, Head::One),
-            Kind::HashListpackEx => nodes(Format::Listpack, Shape::Expiries, Head::LeastExpiry),
+            Kind::HashZipmap => nodes(Packing::Zipmap, NodeShape::Pairs, NodesHead::One),
+            Kind::ListZiplist => nodes(Packing::Ziplist, NodeShape::Items, NodesHead::One),
+            Kind::SetIntset => nodes(Packing::Intset, NodeShape::Items, NodesHead::One),
+            Kind::ZsetZiplist => nodes(Packing::Ziplist, NodeShape::Scores, NodesHead::One),
+            Kind::HashZiplist => nodes(Packing::Ziplist, NodeShape::Pairs, NodesHead::One),
+            Kind::ListQuicklist => nodes(Packing::Ziplist, NodeShape::Items, NodesHead::Count),
+            Kind::HashListpack => nodes(Packing::Listpack, NodeShape::Pairs, NodesHead::One),
+            Kind::ZsetListpack => nodes(Packing::Listpack, NodeShape::Scores, NodesHead::One),
+            Kind::ListQuicklist2 => nodes(Packing::Listpack, NodeShape::Items, NodesHead::CountWithContainers),
+            Kind::SetListpack => nodes(Packing::Listpack, NodeShape::Items, NodesHead::One),
+            Kind::HashListpackExPreGa => nodes(Packing::Listpack, NodeShape::Expiries, NodesHead::One),
+            Kind::HashListpackEx => nodes(Packing::Listpack, NodeShape::Expiries, NodesHead::LeastExpiry),
             Kind::StreamListpacks => stream(Edition::First),
             Kind::StreamListpacks2 => stream(Edition::Counters),
             Kind::StreamListpacks3 => stream(Edition::Activity),

@@ -15,7 +15,7 @@ use crate::unit::UnixMillis;
 use std::borrow::Cow;
 
 /// A kind, a body, its elements.
-pub(crate) type Sample = (Kind, Vec<u8>, Vec<Element<'static>>);
+pub(crate) type ElementSample = (Kind, Vec<u8>, Vec<Element<'static>>);
 
 pub(crate) fn length(n: u64) -> Vec<u8> {
     match n {
@@ -135,7 +135,7 @@ fn stream_entries() -> Vec<Element<'static>> {
     vec![entry(1000, 0, &[("a", "1"), ("b", "2")]), entry(1001, 0, &[("c", "x")]), entry(2000, 5, &[("a", "9")])]
 }
 
-fn stream(kind: Kind) -> Sample {
+fn stream(kind: Kind) -> ElementSample {
     let counted = kind != Kind::StreamListpacks;
     let timed = matches!(kind, Kind::StreamListpacks3 | Kind::StreamListpacks4);
     let optional = |present: bool, bytes: Vec<u8>| if present { bytes } else { vec![] };
@@ -191,7 +191,7 @@ fn stream(kind: Kind) -> Sample {
     (kind, body, elements)
 }
 
-fn strings() -> Vec<Sample> {
+fn strings() -> Vec<ElementSample> {
     let part = Element::StringPart;
     vec![
         (Kind::String, text(b"hello"), vec![part(b"hello")]),
@@ -201,7 +201,7 @@ fn strings() -> Vec<Sample> {
     ]
 }
 
-fn counted() -> Vec<Sample> {
+fn counted() -> Vec<ElementSample> {
     let moment = 1_700_000_000_000_i64;
     let at = u64::try_from(moment).unwrap();
     let pair = || [text(b"f"), b"\xc0\x05".to_vec()].concat();
@@ -235,7 +235,7 @@ fn counted() -> Vec<Sample> {
     ]
 }
 
-fn packed() -> Vec<Sample> {
+fn packed() -> Vec<ElementSample> {
     let pairs = [t("f"), Int(5), t("g"), t("x")];
     let fields = || vec![field("f", "5", None), field("g", "x", None)];
     let scored = [t("a"), Int(-2), t("b"), t("0.1"), t("c"), t("inf")];
@@ -277,7 +277,7 @@ fn packed() -> Vec<Sample> {
 }
 
 /// All of them.
-pub(crate) fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<ElementSample> {
     let streams =
         [Kind::StreamListpacks, Kind::StreamListpacks2, Kind::StreamListpacks3, Kind::StreamListpacks4].map(stream);
     [strings(), counted(), packed(), streams.to_vec()].concat()

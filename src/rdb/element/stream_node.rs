@@ -6,11 +6,11 @@
 
 use super::StreamId;
 use super::blob::Blob;
-use super::input::Stop;
+use super::input::InputStop;
 use super::item::Element;
-use super::item::Pair;
+use super::item::FieldPair;
 use super::listpack::Listpack;
-use super::text::Text;
+use super::text::RawText;
 use crate::rdb::Cursor;
 use crate::rdb::RdbError;
 use crate::rdb::RdbFault;
@@ -26,7 +26,7 @@ const SAME_NAMES: i64 = 2;
 pub(super) struct StreamNode {
     blob: Blob,
     shared: Shared,
-    walk: Walk,
+    walk: NodeWalk,
 }
 
 /// What all entries of a node share.
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 #[derive(Clone, Debug)]
-struct Walk {
+struct NodeWalk {
     list: Listpack,
     live_left: i64,
     deleted_left: i64,
@@ -48,10 +48,10 @@ struct Walk {
 
 impl StreamNode {
     /// Reads a node, up to its first entry. Its entries must come after `last_id`.
-    pub(super) fn read(cursor: &mut Cursor<'_>, last_id: StreamId) -> Result<Self, Stop> {
+    pub(super) fn read(cursor: &mut Cursor<'_>, last_id: StreamId) -> Result<Self, InputStop> {
         let before = *cursor;
-        let id = Text::read(cursor)?;
-        let text = Text::read(cursor)?;
+        let id = RawText::read(cursor)?;
+        let text = RawText::read(cursor)?;
         let id = node_id(&id.decode()?).ok_or_else(|| before.fault("a stream node's id", RdbFault::Blob(WHAT)))?;
         let mut blob = Blob::default();
         text.decode_into(&mut blob)?;
@@ -71,7 +71,7 @@ impl StreamNode {
         if list.int(&blob, READING)? != 0 {
             return Err(blob.damaged(list.position(), WHAT, READING));
         }
-        let walk = Walk { list, live_left, deleted_left, last_id };
+        let walk = NodeWalk { list, live_left, deleted_left, last_id };
         Ok(Self { blob, shared: Shared { id, names, count }, walk })
     }
 
@@ -104,8 +104,8 @@ impl StreamNode {
     }
 }
 
-impl Walk {
-    fn entry<'b>(&mut self, blob: &'b Blob, shared: &Shared) -> Result<Vec<Pair<'b>>, RdbError> {
+impl NodeWalk {
+    fn entry<'b>(&mut self, blob: &'b Blob, shared: &Shared) -> Result<Vec<FieldPair<'b>>, RdbError> {
         const READING: &str = "a stream entry";
         let start = self.list.position();
         let damaged = || blob.damaged(start, WHAT, READING);

@@ -1,11 +1,11 @@
 //! A string of the dump that is in memory whole.
 
 use super::blob::Blob;
+use super::input::InputStop;
 use super::input::KEEP;
 use super::input::Steps;
-use super::input::Stop;
 use crate::rdb::Cursor;
-use crate::rdb::Limits;
+use crate::rdb::DumpLimits;
 use crate::rdb::RdbError;
 use crate::rdb::RdbFault;
 use crate::rdb::StringHead;
@@ -13,22 +13,22 @@ use std::borrow::Cow;
 
 /// A string as it was written, not decoded yet: a step that needs more bytes is done again, so it must cost little.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a> {
+pub(super) struct RawText<'a> {
     at: u64,
     bytes_at: u64,
     head: StringHead,
     bytes: &'a [u8],
 }
 
-impl<'a> Text<'a> {
+impl<'a> RawText<'a> {
     /// Reads the string at the cursor.
-    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Stop> {
+    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, InputStop> {
         let at = cursor.at();
         let head = head(cursor)?;
         if let StringHead::Lzf { original, .. } = head
             && original > cursor.most()
         {
-            return Err(Stop::Large);
+            return Err(InputStop::Large);
         }
         let length = head.follows();
         let length = usize::try_from(length).map_err(|_| cursor.fault("a string", RdbFault::Length(length)))?;
@@ -57,6 +57,6 @@ impl<'a> Text<'a> {
 }
 
 /// What stands before a string's bytes.
-pub(super) fn head(cursor: &mut Cursor<'_>) -> Result<StringHead, Stop> {
-    StringHead::read(cursor, Limits::default().string)?.ok_or(Stop::More)
+pub(super) fn head(cursor: &mut Cursor<'_>) -> Result<StringHead, InputStop> {
+    StringHead::read(cursor, DumpLimits::default().string)?.ok_or(InputStop::More)
 }

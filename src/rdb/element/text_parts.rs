@@ -2,8 +2,8 @@
 
 use super::atom::decimal;
 use super::input::Input;
+use super::input::InputStop;
 use super::input::Steps;
-use super::input::Stop;
 use super::input::poll;
 use super::item::Element;
 use super::text::head;
@@ -19,7 +19,7 @@ pub const STRING_PART: usize = 256 << 10;
 /// Reads a string value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TextParts {
-    form: Form,
+    form: TextForm,
     /// A part was given out: even an empty string is one.
     begun: bool,
     /// Decoded bytes, for all forms but the raw one; the first `given` are given out.
@@ -28,7 +28,7 @@ pub(super) struct TextParts {
 }
 
 #[derive(Clone, Debug, Default)]
-enum Form {
+enum TextForm {
     #[default]
     Unread,
     Raw {
@@ -47,15 +47,15 @@ impl TextParts {
         let given = self.given == self.part.len();
         self.begun
             && match &self.form {
-                Form::Unread => false,
-                Form::Raw { left } => *left == 0,
-                Form::Int(_) => given,
-                Form::Lzf { stream, .. } => given && stream.is_done(),
+                TextForm::Unread => false,
+                TextForm::Raw { left } => *left == 0,
+                TextForm::Int(_) => given,
+                TextForm::Lzf { stream, .. } => given && stream.is_done(),
             }
     }
 
     pub(super) fn next<'a>(&'a mut self, input: &'a mut Input) -> Result<Option<Element<'a>>, RdbError> {
-        if matches!(self.form, Form::Unread) {
+        if matches!(self.form, TextForm::Unread) {
             let Some(form) = poll(input.read(begin))? else { return Ok(None) };
             self.form = form;
         }
@@ -63,14 +63,14 @@ impl TextParts {
             return Ok(None);
         }
         match &mut self.form {
-            Form::Unread => return Ok(None),
-            Form::Raw { left } => {
+            TextForm::Unread => return Ok(None),
+            TextForm::Raw { left } => {
                 let part = poll(input.read(|cursor| raw_part(cursor, left)))?;
                 self.begun |= part.is_some();
                 return Ok(part.map(Element::StringPart));
             }
-            Form::Int(number) => self.part = decimal(*number),
-            Form::Lzf { stream, at } => {
+            TextForm::Int(number) => self.part = decimal(*number),
+            TextForm::Lzf { stream, at } => {
                 self.part.drain(..std::mem::take(&mut self.given));
                 poll(input.read(|cursor| expand(cursor, stream, *at, &mut self.part)))?;
                 if self.part.len() < STRING_PART && !stream.is_done() {
@@ -85,19 +85,19 @@ impl TextParts {
 }
 
 /// Reads how the string is written, up to its bytes.
-fn begin(cursor: &mut Cursor<'_>) -> Result<Form, Stop> {
+fn begin(cursor: &mut Cursor<'_>) -> Result<TextForm, InputStop> {
     let at = cursor.at();
     Ok(match head(cursor)? {
-        StringHead::Raw(left) => Form::Raw { left },
-        StringHead::Int(number) => Form::Int(i64::from(number)),
+        StringHead::Raw(left) => TextForm::Raw { left },
+        StringHead::Int(number) => TextForm::Int(i64::from(number)),
         StringHead::Lzf { compressed, original } => {
             let stream = LzfStream::new(compressed, original).map_err(|fault| damaged(at, fault))?;
-            Form::Lzf { stream: Box::new(stream), at }
+            TextForm::Lzf { stream: Box::new(stream), at }
         }
     })
 }
 
-fn raw_part<'a>(cursor: &mut Cursor<'a>, left: &mut u64) -> Result<&'a [u8], Stop> {
+fn raw_part<'a>(cursor: &mut Cursor<'a>, left: &mut u64) -> Result<&'a [u8], InputStop> {
     let size = usize::try_from(*left).unwrap_or(usize::MAX).min(STRING_PART);
     let part = cursor.bytes(size)?;
     *left = left.saturating_sub(size as u64);
@@ -105,7 +105,7 @@ fn raw_part<'a>(cursor: &mut Cursor<'a>, left: &mut u64) -> Result<&'a [u8], Sto
 }
 
 /// Expands what there is, until `part` is full.
-fn expand(cursor: &mut Cursor<'_>, stream: &mut LzfStream, at: u64, part: &mut Vec<u8>) -> Result<(), Stop> {
+fn expand(cursor: &mut Cursor<'_>, stream: &mut LzfStream, at: u64, part: &mut Vec<u8>) -> Result<(), InputStop> {
     while part.len() < STRING_PART && !stream.is_done() && !cursor.rest().is_empty() {
         let room = STRING_PART.saturating_sub(part.len());
         let taken = stream.feed(cursor.rest(), room, part).map_err(|fault| damaged(at, fault))?;

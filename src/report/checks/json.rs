@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::problems::span;
 use crate::{
-    plan::{Loaded, fault::catalogue::checks},
+    plan::{LoadedPlan, fault::catalogue::checks},
     step::{Check, Outcome},
 };
 
 /// Every item, with the plan's line it is about (from 1), why it matters and what to do.
-pub fn check_json(outcome: Outcome, checks: &[Check], plan: &Loaded) -> Value {
+pub fn check_json(outcome: Outcome, checks: &[Check], plan: &LoadedPlan) -> Value {
     json!({
         "format": 1,
         "file": plan.warnings.source().name(),
@@ -18,7 +18,7 @@ pub fn check_json(outcome: Outcome, checks: &[Check], plan: &Loaded) -> Value {
     })
 }
 
-fn item(check: &Check, plan: &Loaded) -> Value {
+fn item(check: &Check, plan: &LoadedPlan) -> Value {
     let row = checks::of_item(&check.item);
     let at = plan.warnings.source().position(span(check, plan).start);
     json!({

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use super::problems::span;
 use crate::{
-    plan::Loaded,
+    plan::LoadedPlan,
     report::diagnostics::escaped,
     step::{Check, Verdict},
 };
 
 /// Every item as a case of one suite.
-pub fn check_junit(checks: &[Check], plan: &Loaded) -> String {
+pub fn check_junit(checks: &[Check], plan: &LoadedPlan) -> String {
     let of = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"",
@@ -31,7 +31,7 @@ pub fn check_junit(checks: &[Check], plan: &Loaded) -> String {
     out
 }
 
-fn case(out: &mut String, check: &Check, plan: &Loaded, file: &str) {
+fn case(out: &mut String, check: &Check, plan: &LoadedPlan, file: &str) {
     let line = plan.warnings.source().position(span(check, plan).start).line;
     let [item, code, seen, remedy] = [&check.item, &check.code, &check.seen, &check.remedy].map(|text| escaped(text));
     _ = write!(out, "    <testcase classname=\"{file}\" name=\"{code} {item}\" file=\"{file}\" line=\"{line}\">");

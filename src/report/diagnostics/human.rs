@@ -29,7 +29,7 @@ pub fn human(report: &Report, style: Style) -> String {
     let name = file_name(report.source().name());
     let mut out = String::new();
     for problem in report.problems().iter().take(MAX_SHOWN) {
-        let shown = Shown::new(problem, report, &name);
+        let shown = ShownProblem::new(problem, report, &name);
         // Writing into a string fails only when the renderer does; the message itself is then better than nothing.
         if handler.render_report(&mut out, &shown).is_err() {
             out.push_str(&problem.message);
@@ -45,13 +45,13 @@ pub fn human(report: &Report, style: Style) -> String {
 
 /// A problem as miette sees it.
 #[derive(Debug)]
-struct Shown<'a> {
+struct ShownProblem<'a> {
     problem: &'a Problem,
     excerpt: Excerpt<'a>,
     labels: Vec<Label>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> ShownProblem<'a> {
     fn new(problem: &'a Problem, report: &'a Report, name: &str) -> Self {
         let excerpt = Excerpt::new(report, name.to_owned());
         let labels = excerpt.fitting(&problem.labels);
@@ -59,15 +59,15 @@ impl<'a> Shown<'a> {
     }
 }
 
-impl Display for Shown<'_> {
+impl Display for ShownProblem<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.problem.message)
     }
 }
 
-impl std::error::Error for Shown<'_> {}
+impl std::error::Error for ShownProblem<'_> {}
 
-impl Diagnostic for Shown<'_> {
+impl Diagnostic for ShownProblem<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
         Some(Box::new(self.problem.fault.code))
     }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plan::{Problem, Report, Source, Span};
+use crate::plan::{Problem, Report, SourceText, Span};
 
 /// The problems of some files, in the order of the files.
 #[must_use]
@@ -25,7 +25,7 @@ fn file(report: &Report) -> Value {
     })
 }
 
-fn problem(problem: &Problem, source: &Source) -> Value {
+fn problem(problem: &Problem, source: &SourceText) -> Value {
     let mut entry = Map::new();
     entry.insert("code".to_owned(), problem.fault.code.into());
     entry.insert("severity".to_owned(), problem.severity().to_string().into());
@@ -50,7 +50,7 @@ fn problem(problem: &Problem, source: &Source) -> Value {
     Value::Object(entry)
 }
 
-fn place(entry: &mut Map<String, Value>, span: Span, source: &Source) {
+fn place(entry: &mut Map<String, Value>, span: Span, source: &SourceText) {
     let position = source.position(span.start);
     let in_file = source.in_file(span);
     entry.insert("line".to_owned(), position.line.into());

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::plan::{Edit, Fault, Problem, Report, Severity, Source, Span};
+use crate::plan::{Edit, Fault, Problem, Report, Severity, SourceText, Span};
 
 /// The problems of some files as one run.
 #[must_use]
@@ -81,7 +81,7 @@ fn result(problem: &Problem, report: &Report, rules: &[&'static Fault]) -> Value
     result
 }
 
-fn location(source: &Source, span: Option<Span>, text: Option<&str>) -> Value {
+fn location(source: &SourceText, span: Option<Span>, text: Option<&str>) -> Value {
     let mut physical = json!({ "artifactLocation": artifact(source) });
     if let Some(span) = span {
         physical["region"] = region(source, span);
@@ -93,7 +93,7 @@ fn location(source: &Source, span: Option<Span>, text: Option<&str>) -> Value {
     location
 }
 
-fn region(source: &Source, span: Span) -> Value {
+fn region(source: &SourceText, span: Span) -> Value {
     let (start, end) = (source.position(span.start), source.position(span.end));
     json!({
         "startLine": start.line,
@@ -103,7 +103,7 @@ fn region(source: &Source, span: Span) -> Value {
     })
 }
 
-fn fix(problem: &Problem, edit: &Edit, source: &Source) -> Value {
+fn fix(problem: &Problem, edit: &Edit, source: &SourceText) -> Value {
     let replacement = json!({
         "deletedRegion": region(source, edit.span),
         "insertedContent": { "text": edit.text },
@@ -114,7 +114,7 @@ fn fix(problem: &Problem, edit: &Edit, source: &Source) -> Value {
     })
 }
 
-fn artifact(source: &Source) -> Value {
+fn artifact(source: &SourceText) -> Value {
     json!({ "uri": uri(source.name()) })
 }
 

@@ -1,6 +1,6 @@
 //! Charts of a run's figures over time.
 
-use super::markup::{Drawn, Html, WIDTH, drawing, element};
+use super::markup::{Drawing, Html, WIDTH, drawing, element};
 use super::scale::{TimeScale, rounds};
 use crate::report::run::Sample;
 use crate::report::text::{grouped, spoken, whole};
@@ -107,7 +107,7 @@ impl Chart {
         let most = drawn.iter().flat_map(|(_, points)| points).map(|(_, value)| *value).fold(0.0, f64::max);
         let values = rounds(most, if self.unit == Unit::Bytes { 1024.0 } else { 1000.0 });
         let top = values.last().copied().unwrap_or(0.0).max(f64::MIN_POSITIVE);
-        let mut out = Drawn::default();
+        let mut out = Drawing::default();
         self.grid(&mut out, &values, top, scale);
         for (series, points) in &drawn {
             for stretch in points.chunk_by(|(one, _), (next, _)| goes_on(one, next)) {
@@ -128,7 +128,7 @@ impl Chart {
         element("figure", "", element("figcaption", "", title.and(legend)).and(svg)).and(Html::own("\n"))
     }
 
-    fn grid(&self, out: &mut Drawn, values: &[f64], top: f64, scale: &TimeScale) {
+    fn grid(&self, out: &mut Drawing, values: &[f64], top: f64, scale: &TimeScale) {
         for value in values {
             let at = y(*value, top);
             out.line("grid", (LEFT, at), (RIGHT, at));
@@ -168,7 +168,7 @@ fn legend(series: &Series, text: &str) -> Html {
 }
 
 /// Times below, and the stretches in which nobody worked.
-pub(super) fn time_axis(out: &mut Drawn, scale: &TimeScale, (top, floor): (f64, f64)) {
+pub(super) fn time_axis(out: &mut Drawing, scale: &TimeScale, (top, floor): (f64, f64)) {
     out.line("axis", (LEFT, floor), (RIGHT, floor));
     for (x, text) in scale.ticks() {
         out.line("axis", (x, floor), (x, floor + 5.0));

@@ -1,6 +1,6 @@
 //! How the run came to its end: cutovers and the seal, and what was put back and removed.
 
-use super::markup::{Drawn, Html, Tone, WIDTH, code, drawing, element, mark, moment, prose, table};
+use super::markup::{Drawing, Html, Tone, WIDTH, code, drawing, element, mark, moment, prose, table};
 use crate::report::run::{Cutover, CutoverEnd, RunSummary, between};
 use crate::report::text::{grouped, spoken};
 use crate::step::{Graph, Removal, StepId, Work};
@@ -77,7 +77,7 @@ fn bar(parts: &[(&'static str, UnixMillis, Option<f64>)]) -> Html {
     if all <= 0.0 {
         return Html::none();
     }
-    let (mut out, mut x) = (Drawn::default(), 0.0);
+    let (mut out, mut x) = (Drawing::default(), 0.0);
     for (index, (name, took)) in timed.iter().enumerate() {
         let width = (took / all * WIDTH).max(2.0).min(WIDTH - x);
         let class = ["part a", "part b", "part c", "part d"].get(index).copied().unwrap_or("part a");

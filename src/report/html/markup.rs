@@ -214,9 +214,9 @@ pub(super) const WIDTH: f64 = 960.0;
 
 /// A part of a drawing.
 #[derive(Debug, Default)]
-pub(super) struct Drawn(String);
+pub(super) struct Drawing(String);
 
-impl Drawn {
+impl Drawing {
     pub(super) fn line(&mut self, class: &'static str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         _ = writeln!(self.0, "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
     }
@@ -273,7 +273,7 @@ mod tests {
         let bad = "<script>alert(\"1\")</script>&\u{1b}[2J\u{202e}";
         let safe = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;\\u{1b}[2J\\u{202e}";
         assert_eq!(Html::from(bad).into_string(), safe);
-        let mut drawn = Drawn::default();
+        let mut drawn = Drawing::default();
         drawn.text("a", (0.0, 0.0), bad);
         drawn.rect("a", (0.0, 0.0), (1.0, 1.0), bad);
         let all = table("t", &["a"], vec![vec![bad.into(), code(bad)]])

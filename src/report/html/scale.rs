@@ -14,7 +14,7 @@ const LONG_GAP: f64 = 0.06;
 
 /// A stretch of the time axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Piece {
+struct AxisPiece {
     from: i64,
     until: i64,
     left: f64,
@@ -24,7 +24,7 @@ struct Piece {
 
 /// A time axis on which long stretches without a process are cut short.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct TimeScale(Vec<Piece>);
+pub(super) struct TimeScale(Vec<AxisPiece>);
 
 impl TimeScale {
     /// The axis of a run between two places; `None` when no time has passed.
@@ -45,15 +45,15 @@ impl TimeScale {
         let gap = GAP.min((right - left) / 3.0 / count(gaps.max(1)));
         let least = LEAST.min((right - left) / 3.0 / count(joined.len().max(1)));
         let room = (right - left) - gap * count(gaps) - least * count(joined.len());
-        let mut pieces: Vec<Piece> = vec![];
+        let mut pieces: Vec<AxisPiece> = vec![];
         let mut at = left;
         for (from, until) in joined {
             if let Some(last) = pieces.last().copied() {
-                pieces.push(Piece { from: last.until, until: from, left: at, right: at + gap, works: false });
+                pieces.push(AxisPiece { from: last.until, until: from, left: at, right: at + gap, works: false });
                 at += gap;
             }
             let width = least + room * as_f64(until - from) / as_f64(whole.max(1));
-            pieces.push(Piece { from, until, left: at, right: at + width, works: true });
+            pieces.push(AxisPiece { from, until, left: at, right: at + width, works: true });
             at += width;
         }
         (!pieces.is_empty()).then_some(Self(pieces))

@@ -1,7 +1,7 @@
 //! What happened: the steps of each process on a time axis, and the moments worth telling.
 
 use super::chart::{LEFT, RIGHT, time_axis};
-use super::markup::{Drawn, Html, Tone, code, drawing, element, mark, moment, prose, time_of_day};
+use super::markup::{Drawing, Html, Tone, code, drawing, element, mark, moment, prose, time_of_day};
 use super::scale::TimeScale;
 use crate::report::run::{Attempt, CutoverEnd, RunSummary, StepRun, StepState, between, outcome_word};
 use crate::report::text::{grouped, spoken};
@@ -25,7 +25,7 @@ fn figure(run: &RunSummary, scale: &TimeScale) -> Html {
     let row = |step: StepId| steps.iter().position(|other| *other == step);
     let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(0));
     let floor = ROW.mul_add(count(steps.len()), TOP);
-    let mut out = Drawn::default();
+    let mut out = Drawing::default();
     for (index, step) in steps.iter().enumerate() {
         let at = ROW.mul_add(count(index), TOP);
         out.text("label end strong", (LEFT - 8.0, at + ROW / 2.0 + 4.0), step.name());
@@ -91,7 +91,7 @@ fn figure(run: &RunSummary, scale: &TimeScale) -> Html {
 }
 
 /// How cutovers ended, where they did.
-fn ends(run: &RunSummary, scale: &TimeScale, floor: f64, out: &mut Drawn) {
+fn ends(run: &RunSummary, scale: &TimeScale, floor: f64, out: &mut Drawing) {
     for end in run.cutovers.iter().filter_map(|cutover| cutover.end.as_ref()) {
         let (at, class, word) = match end {
             CutoverEnd::Undone { at, .. } => (at, "moment bad", "undone"),

@@ -1,7 +1,7 @@
 //! Folding of the rarer events: cutovers, settings, hooks, waits, links.
 
 use super::facts::{
-    AccountRemoved, Cutover, CutoverBegan, CutoverEnd, HookRun, Phase, SettingChange, SettingRestored, Wait,
+    AccountRemoved, Cutover, CutoverBegan, CutoverEnd, HookRun, SettingChange, SettingRestored, StepFacts, Wait,
 };
 use super::samples::Sample;
 use super::summary::{Attempt, RunSummary, StepRun, StepState};
@@ -109,12 +109,12 @@ impl RunSummary {
     }
 
     /// The kinds of steps that were begun, over all attempts, in the order in which they first were.
-    pub fn phases(&self) -> Vec<Phase> {
-        let mut phases: Vec<Phase> = vec![];
+    pub fn phases(&self) -> Vec<StepFacts> {
+        let mut phases: Vec<StepFacts> = vec![];
         for attempt in &self.attempts {
             for run in attempt.steps.iter().filter(|run| !run.was_done_before()) {
                 let at = phases.iter().position(|phase| phase.step == run.step).unwrap_or_else(|| {
-                    phases.push(Phase { step: run.step, runs: 0, seconds: 0.0, traffic: Traffic::default() });
+                    phases.push(StepFacts { step: run.step, runs: 0, seconds: 0.0, traffic: Traffic::default() });
                     phases.len() - 1
                 });
                 if let Some(phase) = phases.get_mut(at) {

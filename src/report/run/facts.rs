@@ -114,7 +114,7 @@ pub struct Wait {
 
 /// One kind of step over all attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Phase {
+pub struct StepFacts {
     /// Which.
     pub step: StepId,
     /// How often it was begun.

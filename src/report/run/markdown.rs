@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::summary::{Attempt, Dump, RunSummary, StepState};
+use super::summary::{Attempt, DumpFacts, RunSummary, StepState};
 use crate::report::checks::check_table;
 use crate::report::graph::endpoint;
 use crate::report::text::{Clean, byte_rate, grouped, says_more, spoken};
@@ -142,7 +142,7 @@ fn stream_section(run: &RunSummary) -> String {
     out
 }
 
-fn dump_rows(dump: &Dump) -> Vec<(&'static str, String)> {
+fn dump_rows(dump: &DumpFacts) -> Vec<(&'static str, String)> {
     let mut rows = vec![];
     let history = dump.replid.zip(dump.offset).map(|(replid, offset)| format!("`{replid}` at offset {offset}"));
     rows.extend(history.map(|history| ("dump of", history)));

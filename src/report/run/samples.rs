@@ -134,7 +134,7 @@ impl Mean {
 
 /// The stretch under way.
 #[derive(Debug, Default)]
-struct Open {
+struct OpenSample {
     from: i64,
     until: i64,
     keys: Mean,
@@ -151,7 +151,7 @@ pub struct Sampler {
     kept: Vec<Sample>,
     width: i64,
     attempt: u32,
-    open: Option<Open>,
+    open: Option<OpenSample>,
     received: Grown,
     sent: Grown,
     traffic: Option<Traffic>,
@@ -221,12 +221,12 @@ impl Sampler {
         }
     }
 
-    fn add(&mut self, now: i64, figures: impl FnOnce(&mut Open)) -> Sampled {
+    fn add(&mut self, now: i64, figures: impl FnOnce(&mut OpenSample)) -> Sampled {
         let width = self.width.max(SHORTEST);
         // A clock that was set back ends the stretch too.
-        let is_over = |open: &Open| now.saturating_sub(open.from) >= width || now < open.until;
+        let is_over = |open: &OpenSample| now.saturating_sub(open.from) >= width || now < open.until;
         let closed = if self.open.as_ref().is_some_and(is_over) { self.close() } else { Sampled::Nothing };
-        let open = self.open.get_or_insert_with(|| Open { from: now, ..Open::default() });
+        let open = self.open.get_or_insert_with(|| OpenSample { from: now, ..OpenSample::default() });
         open.until = now;
         figures(open);
         closed

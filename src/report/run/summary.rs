@@ -32,7 +32,7 @@ pub struct RunSummary {
     /// The items of the precheck, each as it was judged last.
     pub checks: Vec<Check>,
     /// The newest dump.
-    pub dump: Option<Dump>,
+    pub dump: Option<DumpFacts>,
     /// The newest figures of the full copy.
     pub progress: Option<FullProgress>,
     /// The newest figures of following the source.
@@ -73,7 +73,7 @@ pub struct Attempt {
     /// What it did, in order.
     pub steps: Vec<StepRun>,
     /// How it ended; `None` when it was killed or still runs.
-    pub ending: Option<Ending>,
+    pub ending: Option<AttemptEnd>,
 }
 
 /// One step in one attempt.
@@ -116,7 +116,7 @@ pub enum StepState {
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Ending {
+pub struct AttemptEnd {
     /// When.
     pub at: UnixMillis,
     /// How.
@@ -131,7 +131,7 @@ pub struct Ending {
 
 /// A dump as the source sent it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Dump {
+pub struct DumpFacts {
     /// When it began.
     pub at: UnixMillis,
     /// Its replication history; `None` after SYNC.
@@ -250,7 +250,7 @@ impl RunSummary {
             }
             Event::Following { progress } => self.following = Some(progress.clone()),
             Event::DumpStarted { replid, offset, length } => {
-                self.dump = Some(Dump { at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
+                self.dump = Some(DumpFacts { at, replid: *replid, offset: *offset, bytes: *length, seconds: None });
             }
             Event::DumpReceived { bytes, seconds } => self.dump_received(at, *bytes, *seconds),
             Event::Progress { progress } => self.progress = Some(progress.clone()),
@@ -266,7 +266,7 @@ impl RunSummary {
                 }
                 if let Some(attempt) = self.attempts.last_mut() {
                     let (code, summary) = (code.clone(), summary.clone());
-                    attempt.ending = Some(Ending { at, outcome: *outcome, code, summary, seconds: *seconds });
+                    attempt.ending = Some(AttemptEnd { at, outcome: *outcome, code, summary, seconds: *seconds });
                 }
             }
         }
@@ -297,7 +297,7 @@ impl RunSummary {
     }
 
     fn dump_received(&mut self, at: UnixMillis, bytes: u64, seconds: f64) {
-        let unseen = Dump { at, replid: None, offset: None, bytes: None, seconds: None };
+        let unseen = DumpFacts { at, replid: None, offset: None, bytes: None, seconds: None };
         let dump = self.dump.get_or_insert(unseen);
         (dump.bytes, dump.seconds) = (Some(bytes), Some(seconds));
     }

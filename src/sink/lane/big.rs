@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::{
     LaneFault,
     run::{Lane, LaneReport, LaneSetup},
-    turns::{Turn, Turns},
+    turns::{LargeValuePermit, LargeValuePermits},
 };
 use crate::{
     rdb::{Body, ElementReader, Entry, Value},
@@ -17,7 +17,7 @@ use crate::{
         batch::{BigEntry, Probe},
         deal::leaves_alone,
         encode::restore,
-        native::{Caps, NativeWriter},
+        native::{Features, NativeWriter},
     },
     step::{KeyFailure, OnConflict},
     store::spool::SpoolReader,
@@ -89,14 +89,14 @@ struct Chunks {
     on_conflict: OnConflict,
     begun: bool,
     finished: bool,
-    turns: Turns,
+    turns: LargeValuePermits,
     /// The turn, once an element was large; kept to the value's end, whose buffers keep their size.
-    turn: Option<Turn>,
+    turn: Option<LargeValuePermit>,
 }
 
 impl Chunks {
     fn new(setup: &LaneSetup, entry: &BigEntry) -> Result<Self, String> {
-        let caps = Caps::of(setup.destination.version);
+        let caps = Features::of(setup.destination.version);
         let writer = NativeWriter::new(&entry.key, entry.kind, &caps, CHUNK_BYTES / 4).map_err(|e| e.to_string())?;
         let now = UnixMillis(UnixMillis::now().0.saturating_add(setup.clock_ahead));
         Ok(Self {

@@ -7,7 +7,7 @@ use async_std::future::timeout;
 
 use super::{
     run::LaneReport,
-    wire::{self, Head, NotAReply, Walk},
+    wire::{self, NotAReply, ReplyHead, ReplyWalk},
 };
 use crate::{
     net::{Access, ControlError, NetError, NetFault, Stream, Timeouts},
@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// Why a conversation broke off.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum LinkFault {
     /// The connection failed.
     Link(String),
     /// The server answered a command of ours with this error.
@@ -33,13 +33,13 @@ pub(super) enum Broken {
     Protocol,
 }
 
-impl From<NetError> for Broken {
+impl From<NetError> for LinkFault {
     fn from(error: NetError) -> Self {
         Self::Link(error.to_string())
     }
 }
 
-impl From<ControlError> for Broken {
+impl From<ControlError> for LinkFault {
     fn from(error: ControlError) -> Self {
         match error {
             ControlError::Net(error) => error.into(),
@@ -49,7 +49,7 @@ impl From<ControlError> for Broken {
     }
 }
 
-impl From<NotAReply> for Broken {
+impl From<NotAReply> for LinkFault {
     fn from(_: NotAReply) -> Self {
         Self::Protocol
     }
@@ -129,19 +129,19 @@ impl Connection {
         access: &Access,
         name: &str,
         listener: Option<Sender<LaneReport>>,
-    ) -> Result<Self, Broken> {
+    ) -> Result<Self, LinkFault> {
         let timeouts = Timeouts { read: ANSWER, write: ANSWER, ..Timeouts::default() };
         let mut stream = access.session(name, timeouts).await?;
         stream.hold_thread();
         Ok(Self { stream, input: vec![0; INPUT], at: 0, end: 0, low_water: 1, listener })
     }
 
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), LinkFault> {
         self.send_both([bytes, &[]]).await
     }
 
     /// Sends two pieces, together where the connection can.
-    pub(super) async fn send_both(&mut self, pieces: [&[u8]; 2]) -> Result<(), Broken> {
+    pub(super) async fn send_both(&mut self, pieces: [&[u8]; 2]) -> Result<(), LinkFault> {
         self.stream.expect();
         let Some(listener) =
             self.listener.clone().filter(|_| pieces.iter().map(|piece| piece.len()).sum::<usize>() > INPUT)
@@ -158,81 +158,81 @@ impl Connection {
     }
 
     /// Reads one reply that must not be an error.
-    pub(super) async fn line(&mut self) -> Result<(), Broken> {
+    pub(super) async fn line(&mut self) -> Result<(), LinkFault> {
         match self.whole(0).await? {
-            Answer::Error(error) => Err(Broken::Refused(error)),
+            Answer::Error(error) => Err(LinkFault::Refused(error)),
             Answer::Nil | Answer::Zero | Answer::Empty | Answer::Fine => Ok(()),
         }
     }
 
     /// Reads a reply that is a bulk string or nothing. It is held, so it must be one that is short or a key.
-    pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    pub(super) async fn bulk(&mut self) -> Result<Option<Vec<u8>>, LinkFault> {
         let mut out = vec![];
         Ok(self.bulk_into(&mut out).await?.then_some(out))
     }
 
     /// The same, appended to `out`; answers whether there is one.
-    pub(super) async fn bulk_into(&mut self, out: &mut Vec<u8>) -> Result<bool, Broken> {
+    pub(super) async fn bulk_into(&mut self, out: &mut Vec<u8>) -> Result<bool, LinkFault> {
         let size = match self.head().await? {
-            Head::Bulk(None) => return Ok(false),
-            Head::Bulk(Some(size @ ..=HELD)) => usize::try_from(size).map_err(|_| Broken::Protocol)?,
-            Head::Error(error) => return Err(Broken::Refused(text(error))),
-            Head::Bulk(Some(_)) | Head::Line(_) | Head::Array(_) => return Err(Broken::Protocol),
+            ReplyHead::Bulk(None) => return Ok(false),
+            ReplyHead::Bulk(Some(size @ ..=HELD)) => usize::try_from(size).map_err(|_| LinkFault::Protocol)?,
+            ReplyHead::Error(error) => return Err(LinkFault::Refused(text(error))),
+            ReplyHead::Bulk(Some(_)) | ReplyHead::Line(_) | ReplyHead::Array(_) => return Err(LinkFault::Protocol),
         };
-        let whole = size.checked_add(2).ok_or(Broken::Protocol)?;
+        let whole = size.checked_add(2).ok_or(LinkFault::Protocol)?;
         while self.unread().len() < whole {
             self.fill(0).await?;
         }
         let body = self.unread().get(..whole).and_then(|body| body.strip_suffix(b"\r\n"));
-        out.extend_from_slice(body.ok_or(Broken::Protocol)?);
+        out.extend_from_slice(body.ok_or(LinkFault::Protocol)?);
         self.at += whole;
         Ok(true)
     }
 
     /// Reads a reply that is a number.
-    pub(super) async fn number(&mut self) -> Result<i64, Broken> {
+    pub(super) async fn number(&mut self) -> Result<i64, LinkFault> {
         if let Some((number, len)) = wire::integer(self.unread()) {
             self.at += len;
             return Ok(number);
         }
         match self.head().await? {
-            Head::Line(digits) => {
-                std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(Broken::Protocol)
+            ReplyHead::Line(digits) => {
+                std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(LinkFault::Protocol)
             }
-            Head::Error(error) => Err(Broken::Refused(text(error))),
-            Head::Bulk(_) | Head::Array(_) => Err(Broken::Protocol),
+            ReplyHead::Error(error) => Err(LinkFault::Refused(text(error))),
+            ReplyHead::Bulk(_) | ReplyHead::Array(_) => Err(LinkFault::Protocol),
         }
     }
 
     /// Reads the reply to a `CONFIG GET` of one setting: its value, if it is shown.
-    pub(super) async fn pair(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    pub(super) async fn pair(&mut self) -> Result<Option<Vec<u8>>, LinkFault> {
         match self.head().await? {
-            Head::Array(Some(2)) => {}
-            Head::Array(Some(0) | None) | Head::Error(_) => return Ok(None),
-            _ => return Err(Broken::Protocol),
+            ReplyHead::Array(Some(2)) => {}
+            ReplyHead::Array(Some(0) | None) | ReplyHead::Error(_) => return Ok(None),
+            _ => return Err(LinkFault::Protocol),
         }
         self.bulk().await?;
         self.bulk().await
     }
 
     /// Reads the reply to TIME, in milliseconds.
-    pub(super) async fn time(&mut self) -> Result<UnixMillis, Broken> {
-        let Head::Array(Some(2)) = self.head().await? else { return Err(Broken::Protocol) };
+    pub(super) async fn time(&mut self) -> Result<UnixMillis, LinkFault> {
+        let ReplyHead::Array(Some(2)) = self.head().await? else { return Err(LinkFault::Protocol) };
         let mut parts = [0i64; 2];
         for part in &mut parts {
-            let digits = self.bulk().await?.ok_or(Broken::Protocol)?;
-            *part = text(&digits).parse().map_err(|_| Broken::Protocol)?;
+            let digits = self.bulk().await?.ok_or(LinkFault::Protocol)?;
+            *part = text(&digits).parse().map_err(|_| LinkFault::Protocol)?;
         }
         let [seconds, micros] = parts;
         Ok(UnixMillis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
     }
 
     /// Reads a reply that is an array of numbers; a null array is empty.
-    pub(super) async fn numbers(&mut self) -> Result<Vec<i64>, Broken> {
+    pub(super) async fn numbers(&mut self) -> Result<Vec<i64>, LinkFault> {
         let count = match self.head().await? {
-            Head::Array(count) => count.unwrap_or(0),
-            Head::Error(error) => return Err(Broken::Refused(text(error))),
-            _ => return Err(Broken::Protocol),
+            ReplyHead::Array(count) => count.unwrap_or(0),
+            ReplyHead::Error(error) => return Err(LinkFault::Refused(text(error))),
+            _ => return Err(LinkFault::Protocol),
         };
         let mut numbers = vec![];
         for _ in 0..count {
@@ -242,10 +242,10 @@ impl Connection {
     }
 
     /// Reads the reply to SCAN: the next cursor and the keys.
-    pub(super) async fn scanned(&mut self) -> Result<(Vec<u8>, Vec<Vec<u8>>), Broken> {
+    pub(super) async fn scanned(&mut self) -> Result<(Vec<u8>, Vec<Vec<u8>>), LinkFault> {
         match self.scanned_if_there().await? {
             Some(scanned) => Ok(scanned),
-            None => Err(Broken::Protocol),
+            None => Err(LinkFault::Protocol),
         }
     }
 
@@ -254,11 +254,11 @@ impl Connection {
         &mut self,
         keys: &mut KeyBlock,
         (db, fields): (Db, bool),
-    ) -> Result<Vec<u8>, Broken> {
-        let (cursor, count) = self.scan_head().await?.ok_or(Broken::Protocol)?;
+    ) -> Result<Vec<u8>, LinkFault> {
+        let (cursor, count) = self.scan_head().await?.ok_or(LinkFault::Protocol)?;
         for _ in 0..count {
             if !self.bulk_into(keys.room()).await? {
-                return Err(Broken::Protocol);
+                return Err(LinkFault::Protocol);
             }
             keys.end_key(db, fields);
         }
@@ -266,31 +266,31 @@ impl Connection {
     }
 
     /// The same for HSCAN; `None` when the key is of another type.
-    pub(super) async fn scanned_if_there(&mut self) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Broken> {
+    pub(super) async fn scanned_if_there(&mut self) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, LinkFault> {
         let Some((cursor, count)) = self.scan_head().await? else { return Ok(None) };
         let mut keys = vec![];
         for _ in 0..count {
-            keys.push(self.bulk().await?.ok_or(Broken::Protocol)?);
+            keys.push(self.bulk().await?.ok_or(LinkFault::Protocol)?);
         }
         Ok(Some((cursor, keys)))
     }
 
     /// The next cursor and how many elements follow; `None` when the key is of another type.
-    async fn scan_head(&mut self) -> Result<Option<(Vec<u8>, u64)>, Broken> {
+    async fn scan_head(&mut self) -> Result<Option<(Vec<u8>, u64)>, LinkFault> {
         match self.head().await? {
-            Head::Array(Some(2)) => {}
-            Head::Error(error) if error.starts_with(b"WRONGTYPE") => return Ok(None),
-            Head::Error(error) => return Err(Broken::Refused(text(error))),
-            _ => return Err(Broken::Protocol),
+            ReplyHead::Array(Some(2)) => {}
+            ReplyHead::Error(error) if error.starts_with(b"WRONGTYPE") => return Ok(None),
+            ReplyHead::Error(error) => return Err(LinkFault::Refused(text(error))),
+            _ => return Err(LinkFault::Protocol),
         }
-        let cursor = self.bulk().await?.ok_or(Broken::Protocol)?;
-        let Head::Array(Some(count)) = self.head().await? else { return Err(Broken::Protocol) };
+        let cursor = self.bulk().await?.ok_or(LinkFault::Protocol)?;
+        let ReplyHead::Array(Some(count)) = self.head().await? else { return Err(LinkFault::Protocol) };
         Ok(Some((cursor, count)))
     }
 
     /// Reads the replies to `MULTI`, `count` commands and `EXEC`. An answer of nothing to
     /// one that is `watched` is an error of its.
-    pub(super) async fn executed(&mut self, count: u32, nil: Nil, watched: &[u32]) -> Result<Executed, Broken> {
+    pub(super) async fn executed(&mut self, count: u32, nil: Nil, watched: &[u32]) -> Result<Executed, LinkFault> {
         self.line().await?;
         let mut left = count;
         let mut refused = None;
@@ -313,13 +313,13 @@ impl Connection {
         count: u32,
         refused: Option<String>,
         (nil, watched): (Nil, &[u32]),
-    ) -> Result<Executed, Broken> {
+    ) -> Result<Executed, LinkFault> {
         match self.head().await? {
             // An answer for each command, or what comes behind them would be taken for one.
-            Head::Array(Some(answers)) if answers == u64::from(count) => {}
-            Head::Array(None) => return Ok(Executed::Untouched),
-            Head::Error(error) => return Ok(Executed::Aborted(refused.unwrap_or_else(|| text(error)))),
-            _ => return Err(Broken::Protocol),
+            ReplyHead::Array(Some(answers)) if answers == u64::from(count) => {}
+            ReplyHead::Array(None) => return Ok(Executed::Untouched),
+            ReplyHead::Error(error) => return Ok(Executed::Aborted(refused.unwrap_or_else(|| text(error)))),
+            _ => return Err(LinkFault::Protocol),
         }
         let mut errors = vec![];
         let mut left = count;
@@ -355,31 +355,31 @@ impl Connection {
     }
 
     /// Takes the head of the next reply; what follows it is still to be read.
-    async fn head(&mut self) -> Result<Head<'_>, Broken> {
+    async fn head(&mut self) -> Result<ReplyHead<'_>, LinkFault> {
         while wire::head(self.unread())?.is_none() {
             self.fill(0).await?;
         }
-        let Some((_, len)) = wire::head(self.unread())? else { return Err(Broken::Protocol) };
+        let Some((_, len)) = wire::head(self.unread())? else { return Err(LinkFault::Protocol) };
         let start = self.at;
         self.at += len;
         let taken = self.input.get(start..self.at).unwrap_or_default();
-        wire::head(taken)?.map(|(head, _)| head).ok_or(Broken::Protocol)
+        wire::head(taken)?.map(|(head, _)| head).ok_or(LinkFault::Protocol)
     }
 
     /// Passes over a whole reply, however large, and holds nothing of it. `expected` bytes at least, this reply's among them,
     /// are still to be taken.
-    async fn whole(&mut self, expected: usize) -> Result<Answer, Broken> {
+    async fn whole(&mut self, expected: usize) -> Result<Answer, LinkFault> {
         let answer = loop {
             match wire::head(self.unread())? {
-                Some((Head::Error(error), _)) => break Answer::Error(text(error)),
-                Some((Head::Bulk(None), _)) => break Answer::Nil,
-                Some((Head::Array(Some(0)), _)) => break Answer::Empty,
-                Some((Head::Line(b"0"), _)) => break Answer::Zero,
+                Some((ReplyHead::Error(error), _)) => break Answer::Error(text(error)),
+                Some((ReplyHead::Bulk(None), _)) => break Answer::Nil,
+                Some((ReplyHead::Array(Some(0)), _)) => break Answer::Empty,
+                Some((ReplyHead::Line(b"0"), _)) => break Answer::Zero,
                 Some(_) => break Answer::Fine,
                 None => self.fill(expected).await?,
             }
         };
-        let (mut walk, mut passed) = (Walk::new(), 0);
+        let (mut walk, mut passed) = (ReplyWalk::new(), 0);
         loop {
             let some = walk.pass(self.unread())?;
             self.at += some;
@@ -396,7 +396,7 @@ impl Connection {
     }
 
     /// Reads on. Where many of the `expected` bytes are missing, a wait ends only when all of them are there.
-    async fn fill(&mut self, expected: usize) -> Result<(), Broken> {
+    async fn fill(&mut self, expected: usize) -> Result<(), LinkFault> {
         self.input.copy_within(self.at..self.end, 0);
         self.end -= self.at;
         self.at = 0;
@@ -411,7 +411,7 @@ impl Connection {
         }
         let count = self.read().await?;
         if count == 0 {
-            return Err(Broken::Link("it closed the connection".to_owned()));
+            return Err(LinkFault::Link("it closed the connection".to_owned()));
         }
         self.end += count;
         Ok(())

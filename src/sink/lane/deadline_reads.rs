@@ -1,13 +1,13 @@
 //! Reading deadlines at the destination, and the commands that write them.
 
 use super::{
-    connection::Broken,
-    run::{Lane, Trouble},
+    connection::LinkFault,
+    run::{Lane, LaneError},
 };
 use crate::{
     command::Info,
     resp,
-    sink::deadlines::Walk,
+    sink::deadlines::DatabaseWalk,
     store::LoggedKey,
     unit::{Db, UnixMillis},
 };
@@ -23,21 +23,25 @@ const ROUNDS: usize = 3;
 
 impl Lane {
     /// What the destination's databases hold; nothing where it does not tell.
-    pub(super) async fn keyspace(&mut self) -> Result<Info, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    pub(super) async fn keyspace(&mut self) -> Result<Info, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"INFO", b"keyspace"]);
         connection.send(&asking).await?;
         match connection.bulk().await {
             Ok(text) => Ok(Info::parse(&String::from_utf8_lossy(&text.unwrap_or_default()))),
-            Err(Broken::Refused(_)) => Ok(Info::default()),
+            Err(LinkFault::Refused(_)) => Ok(Info::default()),
             Err(broken) => Err(broken.into()),
         }
     }
 
     /// A step of a walk over fields: the next cursor, and hashes.
-    pub(super) async fn walk(&mut self, walk: Walk, cursor: &[u8]) -> Result<(Vec<u8>, Vec<LoggedKey>), Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    pub(super) async fn walk(
+        &mut self,
+        walk: DatabaseWalk,
+        cursor: &[u8],
+    ) -> Result<(Vec<u8>, Vec<LoggedKey>), LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"SELECT", walk.db.to_string().as_bytes()]);
         resp::command(&mut asking, &[b"SCAN", cursor, b"COUNT", LOOK_AT, b"TYPE", b"hash"]);
@@ -50,8 +54,8 @@ impl Lane {
     }
 
     /// Watches keys: before 7.0 PEXPIREAT has no condition.
-    pub(super) async fn watch(&mut self, keys: &[LoggedKey]) -> Result<(), Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    pub(super) async fn watch(&mut self, keys: &[LoggedKey]) -> Result<(), LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut out = Commands::default();
         for some in keys.chunk_by(|one, other| one.db == other.db) {
             out.select(some.first().map_or(Db(0), |key| key.db));
@@ -69,7 +73,7 @@ impl Lane {
 
     /// When keys end, before 7.0, which tells only how long they still live: exact where the clock showed the same millisecond
     /// before and after the question, else asked again.
-    pub(super) async fn ends_by_clock(&mut self, keys: &[LoggedKey]) -> Result<Vec<Option<UnixMillis>>, Trouble> {
+    pub(super) async fn ends_by_clock(&mut self, keys: &[LoggedKey]) -> Result<Vec<Option<UnixMillis>>, LaneError> {
         let mut ends = vec![None; keys.len()];
         let mut open: Vec<usize> = (0..keys.len()).collect();
         let mut round = 0;
@@ -92,8 +96,8 @@ impl Lane {
         keys: &[LoggedKey],
         groups: &[Vec<usize>],
         ends: &mut [Option<UnixMillis>],
-    ) -> Result<Vec<usize>, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    ) -> Result<Vec<usize>, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut out = vec![];
         for group in groups {
             let db = group.first().and_then(|index| keys.get(*index)).map_or(Db(0), |key| key.db);
@@ -130,8 +134,8 @@ impl Lane {
     pub(super) async fn some_fields(
         &mut self,
         open: &mut Vec<(LoggedKey, Vec<u8>)>,
-    ) -> Result<Vec<(LoggedKey, Vec<Vec<u8>>)>, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    ) -> Result<Vec<(LoggedKey, Vec<Vec<u8>>)>, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut out = vec![];
         for (key, cursor) in open.iter() {
             resp::command(&mut out, &[b"SELECT", key.db.to_string().as_bytes()]);
@@ -158,8 +162,11 @@ impl Lane {
     }
 
     /// When fields end, in milliseconds since the epoch; negative for one that does not, or is not there.
-    pub(super) async fn field_ends(&mut self, fields: &[(LoggedKey, Vec<Vec<u8>>)]) -> Result<Vec<Vec<i64>>, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    pub(super) async fn field_ends(
+        &mut self,
+        fields: &[(LoggedKey, Vec<Vec<u8>>)],
+    ) -> Result<Vec<Vec<i64>>, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut out = vec![];
         for (key, names) in fields {
             resp::command(&mut out, &[b"SELECT", key.db.to_string().as_bytes()]);

@@ -7,14 +7,14 @@
 use std::io;
 
 use super::{
-    connection::{Broken, Connection, Executed, Nil},
+    connection::{Connection, Executed, LinkFault, Nil},
     deadline_reads::Commands,
-    run::{Lane, MULTI, Trouble, arm},
+    run::{Lane, LaneError, MULTI, arm},
     settle::done,
 };
 use crate::{
     resp,
-    sink::{DeadlinePass, deadlines::Walk},
+    sink::{DeadlinePass, deadlines::DatabaseWalk},
     store::{BlockKey, KeyBlock, KeyLog, KeyLogReader},
     unit::{Db, UnixMillis},
 };
@@ -60,13 +60,13 @@ impl Way {
 /// Where pages of keys come from.
 pub(super) enum Pages<'a> {
     /// A walk over a database that stands at `cursor`, for `left` pages.
-    Walk { pass: &'a DeadlinePass, walk: Walk, cursor: &'a mut Vec<u8>, left: usize, is_asked: bool },
+    Walk { pass: &'a DeadlinePass, walk: DatabaseWalk, cursor: &'a mut Vec<u8>, left: usize, is_asked: bool },
     /// A list. Where databases are named a key may be in any of them.
     List { list: KeyLogReader, everywhere: &'a [Db] },
 }
 
 impl<'a> Pages<'a> {
-    pub(super) const fn walk(pass: &'a DeadlinePass, walk: Walk, cursor: &'a mut Vec<u8>, left: usize) -> Self {
+    pub(super) const fn walk(pass: &'a DeadlinePass, walk: DatabaseWalk, cursor: &'a mut Vec<u8>, left: usize) -> Self {
         Self::Walk { pass, walk, cursor, left, is_asked: false }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The page that was asked for last; `None` when there is none.
-    async fn take(&mut self, connection: &mut Connection, asked: bool) -> Result<Option<KeyBlock>, Trouble> {
+    async fn take(&mut self, connection: &mut Connection, asked: bool) -> Result<Option<KeyBlock>, LaneError> {
         match self {
             Self::Walk { .. } if !asked => Ok(None),
             Self::Walk { pass, walk, cursor, .. } => {
@@ -177,11 +177,11 @@ impl Lane {
         mut pages: Pages<'_>,
         way: Way,
         notes: &mut Notes<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), LaneError> {
         if !self.setup.destination.version.has_redis((7, 0)) {
             return self.page_by_page(&mut pages, way, notes).await;
         }
-        let Some(mut connection) = self.connection.take() else { return Err(Trouble::NotConnected) };
+        let Some(mut connection) = self.connection.take() else { return Err(LaneError::NotConnected) };
         self.pipelined(&mut connection, &mut pages, way, notes).await?;
         self.connection = Some(connection);
         Ok(())
@@ -193,7 +193,7 @@ impl Lane {
         pages: &mut Pages<'_>,
         way: Way,
         notes: &mut Notes<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), LaneError> {
         let mut out = vec![];
         pages.ask(&mut out);
         if !out.is_empty() {
@@ -240,9 +240,9 @@ impl Lane {
     }
 
     /// Before 7.0.
-    async fn page_by_page(&mut self, pages: &mut Pages<'_>, way: Way, notes: &mut Notes<'_>) -> Result<(), Trouble> {
+    async fn page_by_page(&mut self, pages: &mut Pages<'_>, way: Way, notes: &mut Notes<'_>) -> Result<(), LaneError> {
         loop {
-            let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+            let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
             let mut out = vec![];
             pages.ask(&mut out);
             if !out.is_empty() {
@@ -260,17 +260,17 @@ impl Lane {
     }
 
     /// Takes what became of a transaction of so many commands on an armed connection, and the guard behind it.
-    pub(super) async fn executed(&self, connection: &mut Connection, count: u32) -> Result<(), Trouble> {
+    pub(super) async fn executed(&self, connection: &mut Connection, count: u32) -> Result<(), LaneError> {
         let executed = connection.executed(count, Nil::Answer, &[]).await?;
         connection.line().await?;
         let token = connection.bulk().await?;
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
-            return Err(Trouble::Token(token));
+            return Err(LaneError::Token(token));
         }
         match executed {
             Executed::Done(errors) => done(errors),
-            Executed::Untouched => Err(Trouble::Untouched),
-            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+            Executed::Untouched => Err(LaneError::Untouched),
+            Executed::Aborted(error) => Err(LaneError::Aborted(error)),
         }
     }
 }
@@ -286,7 +286,7 @@ fn ask_ends(keys: &KeyBlock, out: &mut Vec<u8>) {
 }
 
 /// The answers; `None` for a key that does not end.
-async fn ends(connection: &mut Connection, keys: &KeyBlock) -> Result<Vec<Option<UnixMillis>>, Broken> {
+async fn ends(connection: &mut Connection, keys: &KeyBlock) -> Result<Vec<Option<UnixMillis>>, LinkFault> {
     let mut ends = Vec::with_capacity(keys.len());
     let mut selected = Db(0);
     for key in keys.iter() {
@@ -311,6 +311,6 @@ fn select(selected: &mut Db, db: Db, change: impl FnOnce()) {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
-pub(super) fn disk(error: io::Error) -> Trouble {
-    Trouble::Disk(error.to_string())
+pub(super) fn disk(error: io::Error) -> LaneError {
+    LaneError::Disk(error.to_string())
 }

@@ -8,11 +8,13 @@ use super::{
     connection::Executed,
     deadline_reads::Commands,
     deadline_writes::{Notes, Pages, Way, disk},
-    run::{Lane, Trouble, arm},
+    run::{Lane, LaneError, arm},
 };
 use crate::{
     resp,
-    sink::{DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Settled, deadlines::Walk, record::DEADLINES},
+    sink::{
+        DeadlineJob, DeadlineMode, DeadlinePass, DeadlineStep, Settled, deadlines::DatabaseWalk, record::DEADLINES,
+    },
     store::{BlockKey, KeyBlock, KeyLog, KeyLogReader, LoggedKey},
     unit::{Db, UnixMillis},
 };
@@ -30,7 +32,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 pub(super) struct Settling {
     pass: DeadlinePass,
     /// What is still to be walked through; `None` before the destination was asked what there is.
-    walks: Option<VecDeque<Walk>>,
+    walks: Option<VecDeque<DatabaseWalk>>,
     cursor: Vec<u8>,
     /// What was made exact.
     pub(super) ledger: KeyLog,
@@ -126,7 +128,7 @@ impl Lane {
         .await
     }
 
-    async fn next_pages(&mut self, settling: &mut Settling) -> Result<(), Trouble> {
+    async fn next_pages(&mut self, settling: &mut Settling) -> Result<(), LaneError> {
         if settling.connection != self.connections {
             // On another connection nothing says that what was made exact before is still so.
             settling.restart();
@@ -265,7 +267,7 @@ impl Lane {
         keys: &[LoggedKey],
         way: Way,
         mut settling: Option<&mut Settling>,
-    ) -> Result<u64, Trouble> {
+    ) -> Result<u64, LaneError> {
         let mut written = 0;
         for some in keys.chunks(HASHES) {
             written += self.fields_once(some, way, settling.as_deref_mut()).await?;
@@ -276,7 +278,7 @@ impl Lane {
     /// Tries until it is done, over new connections where that is needed.
     pub(super) async fn persist<T>(
         &mut self,
-        mut attempt: impl AsyncFnMut(&mut Self) -> Result<T, Trouble>,
+        mut attempt: impl AsyncFnMut(&mut Self) -> Result<T, LaneError>,
     ) -> Result<T, LaneFault> {
         let since = Instant::now();
         loop {
@@ -309,7 +311,7 @@ impl Lane {
         keys: &[LoggedKey],
         way: Way,
         mut settling: Option<&mut Settling>,
-    ) -> Result<u64, Trouble> {
+    ) -> Result<u64, LaneError> {
         let mut open: Vec<(LoggedKey, Vec<u8>)> = keys.iter().map(|key| (key.clone(), b"0".to_vec())).collect();
         let mut written = 0;
         while !open.is_empty() {
@@ -349,19 +351,19 @@ impl Lane {
     }
 
     /// Carries commands out under the guard; the connection is armed for the next batch then.
-    pub(super) async fn carry_out(&mut self, mut out: Commands) -> Result<(), Trouble> {
-        let Some(mut connection) = self.connection.take() else { return Err(Trouble::NotConnected) };
+    pub(super) async fn carry_out(&mut self, mut out: Commands) -> Result<(), LaneError> {
+        let Some(mut connection) = self.connection.take() else { return Err(LaneError::NotConnected) };
         if out.count > 0 {
             out.select(Db(0));
             match self.guarded(&mut connection, &out.bytes, out.count).await? {
                 Executed::Done(errors) if errors.is_empty() => {}
                 Executed::Done(errors) => {
-                    return Err(Trouble::Aborted(
+                    return Err(LaneError::Aborted(
                         errors.into_iter().map(|(_, error)| error).next().unwrap_or_default(),
                     ));
                 }
-                Executed::Untouched => return Err(Trouble::Untouched),
-                Executed::Aborted(error) => return Err(Trouble::Aborted(error)),
+                Executed::Untouched => return Err(LaneError::Untouched),
+                Executed::Aborted(error) => return Err(LaneError::Aborted(error)),
             }
         }
         let mut arming = vec![];
@@ -372,7 +374,7 @@ impl Lane {
         connection.line().await?;
         let token = connection.bulk().await?;
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
-            return Err(Trouble::Token(token));
+            return Err(LaneError::Token(token));
         }
         self.connection = Some(connection);
         Ok(())
@@ -402,9 +404,9 @@ mod tests {
     use super::*;
     use crate::{
         net::Access,
-        sink::{BatchSize, Destination, Job, LaneSetup, Mark, Part, RecordKeys, Turns, Window},
+        sink::{BatchSize, Destination, InFlight, Job, LaneSetup, LargeValuePermits, Mark, Part, RecordKeys},
         step::OnConflict,
-        store::spool::Level,
+        store::spool::SpoolLevel,
         unit::{Address, Expiry, ServerVersion},
     };
 
@@ -429,12 +431,12 @@ mod tests {
             clock_ahead: 0,
             spool: PathBuf::new(),
             spool_tag: 0,
-            level: Level::default(),
-            turns: Turns::new(),
+            level: SpoolLevel::default(),
+            turns: LargeValuePermits::new(),
             patience: Duration::ZERO,
             size: BatchSize::new(1),
         };
-        Lane::new(setup, jobs, bounded(16).0, Window::new(1))
+        Lane::new(setup, jobs, bounded(16).0, InFlight::new(1))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{
     LaneFault,
-    run::{Lane, LaneReport, Trouble},
+    run::{Lane, LaneError, LaneReport},
 };
 use crate::{resp, sink::Batch, unit::Db};
 
@@ -29,7 +29,7 @@ impl Lane {
         Ok(())
     }
 
-    async fn counted(&mut self, batch: &Batch) -> Result<Vec<LaneReport>, Trouble> {
+    async fn counted(&mut self, batch: &Batch) -> Result<Vec<LaneReport>, LaneError> {
         let mut reports = vec![];
         for db in &batch.empties {
             let keys = self.keys_in(*db).await?;
@@ -43,7 +43,7 @@ impl Lane {
     }
 
     /// The keys of a database, those of the run record left out.
-    async fn keys_in(&mut self, db: Db) -> Result<u64, Trouble> {
+    async fn keys_in(&mut self, db: Db) -> Result<u64, LaneError> {
         let own = if db == Db(0) { self.setup.keys.all() } else { vec![] };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"SELECT", db.to_string().as_bytes()]);
@@ -52,7 +52,7 @@ impl Lane {
             resp::command(&mut asking, &[b"EXISTS", key.as_bytes()]);
         }
         resp::command(&mut asking, &[b"SELECT", b"0"]);
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         connection.send(&asking).await?;
         connection.line().await?;
         let mut held = connection.number().await?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     LaneFault,
     connection::Executed,
-    run::{Lane, LaneReport, Trouble, arm},
+    run::{Lane, LaneError, LaneReport, arm},
     settle::done,
 };
 use crate::{resp, sink::Erase};
@@ -49,7 +49,7 @@ impl Lane {
     }
 
     /// One pass over the database.
-    async fn pass(&mut self, erase: &Erase, erased: &mut Erased) -> Result<(), Trouble> {
+    async fn pass(&mut self, erase: &Erase, erased: &mut Erased) -> Result<(), LaneError> {
         if self.connection.is_none() {
             self.reconnect().await?;
         }
@@ -68,17 +68,17 @@ impl Lane {
             }
             cursor = next;
         }
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut arming = vec![];
         arm(&self.setup, &mut arming);
         connection.send(&arming).await?;
         connection.line().await?;
         let token = connection.bulk().await?;
-        if token.as_deref() == Some(self.setup.token.as_bytes()) { Ok(()) } else { Err(Trouble::Token(token)) }
+        if token.as_deref() == Some(self.setup.token.as_bytes()) { Ok(()) } else { Err(LaneError::Token(token)) }
     }
 
-    async fn look(&mut self, erase: &Erase, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    async fn look(&mut self, erase: &Erase, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"SELECT", erase.db.to_string().as_bytes()]);
         resp::command(&mut asking, &[b"SCAN", cursor, b"COUNT", LOOK_AT]);
@@ -92,8 +92,8 @@ impl Lane {
     }
 
     /// How many of these keys are not there.
-    async fn missing(&mut self, erase: &Erase, keys: &[Vec<u8>]) -> Result<u64, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    async fn missing(&mut self, erase: &Erase, keys: &[Vec<u8>]) -> Result<u64, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut asking = vec![];
         resp::command(&mut asking, &[b"SELECT", erase.db.to_string().as_bytes()]);
         for key in keys {
@@ -110,8 +110,8 @@ impl Lane {
         Ok(missing)
     }
 
-    async fn delete(&mut self, erase: &Erase, keys: Vec<Vec<u8>>, erased: &mut Erased) -> Result<(), Trouble> {
-        let Some(mut connection) = self.connection.take() else { return Err(Trouble::NotConnected) };
+    async fn delete(&mut self, erase: &Erase, keys: Vec<Vec<u8>>, erased: &mut Erased) -> Result<(), LaneError> {
+        let Some(mut connection) = self.connection.take() else { return Err(LaneError::NotConnected) };
         let mut deleting = vec![];
         resp::command(&mut deleting, &[b"SELECT", erase.db.to_string().as_bytes()]);
         resp::array_header(&mut deleting, keys.len() + 1);
@@ -126,8 +126,8 @@ impl Lane {
         self.connection = Some(connection);
         match executed {
             Executed::Done(errors) => done(errors).map(|()| erased.keys += keys.len() as u64),
-            Executed::Untouched => Err(Trouble::Untouched),
-            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+            Executed::Untouched => Err(LaneError::Untouched),
+            Executed::Aborted(error) => Err(LaneError::Aborted(error)),
         }
     }
 }

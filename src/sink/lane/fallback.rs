@@ -4,8 +4,8 @@
 //! a newer one. An empty collection is refused as well; servers skip one when they load it, and so does this.
 
 use super::{
-    connection::{Broken, Connection, Executed},
-    run::{Lane, LaneReport, Trouble},
+    connection::{Connection, Executed, LinkFault},
+    run::{Lane, LaneError, LaneReport},
     settle::{each_command, selected},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     resp::{self, Refusal, RefusalKind},
     sink::{
         Batch,
-        native::{Caps, Loss, NativeWriter},
+        native::{Features, Loss, NativeWriter},
     },
     step::{KeyFailure, OnConflict},
     unit::{Db, Dialect, KeyText, UnixMillis},
@@ -23,7 +23,7 @@ use crate::{
 const CHUNK_BYTES: usize = 128 << 10;
 
 /// A value that was refused as it is, in commands.
-struct Refused {
+struct RefusedValue {
     db: Db,
     key: Vec<u8>,
     kind: Kind,
@@ -38,7 +38,7 @@ impl Lane {
     pub(super) async fn fall_back(&self, batch: &Batch, errors: Vec<(u32, String)>) -> Vec<(u32, String)> {
         let mut left = vec![];
         let destination = &self.setup.destination;
-        let form = (Caps::of(destination.version), destination.dialect());
+        let form = (Features::of(destination.version), destination.dialect());
         for (index, error) in errors {
             let refused = (Refusal::of(&error).kind == RefusalKind::BadPayload)
                 .then(|| refused(batch, index, form, self.setup.on_conflict));
@@ -57,7 +57,7 @@ impl Lane {
     }
 
     /// On a connection of its own: on the lane's the next batch may have begun. `false` when the key is somebody else's.
-    async fn write_refused(&self, value: &Refused) -> Result<bool, Trouble> {
+    async fn write_refused(&self, value: &RefusedValue) -> Result<bool, LaneError> {
         if value.commands == 0 {
             return Ok(true);
         }
@@ -70,13 +70,13 @@ impl Lane {
         bytes.extend_from_slice(&value.bytes);
         match self.guarded(&mut connection, &bytes, value.commands + 1).await? {
             Executed::Done(errors) => Ok(errors.is_empty()),
-            Executed::Untouched | Executed::Aborted(_) => Err(Trouble::Untouched),
+            Executed::Untouched | Executed::Aborted(_) => Err(LaneError::Untouched),
         }
     }
 }
 
 /// Whether the key is there; it is watched from here on.
-async fn exists(connection: &mut Connection, value: &Refused) -> Result<bool, Broken> {
+async fn exists(connection: &mut Connection, value: &RefusedValue) -> Result<bool, LinkFault> {
     let mut asking = vec![];
     resp::command(&mut asking, &[b"SELECT", value.db.to_string().as_bytes()]);
     resp::command(&mut asking, &[b"WATCH", &value.key]);
@@ -91,7 +91,12 @@ async fn exists(connection: &mut Connection, value: &Refused) -> Result<bool, Br
 }
 
 /// The value of the RESTORE at this place of the batch; `None` when it is none, or cannot be read.
-fn refused(batch: &Batch, at: u32, (caps, dialect): (Caps, Dialect), on_conflict: OnConflict) -> Option<Refused> {
+fn refused(
+    batch: &Batch,
+    at: u32,
+    (caps, dialect): (Features, Dialect),
+    on_conflict: OnConflict,
+) -> Option<RefusedValue> {
     let (mut db, mut found, mut expires_at) = (Db(0), None, None);
     each_command(batch, |index, command| {
         let is = |name: &[u8]| command.name() == name;
@@ -128,7 +133,7 @@ fn refused(batch: &Batch, at: u32, (caps, dialect): (Caps, Dialect), on_conflict
     commands += writer.finish(expires_at.map(UnixMillis), &mut bytes);
     let size = body.len() as u64;
     let (commands, losses) = if seen { (commands, writer.losses()) } else { (0, vec![]) };
-    Some(Refused { db, key, kind, size, bytes, commands, losses })
+    Some(RefusedValue { db, key, kind, size, bytes, commands, losses })
 }
 
 fn number(word: Option<&[u8]>) -> Option<i64> {
@@ -136,7 +141,7 @@ fn number(word: Option<&[u8]>) -> Option<i64> {
 }
 
 /// What is to be told of a value that was written by commands, if anything.
-fn failure(value: &Refused) -> Option<KeyFailure> {
+fn failure(value: &RefusedValue) -> Option<KeyFailure> {
     let losses: Vec<String> = value.losses.iter().map(ToString::to_string).collect();
     let reason = match (value.commands, losses.is_empty()) {
         (0, _) => "it has no elements: no server keeps such a key".to_owned(),

@@ -62,7 +62,7 @@ pub enum LaneFault {
 
 /// What an error reply to a whole batch means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ErrorVerdict {
     /// It passes, or somebody may mend it soon: wait and try again.
     Passing(&'static str),
     /// It does not pass by itself.
@@ -70,35 +70,39 @@ pub(super) enum Verdict {
 }
 
 /// One row a refusal: whether waiting helps, what to do.
-const VERDICTS: [(RefusalKind, Verdict); 12] = [
-    (RefusalKind::Loading, Verdict::Passing("It is loading its dataset.")),
-    (RefusalKind::Busy, Verdict::Passing("A script is running there; `SCRIPT KILL` ends it.")),
-    (RefusalKind::Cluster, Verdict::Passing("Its cluster is being changed or is not whole.")),
-    (RefusalKind::MasterDown, Verdict::Passing("Its link to its master is down.")),
+const VERDICTS: [(RefusalKind, ErrorVerdict); 12] = [
+    (RefusalKind::Loading, ErrorVerdict::Passing("It is loading its dataset.")),
+    (RefusalKind::Busy, ErrorVerdict::Passing("A script is running there; `SCRIPT KILL` ends it.")),
+    (RefusalKind::Cluster, ErrorVerdict::Passing("Its cluster is being changed or is not whole.")),
+    (RefusalKind::MasterDown, ErrorVerdict::Passing("Its link to its master is down.")),
     (
         RefusalKind::OutOfMemory,
-        Verdict::Passing("Raise `maxmemory` there or free memory; apply again and the run continues where it stopped."),
+        ErrorVerdict::Passing(
+            "Raise `maxmemory` there or free memory; apply again and the run continues where it stopped.",
+        ),
     ),
-    (RefusalKind::ReadOnly, Verdict::Passing("It is a read-only replica: point the plan at its master.")),
+    (RefusalKind::ReadOnly, ErrorVerdict::Passing("It is a read-only replica: point the plan at its master.")),
     (
         RefusalKind::Misconf,
-        Verdict::Passing(
+        ErrorVerdict::Passing(
             "It cannot save to its disk: fix that, or set `stop-writes-on-bgsave-error no`, and apply again.",
         ),
     ),
-    (RefusalKind::NoReplicas, Verdict::Passing("It wants more replicas; see `min-replicas-to-write`.")),
-    (RefusalKind::MaxClients, Verdict::Passing("All its client connections are taken; see `maxclients`.")),
-    (RefusalKind::NoPermission, Verdict::Lasting("Grant the user what was refused and apply again.")),
-    (RefusalKind::NoAuth, Verdict::Lasting("Give the plan's destination a password.")),
-    (RefusalKind::WrongPassword, Verdict::Lasting("Check the destination's user and password.")),
+    (RefusalKind::NoReplicas, ErrorVerdict::Passing("It wants more replicas; see `min-replicas-to-write`.")),
+    (RefusalKind::MaxClients, ErrorVerdict::Passing("All its client connections are taken; see `maxclients`.")),
+    (RefusalKind::NoPermission, ErrorVerdict::Lasting("Grant the user what was refused and apply again.")),
+    (RefusalKind::NoAuth, ErrorVerdict::Lasting("Give the plan's destination a password.")),
+    (RefusalKind::WrongPassword, ErrorVerdict::Lasting("Check the destination's user and password.")),
 ];
 
 /// What an error reply that concerns a whole batch means.
-pub(super) fn verdict(error: &str) -> Verdict {
+pub(super) fn verdict(error: &str) -> ErrorVerdict {
     let kind = Refusal::of(error).kind;
     let row = VERDICTS.iter().find(|(known, _)| *known == kind);
     row.map_or(
-        Verdict::Lasting("The server does not take a command that this run needs; nothing of that batch was written."),
+        ErrorVerdict::Lasting(
+            "The server does not take a command that this run needs; nothing of that batch was written.",
+        ),
         |row| row.1,
     )
 }
@@ -109,8 +113,8 @@ mod tests {
 
     #[test]
     fn what_passes_is_waited_for_and_what_does_not_is_not() {
-        assert!(matches!(verdict("OOM command not allowed when used memory > 'maxmemory'."), Verdict::Passing(_)));
-        assert!(matches!(verdict("NOPERM this user has no permissions"), Verdict::Lasting(_)));
-        assert!(matches!(verdict("ERR unknown command 'RESTORE'"), Verdict::Lasting(_)));
+        assert!(matches!(verdict("OOM command not allowed when used memory > 'maxmemory'."), ErrorVerdict::Passing(_)));
+        assert!(matches!(verdict("NOPERM this user has no permissions"), ErrorVerdict::Lasting(_)));
+        assert!(matches!(verdict("ERR unknown command 'RESTORE'"), ErrorVerdict::Lasting(_)));
     }
 }

@@ -30,4 +30,4 @@ pub use fault::LaneFault;
 pub use part::Part;
 pub use run::{Lane, LaneReport, LaneSetup};
 pub use size::TooLarge;
-pub use turns::Turns;
+pub use turns::LargeValuePermits;

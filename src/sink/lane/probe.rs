@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Instant};
 
 use super::{
     LaneFault,
-    run::{Lane, LaneReport, Trouble, commit, send_multi, settle},
+    run::{Lane, LaneError, LaneReport, commit, send_multi, settle},
 };
 use crate::{
     resp,
@@ -55,7 +55,7 @@ impl Lane {
         batch: &Batch,
         existing: &mut Vec<usize>,
         written: bool,
-    ) -> Result<Vec<(u32, String)>, Trouble> {
+    ) -> Result<Vec<(u32, String)>, LaneError> {
         if self.connection.is_none() {
             self.reconnect().await?;
         }
@@ -65,15 +65,15 @@ impl Lane {
         self.check_size(batch).await?;
         *existing = self.probe(batch).await?;
         let rest = without(batch, existing, &self.setup.keys.skipped);
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         send_multi(connection, &rest).await?;
         connection.send(&commit(&self.setup, &rest)).await?;
         settle(connection, &rest, &self.setup).await
     }
 
     /// Which of the batch's probes exist; all of them are watched.
-    async fn probe(&mut self, batch: &Batch) -> Result<Vec<usize>, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    async fn probe(&mut self, batch: &Batch) -> Result<Vec<usize>, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let mut asking = vec![];
         for probe in &batch.probes {
             resp::command(&mut asking, &[b"SELECT", probe.db.to_string().as_bytes()]);

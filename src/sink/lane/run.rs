@@ -8,16 +8,16 @@ use std::{
 use async_channel::{Receiver, Sender, TryRecvError};
 
 use super::{
-    LaneFault, Part, TooLarge, Turns,
-    connection::{Broken, Connection, Executed, Nil},
+    LaneFault, LargeValuePermits, Part, TooLarge,
+    connection::{Connection, Executed, LinkFault, Nil},
     deadlines::Settling,
 };
 use crate::{
     net::Access,
     resp,
-    sink::{Batch, BatchSize, DeadlineMode, Destination, Job, Mark, NotedSettings, RecordKeys, Window},
+    sink::{Batch, BatchSize, DeadlineMode, Destination, InFlight, Job, Mark, NotedSettings, RecordKeys},
     step::{KeyFailure, OnConflict},
-    store::spool::Level,
+    store::spool::SpoolLevel,
     unit::Db,
 };
 
@@ -43,11 +43,11 @@ pub struct LaneSetup {
     /// The tag of the spool's segments.
     pub spool_tag: u64,
     /// How far the spool is filled.
-    pub level: Level,
+    pub level: SpoolLevel,
     /// The destination's clock minus ours, in milliseconds.
     pub clock_ahead: i64,
     /// Who may hold a large element.
-    pub turns: Turns,
+    pub turns: LargeValuePermits,
     /// How long a destination may be unreachable or refuse before the lane gives up.
     pub patience: Duration,
     /// How large batches are; learns from what they take.
@@ -108,7 +108,7 @@ pub struct Lane {
     pub(super) setup: LaneSetup,
     pub(super) jobs: Receiver<Job>,
     pub(super) reports: Sender<LaneReport>,
-    pub(super) window: Window,
+    pub(super) window: InFlight,
     pub(super) connection: Option<Connection>,
     /// The batch whose EXEC was sent and not answered yet.
     pub(super) pending: Option<Batch>,
@@ -137,7 +137,7 @@ pub struct Lane {
 impl Lane {
     /// A lane that takes its work from `jobs`, gives back to `window` what it confirmed, and tells `reports`.
     #[must_use]
-    pub fn new(setup: LaneSetup, jobs: Receiver<Job>, reports: Sender<LaneReport>, window: Window) -> Self {
+    pub fn new(setup: LaneSetup, jobs: Receiver<Job>, reports: Sender<LaneReport>, window: InFlight) -> Self {
         let confirmed = setup.from;
         Self {
             setup,
@@ -230,20 +230,20 @@ impl Lane {
     }
 
     /// Sends the batch behind the pending one, and its EXEC once the pending one is settled and the token is seen.
-    async fn push(&mut self, batch: &Batch) -> Result<(), Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    async fn push(&mut self, batch: &Batch) -> Result<(), LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         send_multi(connection, batch).await?;
         if let Some(pending) = self.pending.take() {
             let settled = settle(connection, &pending, &self.setup).await;
             match settled {
-                Ok(errors) => self.carried_out(pending, errors).await.map_err(Trouble::Lasting)?,
+                Ok(errors) => self.carried_out(pending, errors).await.map_err(LaneError::Lasting)?,
                 Err(trouble) => {
                     self.pending = Some(pending);
                     return Err(trouble);
                 }
             }
         }
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         connection.send(&commit(&self.setup, batch)).await?;
         self.sent_at = Instant::now();
         Ok(())
@@ -299,11 +299,11 @@ impl Lane {
 
 /// What interrupts a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum LaneError {
     /// There is no connection yet.
     NotConnected,
     /// The connection broke, or a command that guards was refused.
-    Broken(Broken),
+    Broken(LinkFault),
     /// The batch was refused as a whole.
     Aborted(String),
     /// A watched key had changed.
@@ -320,8 +320,8 @@ pub(super) enum Trouble {
     Lasting(LaneFault),
 }
 
-impl From<Broken> for Trouble {
-    fn from(broken: Broken) -> Self {
+impl From<LinkFault> for LaneError {
+    fn from(broken: LinkFault) -> Self {
         Self::Broken(broken)
     }
 }
@@ -331,21 +331,21 @@ pub(super) async fn settle(
     connection: &mut Connection,
     batch: &Batch,
     setup: &LaneSetup,
-) -> Result<Vec<(u32, String)>, Trouble> {
+) -> Result<Vec<(u32, String)>, LaneError> {
     let nil = if setup.part == Part::Stream { Nil::Answer } else { Nil::KeyExists };
     let executed = connection.executed(batch.commands + COMMIT_COMMANDS, nil, &batch.watched).await?;
     connection.line().await?;
     let token = connection.bulk().await?;
     match executed {
         Executed::Done(errors) if token.as_deref() == Some(setup.token.as_bytes()) => Ok(errors),
-        Executed::Untouched if token.as_deref() == Some(setup.token.as_bytes()) => Err(Trouble::Untouched),
-        Executed::Aborted(error) => Err(Trouble::Aborted(error)),
-        Executed::Done(_) | Executed::Untouched => Err(Trouble::Token(token)),
+        Executed::Untouched if token.as_deref() == Some(setup.token.as_bytes()) => Err(LaneError::Untouched),
+        Executed::Aborted(error) => Err(LaneError::Aborted(error)),
+        Executed::Done(_) | Executed::Untouched => Err(LaneError::Token(token)),
     }
 }
 
 /// Sends `MULTI` and the commands.
-pub(super) async fn send_multi(connection: &mut Connection, batch: &Batch) -> Result<(), Broken> {
+pub(super) async fn send_multi(connection: &mut Connection, batch: &Batch) -> Result<(), LinkFault> {
     if batch.large.is_empty() {
         return connection.send_both([MULTI, &batch.bytes]).await;
     }

@@ -4,14 +4,14 @@ use std::{collections::HashSet, time::Instant};
 
 use super::{
     LaneFault, Part,
-    connection::{Broken, Connection, Executed, Nil},
-    fault::{Verdict, verdict},
-    run::{Lane, LaneReport, MULTI, Trouble, arm, commit, send_multi, settle},
+    connection::{Connection, Executed, LinkFault, Nil},
+    fault::{ErrorVerdict, verdict},
+    run::{Lane, LaneError, LaneReport, MULTI, arm, commit, send_multi, settle},
 };
 use crate::{
     command::{self, Class, Cross},
     rdb::{Cursor, Kind, Length, ModuleId},
-    resp::{self, CommandReader, Limits, Refusal, RefusalKind},
+    resp::{self, CommandReader, Refusal, RefusalKind, RespLimits},
     sink::{Batch, Mark, lease::is_before},
     step::KeyFailure,
     unit::{Db, Dialect, KeyText},
@@ -24,7 +24,7 @@ const PAUSES: [u64; 6] = [20, 100, 250, 500, 1000, 2000];
 
 impl Lane {
     /// Connects anew until the pending batch and `last` are settled: carried out already, or written now.
-    pub(super) async fn recover(&mut self, trouble: Trouble, last: Option<Batch>) -> Result<(), LaneFault> {
+    pub(super) async fn recover(&mut self, trouble: LaneError, last: Option<Batch>) -> Result<(), LaneFault> {
         let mut unsettled: std::collections::VecDeque<Batch> = self.pending.take().into_iter().chain(last).collect();
         let mut trouble = trouble;
         let mut since = Instant::now();
@@ -61,26 +61,26 @@ impl Lane {
     }
 
     /// Whether trying again can help; tells why the lane waits.
-    pub(super) async fn judge(&self, trouble: &Trouble, since: Instant) -> Result<(), LaneFault> {
+    pub(super) async fn judge(&self, trouble: &LaneError, since: Instant) -> Result<(), LaneFault> {
         let patient = since.elapsed() < self.setup.patience && !self.window.is_closed();
         let (reason, fault) = match trouble {
-            Trouble::NotConnected | Trouble::Untouched => return Ok(()),
-            Trouble::Token(None) => return Err(LaneFault::RecordGone),
-            Trouble::Token(Some(there)) if is_before(&String::from_utf8_lossy(there), &self.setup.token) => {
+            LaneError::NotConnected | LaneError::Untouched => return Ok(()),
+            LaneError::Token(None) => return Err(LaneFault::RecordGone),
+            LaneError::Token(Some(there)) if is_before(&String::from_utf8_lossy(there), &self.setup.token) => {
                 return Err(LaneFault::Forgot);
             }
-            Trouble::Token(Some(_)) => return Err(LaneFault::LostLease),
-            Trouble::Forgot => return Err(LaneFault::Forgot),
-            Trouble::TooLarge(large) => return Err(LaneFault::TooLarge(large.clone())),
-            Trouble::Lasting(fault) => return Err(fault.clone()),
-            Trouble::Disk(reason) => return Err(LaneFault::Disk(reason.clone())),
-            Trouble::Broken(Broken::Protocol) => return Err(LaneFault::Protocol),
-            Trouble::Broken(Broken::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
-            Trouble::Broken(Broken::Refused(error)) | Trouble::Aborted(error) => match verdict(error) {
-                Verdict::Passing(remedy) => {
+            LaneError::Token(Some(_)) => return Err(LaneFault::LostLease),
+            LaneError::Forgot => return Err(LaneFault::Forgot),
+            LaneError::TooLarge(large) => return Err(LaneFault::TooLarge(large.clone())),
+            LaneError::Lasting(fault) => return Err(fault.clone()),
+            LaneError::Disk(reason) => return Err(LaneFault::Disk(reason.clone())),
+            LaneError::Broken(LinkFault::Protocol) => return Err(LaneFault::Protocol),
+            LaneError::Broken(LinkFault::Link(reason)) => (reason.clone(), LaneFault::Unreachable(reason.clone())),
+            LaneError::Broken(LinkFault::Refused(error)) | LaneError::Aborted(error) => match verdict(error) {
+                ErrorVerdict::Passing(remedy) => {
                     (format!("{error} ({remedy})"), LaneFault::Refused { reason: error.clone(), remedy })
                 }
-                Verdict::Lasting(remedy) => return Err(LaneFault::Refused { reason: error.clone(), remedy }),
+                ErrorVerdict::Lasting(remedy) => return Err(LaneFault::Refused { reason: error.clone(), remedy }),
             },
         };
         if !patient {
@@ -91,7 +91,7 @@ impl Lane {
     }
 
     /// A new connection, armed; answers the lane's mark.
-    pub(super) async fn reconnect(&mut self) -> Result<Mark, Trouble> {
+    pub(super) async fn reconnect(&mut self) -> Result<Mark, LaneError> {
         self.connection = None;
         self.connections += 1;
         let name = format!("redis-plan-lane-{}", self.setup.part.name());
@@ -112,11 +112,11 @@ impl Lane {
         connection.line().await?;
         let token = connection.bulk().await?;
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
-            return Err(Trouble::Token(token));
+            return Err(LaneError::Token(token));
         }
-        let mark = mark.and_then(|mark| self.setup.part.mark(&mark)).ok_or(Trouble::Token(None))?;
+        let mark = mark.and_then(|mark| self.setup.part.mark(&mark)).ok_or(LaneError::Token(None))?;
         if mark < self.confirmed {
-            return Err(Trouble::Forgot);
+            return Err(LaneError::Forgot);
         }
         self.connection = Some(connection);
         Ok(mark)
@@ -124,15 +124,15 @@ impl Lane {
 
     /// Makes sure that a transaction which is still under way on the last connection is never carried out: that one
     /// watches the fence. It could otherwise land after its batch was written again here.
-    async fn cut_off_the_last(&self, connection: &mut Connection) -> Result<(), Trouble> {
+    async fn cut_off_the_last(&self, connection: &mut Connection) -> Result<(), LaneError> {
         let fence = self.setup.keys.fence(self.setup.part);
         let mut set = vec![];
         resp::command(&mut set, &[b"PSETEX", fence.as_bytes(), FENCE_MILLIS, b"1"]);
         match self.guarded(connection, &set, 1).await? {
             Executed::Done(errors) if errors.is_empty() => Ok(()),
-            Executed::Done(errors) => Err(Trouble::Aborted(errors.into_iter().map(|(_, error)| error).collect())),
-            Executed::Untouched => Err(Trouble::Untouched),
-            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+            Executed::Done(errors) => Err(LaneError::Aborted(errors.into_iter().map(|(_, error)| error).collect())),
+            Executed::Untouched => Err(LaneError::Untouched),
+            Executed::Aborted(error) => Err(LaneError::Aborted(error)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Lane {
         connection: &mut Connection,
         commands: &[u8],
         count: u32,
-    ) -> Result<Executed, Trouble> {
+    ) -> Result<Executed, LaneError> {
         let token_key = self.setup.keys.token.as_bytes();
         let mut out = vec![];
         resp::command(&mut out, &[b"WATCH", token_key]);
@@ -151,7 +151,7 @@ impl Lane {
         connection.line().await?;
         let token = connection.bulk().await?;
         if token.as_deref() != Some(self.setup.token.as_bytes()) {
-            return Err(Trouble::Token(token));
+            return Err(LaneError::Token(token));
         }
         let mut out = MULTI.to_vec();
         out.extend_from_slice(commands);
@@ -182,7 +182,7 @@ impl Lane {
     }
 
     /// On a connection of its own: on the lane's the next batch may have begun.
-    async fn note(&self, members: &[Vec<u8>]) -> Result<(), Trouble> {
+    async fn note(&self, members: &[Vec<u8>]) -> Result<(), LaneError> {
         let mut connection = Connection::open(&self.setup.access, "redis-plan-note", None).await?;
         let mut adding = vec![];
         for member in members {
@@ -191,8 +191,8 @@ impl Lane {
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
         match self.guarded(&mut connection, &adding, count).await? {
             Executed::Done(errors) => done(errors),
-            Executed::Untouched => Err(Trouble::Untouched),
-            Executed::Aborted(error) => Err(Trouble::Aborted(error)),
+            Executed::Untouched => Err(LaneError::Untouched),
+            Executed::Aborted(error) => Err(LaneError::Aborted(error)),
         }
     }
 
@@ -200,7 +200,7 @@ impl Lane {
         &mut self,
         unsettled: &mut std::collections::VecDeque<Batch>,
         mark: Mark,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), LaneError> {
         while let Some(batch) = unsettled.front() {
             let errors = if mark >= batch.mark && self.setup.part == Part::Stream {
                 self.tell(LaneReport::Unseen { commands: batch.commands }).await;
@@ -209,13 +209,13 @@ impl Lane {
                 self.rewrite_missing(batch).await?
             } else {
                 self.check_size(batch).await?;
-                let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+                let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
                 send_multi(connection, batch).await?;
                 connection.send(&commit(&self.setup, batch)).await?;
                 settle(connection, batch, &self.setup).await?
             };
             if let Some(batch) = unsettled.pop_front() {
-                self.confirmed(batch, errors).await.map_err(Trouble::Lasting)?;
+                self.confirmed(batch, errors).await.map_err(LaneError::Lasting)?;
             }
         }
         Ok(())
@@ -223,8 +223,8 @@ impl Lane {
 
     /// A batch was carried out, but its replies were lost, and with them the errors of single commands: whatever key is
     /// not there is written again, so that its error is seen.
-    pub(super) async fn rewrite_missing(&mut self, batch: &Batch) -> Result<Vec<(u32, String)>, Trouble> {
-        let Some(connection) = &mut self.connection else { return Err(Trouble::NotConnected) };
+    pub(super) async fn rewrite_missing(&mut self, batch: &Batch) -> Result<Vec<(u32, String)>, LaneError> {
+        let Some(connection) = &mut self.connection else { return Err(LaneError::NotConnected) };
         let commands = keyed_commands(batch);
         let mut asking = vec![];
         for (db, key, _, _) in &commands {
@@ -260,8 +260,8 @@ impl Lane {
 }
 
 /// The first error of commands that a transaction has carried out, none of which may fail.
-pub(super) fn done(errors: Vec<(u32, String)>) -> Result<(), Trouble> {
-    errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(Trouble::Aborted(error)))
+pub(super) fn done(errors: Vec<(u32, String)>) -> Result<(), LaneError> {
+    errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(LaneError::Aborted(error)))
 }
 
 /// Every command of a batch that writes a key: database, key, bytes, index.
@@ -296,7 +296,7 @@ fn makes_a_key(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn each_command(batch: &Batch, mut see: impl FnMut(u32, &resp::Command<'_>)) {
-    let mut reader = CommandReader::starting_at(0, Limits::default());
+    let mut reader = CommandReader::starting_at(0, RespLimits::default());
     reader.feed(&batch.bytes);
     let mut index = 0;
     while let Ok(Some(command)) = reader.next() {

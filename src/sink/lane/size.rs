@@ -1,8 +1,8 @@
 //! What is too large for the destination: it closes the connection at it, every time anew, and says nothing.
 
 use super::{
-    connection::{Broken, Connection},
-    run::{Lane, Trouble},
+    connection::{Connection, LinkFault},
+    run::{Lane, LaneError},
     settle::each_command,
 };
 use crate::{
@@ -33,16 +33,16 @@ pub struct TooLarge {
 
 impl Lane {
     /// Whether the destination can take the batch at all; asked when a connection broke over one.
-    pub(super) async fn check_size(&mut self, batch: &Batch) -> Result<(), Trouble> {
+    pub(super) async fn check_size(&mut self, batch: &Batch) -> Result<(), LaneError> {
         let Some(connection) = self.connection.as_mut().filter(|_| batch.len() > LEAST) else { return Ok(()) };
         let bulk = limit(connection, "proto-max-bulk-len").await?.unwrap_or(BULK);
         let query = limit(connection, "client-query-buffer-limit").await?.unwrap_or(QUERY);
-        too_large(batch, bulk, query).map_or(Ok(()), |large| Err(Trouble::TooLarge(large)))
+        too_large(batch, bulk, query).map_or(Ok(()), |large| Err(LaneError::TooLarge(large)))
     }
 }
 
 /// A setting of the destination; `None` where it has none of the name, shows it not, or does not limit.
-async fn limit(connection: &mut Connection, setting: &str) -> Result<Option<u64>, Broken> {
+async fn limit(connection: &mut Connection, setting: &str) -> Result<Option<u64>, LinkFault> {
     let mut asking = vec![];
     resp::command(&mut asking, &[b"CONFIG", b"GET", setting.as_bytes()]);
     connection.send(&asking).await?;

@@ -4,16 +4,16 @@ use async_channel::{Receiver, Sender, bounded};
 
 /// Gives out turns, one at a time. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Turns {
+pub struct LargeValuePermits {
     taken: Sender<()>,
     giving: Receiver<()>,
 }
 
 /// A turn; dropping it lets the next one begin.
 #[derive(Debug)]
-pub struct Turn(Receiver<()>);
+pub struct LargeValuePermit(Receiver<()>);
 
-impl Turns {
+impl LargeValuePermits {
     /// Nobody has a turn.
     #[must_use]
     pub fn new() -> Self {
@@ -23,20 +23,20 @@ impl Turns {
 
     /// Blocks until nobody else has a turn.
     #[must_use]
-    pub fn take(&self) -> Turn {
+    pub fn take(&self) -> LargeValuePermit {
         // Both ends are held here, so the channel is never closed.
         let _ = self.taken.send_blocking(());
-        Turn(self.giving.clone())
+        LargeValuePermit(self.giving.clone())
     }
 }
 
-impl Default for Turns {
+impl Default for LargeValuePermits {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Drop for Turn {
+impl Drop for LargeValuePermit {
     fn drop(&mut self) {
         let _ = self.0.try_recv();
     }
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_next_turn_begins_when_the_last_one_ends() {
-        let turns = Turns::new();
+        let turns = LargeValuePermits::new();
         let first = turns.take();
         let other = turns.clone();
         let (told, heard) = bounded(1);

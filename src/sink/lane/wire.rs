@@ -2,7 +2,7 @@
 
 /// The beginning of a reply: all of it for what is one line, the header for what follows with its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head<'a> {
+pub(super) enum ReplyHead<'a> {
     /// `+…` or `:…`.
     Line(&'a [u8]),
     /// `-…`.
@@ -24,17 +24,17 @@ const MAX_LINE: usize = 64 << 10;
 const INTEGER: usize = 24;
 
 /// Reads the head at the start of `bytes` and its length in bytes; `None` when more bytes are needed.
-pub(super) fn head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, NotAReply> {
+pub(super) fn head(bytes: &[u8]) -> Result<Option<(ReplyHead<'_>, usize)>, NotAReply> {
     let Some(end) = memchr::memchr(b'\n', bytes.get(..MAX_LINE).unwrap_or(bytes)) else {
         return if bytes.len() >= MAX_LINE { Err(NotAReply) } else { Ok(None) };
     };
     let line = bytes.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(NotAReply)?;
     let (sign, rest) = line.split_first().ok_or(NotAReply)?;
     let head = match sign {
-        b'+' | b':' => Head::Line(rest),
-        b'-' => Head::Error(rest),
-        b'*' => Head::Array(count(rest)?),
-        b'$' => Head::Bulk(count(rest)?),
+        b'+' | b':' => ReplyHead::Line(rest),
+        b'-' => ReplyHead::Error(rest),
+        b'*' => ReplyHead::Array(count(rest)?),
+        b'$' => ReplyHead::Bulk(count(rest)?),
         _ => return Err(NotAReply),
     };
     Ok(Some((head, end + 1)))
@@ -45,7 +45,7 @@ const END: &[u8] = b"\r\n";
 
 /// A walk over one reply of any size, arrays with all that is in them, that holds nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Walk {
+pub(super) struct ReplyWalk {
     /// Replies that are still to come.
     left: u64,
     /// Bytes of a string that are still to come.
@@ -54,7 +54,7 @@ pub(super) struct Walk {
     end: usize,
 }
 
-impl Walk {
+impl ReplyWalk {
     /// At the beginning of a reply.
     pub(super) const fn new() -> Self {
         Self { left: 1, body: 0, end: 0 }
@@ -97,9 +97,9 @@ impl Walk {
         let Some((head, passed)) = head(bytes)? else { return Ok(0) };
         self.left -= 1;
         match head {
-            Head::Array(Some(elements)) => self.left = self.left.checked_add(elements).ok_or(NotAReply)?,
-            Head::Bulk(Some(size)) => (self.body, self.end) = (size, END.len()),
-            Head::Line(_) | Head::Error(_) | Head::Bulk(None) | Head::Array(None) => {}
+            ReplyHead::Array(Some(elements)) => self.left = self.left.checked_add(elements).ok_or(NotAReply)?,
+            ReplyHead::Bulk(Some(size)) => (self.body, self.end) = (size, END.len()),
+            ReplyHead::Line(_) | ReplyHead::Error(_) | ReplyHead::Bulk(None) | ReplyHead::Array(None) => {}
         }
         Ok(passed)
     }
@@ -154,7 +154,7 @@ mod tests {
 
     /// How long the reply at the start of `bytes` is, fed in these pieces; `None` when it is not over.
     fn length<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize>, NotAReply> {
-        let (mut walk, mut held, mut passed) = (Walk::new(), vec![], 0);
+        let (mut walk, mut held, mut passed) = (ReplyWalk::new(), vec![], 0);
         for piece in pieces {
             held.extend_from_slice(piece);
             let some = walk.pass(&held)?;
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_reply_of_any_size_is_passed_without_being_held() {
-        let (mut walk, piece, mut left) = (Walk::new(), vec![b'x'; 1 << 16], 5_u64 << 30);
+        let (mut walk, piece, mut left) = (ReplyWalk::new(), vec![b'x'; 1 << 16], 5_u64 << 30);
         let head = format!("*2\r\n${left}\r\n");
         assert_eq!(walk.pass(head.as_bytes()), Ok(head.len()));
         while left > 0 {

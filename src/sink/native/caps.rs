@@ -4,11 +4,11 @@ use crate::unit::ServerVersion;
 
 /// The commands and options a destination has, by its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps {
+pub struct Features {
     version: ServerVersion,
 }
 
-impl Caps {
+impl Features {
     /// Those of a server of this version.
     #[must_use]
     pub const fn of(version: ServerVersion) -> Self {

@@ -12,6 +12,6 @@ mod score;
 mod stream;
 mod writer;
 
-pub use caps::Caps;
+pub use caps::Features;
 pub use loss::{Loss, Unsupported};
 pub use writer::NativeWriter;

@@ -1,12 +1,12 @@
 //! Streams as commands: XADD for the entries, XSETID for what the stream keeps beside them, XGROUP for groups and
 //! consumers, XCLAIM for pending entries.
 
-use super::Caps;
+use super::Features;
 use super::gather::Gather;
 use super::live_ids::Life;
 use super::live_ids::LiveIds;
 use super::loss::Loss;
-use crate::rdb::Pair;
+use crate::rdb::FieldPair;
 use crate::rdb::StreamId;
 use crate::rdb::StreamMeta;
 use crate::resp;
@@ -17,7 +17,7 @@ const MAKER: &[u8] = b"plan";
 
 /// What is known of the stream so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StreamState {
+pub(super) struct NativeStream {
     live: LiveIds,
     meta: Option<StreamMeta>,
     group: Vec<u8>,
@@ -31,7 +31,7 @@ pub(super) struct StreamState {
     messages: u64,
 }
 
-impl StreamState {
+impl NativeStream {
     pub(super) fn saw_entry(&mut self, id: StreamId) {
         self.live.add(id);
     }
@@ -74,7 +74,7 @@ impl StreamState {
         self.messages = messages;
     }
 
-    pub(super) fn losses(&self, caps: Caps) -> Vec<Loss> {
+    pub(super) fn losses(&self, caps: Features) -> Vec<Loss> {
         let version = caps.version();
         let mut losses = vec![];
         if self.dead > 0 {
@@ -112,7 +112,7 @@ impl StreamState {
     }
 
     /// Appends what the stream keeps beside its entries; makes it exist when it has none.
-    pub(super) fn settle(&self, key: &[u8], meta: StreamMeta, caps: Caps, out: &mut Vec<u8>) -> u32 {
+    pub(super) fn settle(&self, key: &[u8], meta: StreamMeta, caps: Features, out: &mut Vec<u8>) -> u32 {
         let mut commands = 1;
         if self.live.is_empty() {
             resp::command(out, &[b"XGROUP", b"CREATE", key, MAKER, b"0-0", b"MKSTREAM"]);
@@ -139,7 +139,7 @@ impl StreamState {
         &self,
         key: &[u8],
         (last_id, entries_read): (StreamId, Option<u64>),
-        caps: Caps,
+        caps: Features,
         out: &mut Vec<u8>,
     ) -> u32 {
         let entries_read = entries_read.filter(|_| caps.stream_counters());
@@ -158,7 +158,7 @@ impl StreamState {
 
     /// Appends the creation of the consumer last seen. Before 6.2 only reading creates one: it reads its own pending
     /// entries, and has none yet.
-    pub(super) fn create_consumer(&self, key: &[u8], caps: Caps, out: &mut Vec<u8>) -> u32 {
+    pub(super) fn create_consumer(&self, key: &[u8], caps: Features, out: &mut Vec<u8>) -> u32 {
         if caps.create_consumer() {
             resp::command(out, &[b"XGROUP", b"CREATECONSUMER", key, &self.group, &self.consumer]);
         } else {
@@ -170,7 +170,7 @@ impl StreamState {
 }
 
 /// Appends an entry.
-pub(super) fn add_entry(key: &[u8], id: StreamId, fields: &[Pair<'_>], out: &mut Vec<u8>) -> u32 {
+pub(super) fn add_entry(key: &[u8], id: StreamId, fields: &[FieldPair<'_>], out: &mut Vec<u8>) -> u32 {
     resp::array_header(out, 3 + 2 * fields.len());
     resp::bulk(out, b"XADD");
     resp::bulk(out, key);

@@ -1,11 +1,11 @@
 //! Elements in, commands out.
 
-use super::Caps;
+use super::Features;
 use super::Loss;
 use super::Unsupported;
 use super::gather::Gather;
 use super::score;
-use super::stream::StreamState;
+use super::stream::NativeStream;
 use super::stream::add_entry;
 use crate::rdb::Element;
 use crate::rdb::Kind;
@@ -25,13 +25,13 @@ const MOST_ELEMENTS: u64 = 512;
 #[derive(Clone, Debug)]
 pub struct NativeWriter {
     key: Vec<u8>,
-    caps: Caps,
+    caps: Features,
     chunk_bytes: usize,
     /// What adds items.
     items: &'static [u8],
     gathering: Gathering,
     gather: Gather,
-    stream: StreamState,
+    stream: NativeStream,
     seen: u64,
     /// Fields that expire and cannot at the destination.
     immortal: u64,
@@ -52,7 +52,7 @@ enum Gathering {
 impl NativeWriter {
     /// A writer of a value of this kind. A variadic command is ended when its arguments have `chunk_bytes`, or at 512
     /// elements.
-    pub fn new(key: &[u8], kind: Kind, caps: &Caps, chunk_bytes: usize) -> Result<Self, Unsupported> {
+    pub fn new(key: &[u8], kind: Kind, caps: &Features, chunk_bytes: usize) -> Result<Self, Unsupported> {
         let items: &[u8] = match kind.type_name() {
             "module" => return Err(Unsupported::Module),
             "stream" if !caps.streams() => return Err(Unsupported::Streams(caps.version())),
@@ -66,7 +66,7 @@ impl NativeWriter {
             items,
             gathering: Gathering::Items,
             gather: Gather::default(),
-            stream: StreamState::default(),
+            stream: NativeStream::default(),
             seen: 0,
             immortal: 0,
             now: None,
@@ -245,9 +245,9 @@ mod tests {
     use crate::unit::ServerVersion;
     use std::borrow::Cow;
 
-    const OLD: Caps = Caps::of(ServerVersion::redis(2, 8, 17));
-    const FIVE: Caps = Caps::of(ServerVersion::redis(5, 0, 10));
-    const NEW: Caps = Caps::of(ServerVersion::redis(8, 2, 3));
+    const OLD: Features = Features::of(ServerVersion::redis(2, 8, 17));
+    const FIVE: Features = Features::of(ServerVersion::redis(5, 0, 10));
+    const NEW: Features = Features::of(ServerVersion::redis(8, 2, 3));
 
     /// Commands as text, one a line.
     fn lines(bytes: &[u8]) -> Vec<String> {
@@ -260,12 +260,17 @@ mod tests {
         lines
     }
 
-    fn writer(kind: Kind, caps: Caps) -> NativeWriter {
+    fn writer(kind: Kind, caps: Features) -> NativeWriter {
         NativeWriter::new(b"k", kind, &caps, 64 << 10).unwrap()
     }
 
     /// The commands for these elements, and what was lost.
-    fn written(kind: Kind, caps: Caps, elements: &[Element<'_>], expires_at: Option<i64>) -> (Vec<String>, Vec<Loss>) {
+    fn written(
+        kind: Kind,
+        caps: Features,
+        elements: &[Element<'_>],
+        expires_at: Option<i64>,
+    ) -> (Vec<String>, Vec<Loss>) {
         let (mut writer, mut out) = (writer(kind, caps), vec![]);
         let mut commands: u32 = elements.iter().map(|element| writer.push(element, &mut out)).sum();
         commands += writer.finish(expires_at.map(UnixMillis), &mut out);
@@ -450,7 +455,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_says_why() {
-        let refused = |kind, caps: Caps| NativeWriter::new(b"k", kind, &caps, 1).unwrap_err().to_string();
+        let refused = |kind, caps: Features| NativeWriter::new(b"k", kind, &caps, 1).unwrap_err().to_string();
         let module = "a module's value can be restored where the module is, but not written by commands";
         assert_eq!(refused(Kind::Module2, NEW), module);
         assert_eq!(refused(Kind::StreamListpacks, OLD), "Redis 2.8.17 has no streams");

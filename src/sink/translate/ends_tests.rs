@@ -1,7 +1,7 @@
 //! When keys end at sources that send lives instead of deadlines.
 
 use super::{
-    Deadlines, Name, TranslatorSetup,
+    Name, SourceDeadlines, TranslatorSetup,
     tests::{NEW, NOW, all, check},
 };
 use crate::unit::{Db, Offset, ServerVersion, UnixMillis};
@@ -9,7 +9,7 @@ use crate::unit::{Db, Offset, ServerVersion, UnixMillis};
 /// A source where every key of database 0 ends at the same moment.
 struct Ends(i64);
 
-impl Deadlines for Ends {
+impl SourceDeadlines for Ends {
     fn at_source(&mut self, db: Db, _: &[u8], (_, received): (Offset, UnixMillis)) -> Option<UnixMillis> {
         assert_eq!(received, NOW);
         (db == Db(0)).then_some(UnixMillis(self.0))

@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 
-use super::words::{Change, SAME, Words, becomes, fixed, number};
+use super::words::{Argv, Change, SAME, becomes, fixed, number};
 use crate::{
     command::Spec,
     rdb::{self, ElementReader, Kind, ModuleId},
-    resp::{self, CommandReader, Limits},
+    resp::{self, CommandReader, RespLimits},
     sink::{
         Destination, Form,
-        native::{Caps, Loss, NativeWriter},
+        native::{Features, Loss, NativeWriter},
     },
     unit::{Expiry, Offset, UnixMillis},
 };
@@ -37,7 +37,7 @@ impl Receipt {
 }
 
 /// Whether a command brings an expiry of its key that counts from when the source carried it out.
-pub(super) fn counts_from_now(spec: &Spec, words: &Words<'_>) -> bool {
+pub(super) fn counts_from_now(spec: &Spec, words: &Argv<'_>) -> bool {
     let has = |begin| words.position(begin, "EX").or(words.position(begin, "PX")).is_some();
     match spec.name {
         "EXPIRE" | "PEXPIRE" | "SETEX" | "PSETEX" => true,
@@ -51,7 +51,7 @@ pub(super) fn counts_from_now(spec: &Spec, words: &Words<'_>) -> bool {
 /// The same command with absolute expiries, in milliseconds since the epoch. `known` says whether the destination has the command.
 pub(super) fn absolute<'a>(
     spec: &Spec,
-    words: &Words<'a>,
+    words: &Argv<'a>,
     received_at: Receipt,
     destination: &Destination,
     known: bool,
@@ -83,7 +83,7 @@ pub(super) fn absolute<'a>(
 }
 
 /// What is written for the moment so many units after `from`.
-fn later(words: &Words<'_>, index: usize, from: Receipt, unit: i64) -> Result<i64, String> {
+fn later(words: &Argv<'_>, index: usize, from: Receipt, unit: i64) -> Result<i64, String> {
     let count = words.number(index).ok_or("its expiry is no number")?;
     count
         .checked_mul(unit)
@@ -94,25 +94,25 @@ fn later(words: &Words<'_>, index: usize, from: Receipt, unit: i64) -> Result<i6
 }
 
 /// `PEXPIREAT key at`, with the conditions from word `rest` on.
-fn key_expires<'a>(words: &Words<'a>, at: i64, rest: usize) -> Words<'a> {
-    Words::new("PEXPIREAT", [words.word(1), number(at)].into_iter().chain(words.from(rest)))
+fn key_expires<'a>(words: &Argv<'a>, at: i64, rest: usize) -> Argv<'a> {
+    Argv::new("PEXPIREAT", [words.word(1), number(at)].into_iter().chain(words.from(rest)))
 }
 
-fn fields_expire<'a>(words: &Words<'a>, at: i64) -> Words<'a> {
-    Words::new("HPEXPIREAT", [words.word(1), number(at)].into_iter().chain(words.from(3)))
+fn fields_expire<'a>(words: &Argv<'a>, at: i64) -> Argv<'a> {
+    Argv::new("HPEXPIREAT", [words.word(1), number(at)].into_iter().chain(words.from(3)))
 }
 
 /// SET with an absolute expiry: one command from 6.2 on (`t_string.c`), two before.
-fn set<'a>(words: &Words<'a>, value: Cow<'a, [u8]>, at: i64, destination: &Destination) -> Vec<Words<'a>> {
+fn set<'a>(words: &Argv<'a>, value: Cow<'a, [u8]>, at: i64, destination: &Destination) -> Vec<Argv<'a>> {
     let key = words.word(1);
     if destination.version.has_redis((6, 2)) {
-        return vec![Words::new("SET", [key, value, fixed("PXAT"), number(at)])];
+        return vec![Argv::new("SET", [key, value, fixed("PXAT"), number(at)])];
     }
-    vec![Words::new("SET", [key.clone(), value]), Words::new("PEXPIREAT", [key, number(at)])]
+    vec![Argv::new("SET", [key.clone(), value]), Argv::new("PEXPIREAT", [key, number(at)])]
 }
 
 /// What the words of an expiry say, if the one at `index` begins one: the moment and how many words.
-fn expiry(words: &Words<'_>, index: usize, received_at: Receipt) -> Result<Option<i64>, String> {
+fn expiry(words: &Argv<'_>, index: usize, received_at: Receipt) -> Result<Option<i64>, String> {
     let (unit, from) = match () {
         () if words.is(index, "EX") => (1000, received_at),
         () if words.is(index, "PX") => (1, received_at),
@@ -124,7 +124,7 @@ fn expiry(words: &Words<'_>, index: usize, received_at: Receipt) -> Result<Optio
 }
 
 /// A SET that a source sends took effect: its conditions and its wish for the old value can go.
-fn set_with_words<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
+fn set_with_words<'a>(words: &Argv<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
     let mut at = None;
     let mut keeps = false;
     let mut index = 3;
@@ -144,11 +144,11 @@ fn set_with_words<'a>(words: &Words<'a>, received_at: Receipt, destination: &Des
     match at {
         Some(at) => Ok(Some(set(words, words.word(2), at, destination))),
         None if keeps && !destination.version.has_redis((6, 0)) => {
-            becomes(Words::new("EVAL", [fixed(SET_KEEPING), fixed("1"), words.word(1), words.word(2)]))
+            becomes(Argv::new("EVAL", [fixed(SET_KEEPING), fixed("1"), words.word(1), words.word(2)]))
         }
         None => {
             let keep = keeps.then_some(fixed("KEEPTTL"));
-            becomes(Words::new("SET", [words.word(1), words.word(2)].into_iter().chain(keep)))
+            becomes(Argv::new("SET", [words.word(1), words.word(2)].into_iter().chain(keep)))
         }
     }
 }
@@ -159,17 +159,17 @@ const SET_KEEPING: &str = "local left = redis.call('PTTL', KEYS[1]) \
                            redis.call('SET', KEYS[1], ARGV[1]) \
                            if left >= 0 then redis.call('PEXPIRE', KEYS[1], left) end";
 
-fn getex<'a>(words: &Words<'a>, received_at: Receipt) -> Change<'a> {
+fn getex<'a>(words: &Argv<'a>, received_at: Receipt) -> Change<'a> {
     if words.is(2, "PERSIST") {
-        return becomes(Words::new("PERSIST", [words.word(1)]));
+        return becomes(Argv::new("PERSIST", [words.word(1)]));
     }
     match expiry(words, 2, received_at)? {
-        Some(at) => becomes(Words::new("PEXPIREAT", [words.word(1), number(at)])),
+        Some(at) => becomes(Argv::new("PEXPIREAT", [words.word(1), number(at)])),
         None => Err("its arguments are not known".to_owned()),
     }
 }
 
-fn restore<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
+fn restore<'a>(words: &Argv<'a>, received_at: Receipt, destination: &Destination) -> Change<'a> {
     let key = words.word(1);
     let from = if words.position(4, "ABSTTL").is_some() { received_at.absolute() } else { received_at };
     let at = match words.number(2).ok_or("its expiry is no number")? {
@@ -183,7 +183,7 @@ fn restore<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destinatio
     let replace = words.position(4, "REPLACE").is_some();
     let mut commands = vec![];
     if replace && !destination.knows_replace() {
-        commands.push(Words::new("DEL", [key.clone()]));
+        commands.push(Argv::new("DEL", [key.clone()]));
     }
     let modern = destination.knows_absolute_expiry();
     let first = at.filter(|_| modern).unwrap_or(0);
@@ -195,9 +195,9 @@ fn restore<'a>(words: &Words<'a>, received_at: Receipt, destination: &Destinatio
             args.extend(words.from(index).take(2));
         }
     }
-    commands.push(Words::new("RESTORE", args));
+    commands.push(Argv::new("RESTORE", args));
     if let Some(at) = at.filter(|_| !modern) {
-        commands.push(Words::new("PEXPIREAT", [key, number(at)]));
+        commands.push(Argv::new("PEXPIREAT", [key, number(at)]));
     }
     Ok(Some(commands))
 }
@@ -235,9 +235,9 @@ fn native<'a>(
     (kind, body): (Kind, &[u8]),
     at: Option<i64>,
     destination: &Destination,
-) -> Result<Vec<Words<'a>>, String> {
+) -> Result<Vec<Argv<'a>>, String> {
     const CHUNK: usize = 128 << 10;
-    let caps = Caps::of(destination.version);
+    let caps = Features::of(destination.version);
     let mut writer = NativeWriter::new(key, kind, &caps, CHUNK)
         .map_err(|error| error.to_string())?
         .with_deadlines(destination.expiry, UnixMillis(0));
@@ -252,17 +252,17 @@ fn native<'a>(
     if let Some(loss) = writer.losses().into_iter().find(Loss::touches_data) {
         return Err(loss.to_string());
     }
-    let mut reader = CommandReader::starting_at(0, Limits::default());
+    let mut reader = CommandReader::starting_at(0, RespLimits::default());
     reader.feed(&out);
     let mut commands = vec![];
     while let Some(command) = reader.next().map_err(|error| error.to_string())? {
-        commands.push(Words(command.args().map(|word| Cow::Owned(word.to_vec())).collect()));
+        commands.push(Argv(command.args().map(|word| Cow::Owned(word.to_vec())).collect()));
     }
     Ok(commands)
 }
 
 /// `MSETEX n k v … [NX|XX] [EX|PX|EXAT|PXAT|KEEPTTL]`: before it came (8.4, Valkey 9.1), MSET and an expiry for each key.
-fn msetex<'a>(words: &Words<'a>, received_at: Receipt, known: bool) -> Change<'a> {
+fn msetex<'a>(words: &Argv<'a>, received_at: Receipt, known: bool) -> Change<'a> {
     let pairs = words.number(1).and_then(|count| usize::try_from(count).ok()).ok_or("its count is no number")?;
     let end = pairs.checked_mul(2).and_then(|words| words.checked_add(2)).ok_or("its count is too large")?;
     let mut at = None;
@@ -276,15 +276,15 @@ fn msetex<'a>(words: &Words<'a>, received_at: Receipt, known: bool) -> Change<'a
         args.extend(set);
         args.extend(keeps.then_some(fixed("KEEPTTL")));
         args.extend(at.into_iter().flat_map(|at| [fixed("PXAT"), number(at)]));
-        return becomes(Words::new("MSETEX", args));
+        return becomes(Argv::new("MSETEX", args));
     }
     if keeps {
         return Err("the destination cannot keep the expiries of several keys that are set".to_owned());
     }
     let keys: Vec<Cow<'a, [u8]>> = set.iter().step_by(2).cloned().collect();
-    let mut commands = vec![Words::new("MSET", set)];
+    let mut commands = vec![Argv::new("MSET", set)];
     if let Some(at) = at {
-        commands.extend(keys.into_iter().map(|key| Words::new("PEXPIREAT", [key, number(at)])));
+        commands.extend(keys.into_iter().map(|key| Argv::new("PEXPIREAT", [key, number(at)])));
     }
     Ok(Some(commands))
 }
@@ -292,7 +292,7 @@ fn msetex<'a>(words: &Words<'a>, received_at: Receipt, known: bool) -> Change<'a
 /// `HSETEX key [FNX|FXX] [EX|PX|EXAT|PXAT|KEEPTTL] FIELDS n f v …` and `HGETEX key [… PERSIST] FIELDS n f …`.
 fn with_fields<'a>(
     spec: &Spec,
-    words: &Words<'a>,
+    words: &Argv<'a>,
     received_at: Receipt,
     known: bool,
     destination: &Destination,
@@ -306,8 +306,8 @@ fn with_fields<'a>(
     let named = || words.from(fields);
     if spec.name == "HGETEX" {
         return match at {
-            Some(at) => becomes(Words::new("HPEXPIREAT", [key, number(at)].into_iter().chain(named()))),
-            None => becomes(Words::new("HPERSIST", std::iter::once(key).chain(named()))),
+            Some(at) => becomes(Argv::new("HPEXPIREAT", [key, number(at)].into_iter().chain(named()))),
+            None => becomes(Argv::new("HPERSIST", std::iter::once(key).chain(named()))),
         };
     }
     let keeps = words.position(2, "KEEPTTL").is_some_and(|index| index < fields);
@@ -315,10 +315,10 @@ fn with_fields<'a>(
         let mut args = vec![key];
         args.extend(keeps.then_some(fixed("KEEPTTL")));
         args.extend(at.into_iter().flat_map(|at| [fixed("PXAT"), number(at)]));
-        return becomes(Words::new("HSETEX", args.into_iter().chain(named())));
+        return becomes(Argv::new("HSETEX", args.into_iter().chain(named())));
     }
     let pairs: Vec<Cow<'a, [u8]>> = words.from(fields.saturating_add(2)).collect();
-    let set = Words::new("HSET", std::iter::once(key.clone()).chain(pairs.iter().cloned()));
+    let set = Argv::new("HSET", std::iter::once(key.clone()).chain(pairs.iter().cloned()));
     let has_field_expiry = destination.version.has((7, 4), (9, 0));
     match at {
         None if keeps && has_field_expiry => {
@@ -329,7 +329,7 @@ fn with_fields<'a>(
             let expiring: Vec<Cow<'a, [u8]>> = pairs.iter().step_by(2).cloned().collect();
             let count = number(i64::try_from(expiring.len()).unwrap_or(i64::MAX));
             let expire = [key, number(at), fixed("FIELDS"), count].into_iter().chain(expiring);
-            Ok(Some(vec![set, Words::new("HPEXPIREAT", expire)]))
+            Ok(Some(vec![set, Argv::new("HPEXPIREAT", expire)]))
         }
         Some(_) => Err(format!("{} has no expiry of fields", destination.version)),
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Outgoing, Taken, Translator,
-    words::{Words, fixed, number},
+    CommandOutcome, Outgoing, Translator,
+    words::{Argv, fixed, number},
 };
 use crate::{sink::record::PREFIX, step::Selection, unit::Db};
 
@@ -28,7 +28,7 @@ impl Erase {
 }
 
 /// How a database of the destination is rid of what came from one of the source.
-enum Way {
+enum FlushMeans {
     /// It holds nothing else.
     Whole,
     /// It may hold other keys.
@@ -39,17 +39,17 @@ enum Way {
 
 impl Translator {
     /// FLUSHDB and FLUSHALL.
-    pub(super) fn flush(&mut self, words: &Words<'_>, db: Db, out: &mut Outgoing) -> Taken {
+    pub(super) fn flush(&mut self, words: &Argv<'_>, db: Db, out: &mut Outgoing) -> CommandOutcome {
         let all = words.is(0, "FLUSHALL");
         let from: Vec<Db> = if all { self.databases() } else { vec![db] };
         let targets = self.setup.selection.targets(&from);
-        let ways: Vec<(Db, Way)> = targets.iter().map(|target| (*target, self.way(*target, &from))).collect();
+        let ways: Vec<(Db, FlushMeans)> = targets.iter().map(|target| (*target, self.way(*target, &from))).collect();
         if ways.is_empty() {
             out.filtered += 1;
         }
-        let occupied = ways.iter().find(|(_, way)| matches!(way, Way::Unknown)).map(|(target, _)| *target);
+        let occupied = ways.iter().find(|(_, way)| matches!(way, FlushMeans::Unknown)).map(|(target, _)| *target);
         let by_key: Vec<Db> =
-            ways.iter().filter(|(_, way)| matches!(way, Way::ByKey)).map(|(target, _)| *target).collect();
+            ways.iter().filter(|(_, way)| matches!(way, FlushMeans::ByKey)).map(|(target, _)| *target).collect();
         let reason = match (occupied, by_key.as_slice()) {
             (Some(target), _) => Some(format!(
                 "database {target} of the destination held foreign keys when this run began, and which keys are this \
@@ -64,20 +64,20 @@ impl Translator {
         };
         if let Some(reason) = reason {
             self.leave(words, db, &reason, out);
-            return Taken::Done;
+            return CommandOutcome::Done;
         }
-        for (target, _) in ways.iter().filter(|(_, way)| matches!(way, Way::Whole)) {
+        for (target, _) in ways.iter().filter(|(_, way)| matches!(way, FlushMeans::Whole)) {
             self.flush_whole(*target, words.is(1, "ASYNC"), out);
         }
         match by_key.first() {
-            Some(target) => Taken::Erase(Erase { db: *target, from, selection: self.setup.selection.clone() }),
-            None => Taken::Done,
+            Some(target) => CommandOutcome::Erase(Erase { db: *target, from, selection: self.setup.selection.clone() }),
+            None => CommandOutcome::Done,
         }
     }
 
     fn flush_whole(&self, target: Db, in_background: bool, out: &mut Outgoing) {
         let background = (in_background && self.setup.destination.knows_async_flush()).then_some(fixed("ASYNC"));
-        out.send(&[Words::new("FLUSHDB", background)], target);
+        out.send(&[Argv::new("FLUSHDB", background)], target);
         out.whole += 1;
         out.wipes_record |= target == Db(0);
         if !out.empties.contains(&target) {
@@ -86,13 +86,13 @@ impl Translator {
     }
 
     /// How `target` is rid of what came from the databases `from` of the source.
-    fn way(&self, target: Db, from: &[Db]) -> Way {
+    fn way(&self, target: Db, from: &[Db]) -> FlushMeans {
         if self.setup.occupied.contains(&target) {
-            return Way::Unknown;
+            return FlushMeans::Unknown;
         }
         let sources: BTreeSet<Db> = self.sources_of(target);
         let whole = sources.iter().all(|source| from.contains(source) && self.setup.selection.whole(*source).is_some());
-        if whole && self.setup.left_alone.is_empty() { Way::Whole } else { Way::ByKey }
+        if whole && self.setup.left_alone.is_empty() { FlushMeans::Whole } else { FlushMeans::ByKey }
     }
 
     /// The source's databases whose keys may go to `target`.
@@ -108,7 +108,7 @@ impl Translator {
     }
 
     /// SWAPDB: exact where each of the two has a database of its own at the destination, all of it.
-    pub(super) fn swap(&mut self, words: &Words<'_>, db: Db, out: &mut Outgoing) {
+    pub(super) fn swap(&mut self, words: &Argv<'_>, db: Db, out: &mut Outgoing) {
         let one = |index| words.number(index).and_then(|number| u32::try_from(number).ok()).map(Db);
         let (Some(a), Some(b)) = (one(1), one(2)) else {
             return self.leave(words, db, "its databases are no numbers", out);
@@ -121,7 +121,7 @@ impl Translator {
         match (self.alone(a), self.alone(b)) {
             (Some(first), Some(second)) if self.knows(crate::command::find(b"SWAPDB")) => {
                 let args = [first, second].map(|target| number(i64::from(target.0)));
-                out.send(&[Words::new("SWAPDB", args)], Db(0));
+                out.send(&[Argv::new("SWAPDB", args)], Db(0));
                 out.swaps.push((first, second));
                 out.whole += 1;
                 let other = if first == Db(0) { second } else { first };
@@ -154,7 +154,7 @@ impl Translator {
     fn clear_record(&self, other: Db, out: &mut Outgoing) {
         let all = self.setup.keys.all();
         let args = all.iter().map(|key| std::borrow::Cow::Borrowed(key.as_bytes()));
-        out.send(&[Words::new("DEL", args)], other);
+        out.send(&[Argv::new("DEL", args)], other);
         out.wipes_record = true;
     }
 }

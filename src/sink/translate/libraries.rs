@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
     Outgoing, Translator,
-    words::{Words, fixed},
+    words::{Argv, fixed},
 };
 use crate::{
     rdb,
@@ -18,7 +18,7 @@ const FUNCTIONS: u16 = 10;
 
 impl Translator {
     /// FUNCTION. Nothing else of it comes in a stream.
-    pub(super) fn function(&mut self, words: &Words<'_>, out: &mut Outgoing) {
+    pub(super) fn function(&mut self, words: &Argv<'_>, out: &mut Outgoing) {
         let done = match words.get(1).unwrap_or_default().to_ascii_uppercase().as_slice() {
             b"LOAD" => self.load_library(words, out),
             b"DELETE" => {
@@ -38,18 +38,18 @@ impl Translator {
     }
 
     /// LOAD: REPLACE is said only of what came from the source, so that the destination refuses to replace another.
-    fn load_library(&mut self, words: &Words<'_>, out: &mut Outgoing) -> Result<(), String> {
+    fn load_library(&mut self, words: &Argv<'_>, out: &mut Outgoing) -> Result<(), String> {
         let code = words.word(words.len().saturating_sub(1));
         let name = library_name(&code).ok_or("the first line of the library does not name it")?;
         let replaces = self.replaces(std::slice::from_ref(&name))?;
         let replace = replaces.then_some(fixed("REPLACE"));
-        out.send(&[Words::new("FUNCTION", [fixed("LOAD")].into_iter().chain(replace).chain([code]))], Db(0));
+        out.send(&[Argv::new("FUNCTION", [fixed("LOAD")].into_iter().chain(replace).chain([code]))], Db(0));
         self.setup.libraries.add(name);
         self.note_libraries(out);
         Ok(())
     }
 
-    fn delete_library(&mut self, words: &Words<'_>, out: &mut Outgoing) {
+    fn delete_library(&mut self, words: &Argv<'_>, out: &mut Outgoing) {
         let name = String::from_utf8_lossy(words.get(2).unwrap_or_default()).into_owned();
         let known = self.setup.libraries.ours().is_none_or(|ours| ours.contains(&name));
         if !known {
@@ -68,7 +68,7 @@ impl Translator {
         })?;
         for name in &ours {
             let args = [fixed("DELETE"), Cow::Borrowed(name.as_bytes())];
-            out.send(&[Words::new("FUNCTION", args)], Db(0));
+            out.send(&[Argv::new("FUNCTION", args)], Db(0));
             self.setup.libraries.remove(name);
         }
         if !ours.is_empty() {
@@ -78,7 +78,7 @@ impl Translator {
     }
 
     /// RESTORE, with a version that every server with functions takes. Its policy FLUSH is done as FLUSH is.
-    fn restore_libraries(&mut self, words: &Words<'_>, out: &mut Outgoing) -> Result<(), String> {
+    fn restore_libraries(&mut self, words: &Argv<'_>, out: &mut Outgoing) -> Result<(), String> {
         let payload = words.get(2).unwrap_or_default();
         let codes = rdb::libraries(payload).ok_or("its payload cannot be read")?;
         let names: Option<Vec<String>> = codes.iter().map(|code| library_name(code)).collect();
@@ -93,7 +93,7 @@ impl Translator {
         let content = payload.len().saturating_sub(rdb::payload_len(0).saturating_sub(1));
         let mut stamped = payload.get(..content).unwrap_or_default().to_vec();
         stamped.extend(rdb::footer(FUNCTIONS, rdb::Crc64::new().with(&stamped)));
-        out.send(&[Words::new("FUNCTION", [fixed("RESTORE"), Cow::Owned(stamped), fixed(policy)])], Db(0));
+        out.send(&[Argv::new("FUNCTION", [fixed("RESTORE"), Cow::Owned(stamped), fixed(policy)])], Db(0));
         for name in names {
             self.setup.libraries.add(name);
         }
@@ -114,7 +114,7 @@ impl Translator {
     /// Notes in the run record which libraries came from the source.
     pub(super) fn note_libraries(&self, out: &mut Outgoing) {
         if let Some(words) = self.setup.libraries.note(&self.setup.keys) {
-            out.send(&[Words(words.to_vec())], Db(0));
+            out.send(&[Argv(words.to_vec())], Db(0));
         }
     }
 }
@@ -123,13 +123,13 @@ impl Translator {
 mod tests {
     use super::{
         super::{
-            Taken, TranslatorSetup,
+            CommandOutcome, TranslatorSetup,
             tests::{NOW, libraries as at_destination, lines as lines_of, setup},
         },
         *,
     };
     use crate::{
-        resp::{self, CommandReader, Limits},
+        resp::{self, CommandReader, RespLimits},
         step::{OnConflict, Selection},
         unit::ServerVersion,
     };
@@ -150,9 +150,9 @@ mod tests {
             let mut out = Outgoing::default();
             let mut bytes = vec![];
             resp::command(&mut bytes, &[&[&b"FUNCTION"[..]], *words].concat());
-            let mut reader = CommandReader::starting_at(0, Limits::default());
+            let mut reader = CommandReader::starting_at(0, RespLimits::default());
             reader.feed(&bytes);
-            assert_eq!(translator.take(&reader.next().unwrap().unwrap(), NOW, &mut out), Taken::Done);
+            assert_eq!(translator.take(&reader.next().unwrap().unwrap(), NOW, &mut out), CommandOutcome::Done);
             let mut said = lines_of(&out.bytes);
             said.extend(out.left.iter().map(|left| format!("LEFT {}", left.reason)));
             said.extend((out.filtered > 0).then(|| format!("FILTERED {}", out.filtered)));

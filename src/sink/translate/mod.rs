@@ -29,4 +29,4 @@ pub use flush::Erase;
 pub use outgoing::Outgoing;
 pub use scripts::meets_deadlines;
 pub(super) use scripts::name_of;
-pub use translator::{Deadlines, Name, Taken, Translator, TranslatorSetup};
+pub use translator::{CommandOutcome, Name, SourceDeadlines, Translator, TranslatorSetup};

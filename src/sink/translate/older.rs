@@ -1,10 +1,10 @@
 //! Commands and words that the destination does not know yet, in older ones that do exactly the same.
 
-use super::words::{Change, SAME, Words, becomes, fixed, number};
+use super::words::{Argv, Change, SAME, becomes, fixed, number};
 use crate::{command::Spec, resp, sink::Destination, unit::ServerVersion};
 
 /// Commands that got new words or more arguments, and the first Redis and Valkey whose form is known in full.
-const NEW_WORDS: [(&str, Since, Since); 16] = [
+const NEW_WORDS: [(&str, MinVersion, MinVersion); 16] = [
     ("HSET", (4, 0), EVERY),
     ("LPUSHX", (4, 0), EVERY),
     ("RPUSHX", (4, 0), EVERY),
@@ -24,9 +24,9 @@ const NEW_WORDS: [(&str, Since, Since); 16] = [
 ];
 
 /// Major and minor version.
-type Since = (u16, u16);
-const EVERY: Since = (0, 0);
-const NEVER: Since = (u16::MAX, 0);
+type MinVersion = (u16, u16);
+const EVERY: MinVersion = (0, 0);
+const NEVER: MinVersion = (u16::MAX, 0);
 
 /// Whether a command may hold words that the destination does not know, or would not take from us.
 pub(super) fn has_new_words(spec: &Spec, command: &resp::Command<'_>, destination: &Destination) -> bool {
@@ -41,15 +41,15 @@ pub(super) fn has_new_words(spec: &Spec, command: &resp::Command<'_>, destinatio
 /// The same in commands that the destination knows; `known` says whether it has this one.
 pub(super) fn for_destination<'a>(
     spec: &Spec,
-    words: &Words<'a>,
+    words: &Argv<'a>,
     (destination, source): (&Destination, Option<ServerVersion>),
     known: bool,
 ) -> Change<'a> {
     let old = |since| !destination.version.has_redis(since);
     match spec.name {
         "UNLINK" | "GETDEL" | "DELEX" | "DELIFEQ" if !known => deleted(spec, words),
-        "HGETDEL" if !known => becomes(Words::new("HDEL", [words.word(1)].into_iter().chain(words.from(4)))),
-        "HSET" if old((4, 0)) && words.len() > 4 => becomes(Words::new("HMSET", words.from(1))),
+        "HGETDEL" if !known => becomes(Argv::new("HDEL", [words.word(1)].into_iter().chain(words.from(4)))),
+        "HSET" if old((4, 0)) && words.len() > 4 => becomes(Argv::new("HMSET", words.from(1))),
         "LPUSHX" if old((4, 0)) => Ok(Some(each_element("LPUSHX", words))),
         "RPUSHX" if old((4, 0)) => Ok(Some(each_element("RPUSHX", words))),
         "LPOP" if old((6, 2)) && words.len() == 3 => repeated("LPOP", words),
@@ -57,11 +57,11 @@ pub(super) fn for_destination<'a>(
         "LMOVE" if !known => list_move(words),
         "ZPOPMIN" | "ZPOPMAX" if !known => popped(spec, words),
         // It is sent only when it took effect.
-        "PEXPIREAT" if old((7, 0)) => becomes(Words::new("PEXPIREAT", words.from(1).take(2))),
+        "PEXPIREAT" if old((7, 0)) => becomes(Argv::new("PEXPIREAT", words.from(1).take(2))),
         "XADD" | "XTRIM" => trimming(spec, words, destination),
         "XCLAIM" if old((7, 0)) && source.is_some_and(|source| source.has_redis((7, 0))) => Ok(Some(claimed(words))),
         "XGROUP" if old((7, 0)) => xgroup(words, old((6, 2))),
-        "XSETID" if old((7, 0)) => becomes(Words::new("XSETID", words.from(1).take(2))),
+        "XSETID" if old((7, 0)) => becomes(Argv::new("XSETID", words.from(1).take(2))),
         "ZADD" | "GEOADD" if old((6, 2)) && (words.position(2, "GT").or(words.position(2, "LT"))).is_some() => {
             Err(format!("{} does not know its options GT and LT", destination.version))
         }
@@ -73,55 +73,55 @@ pub(super) fn for_destination<'a>(
         {
             Err(format!("{} does not know this operation", destination.version))
         }
-        "RESTORE-ASKING" => becomes(Words::new("RESTORE", words.from(1))),
+        "RESTORE-ASKING" => becomes(Argv::new("RESTORE", words.from(1))),
         _ => SAME,
     }
 }
 
 /// PUBLISH in place of SPUBLISH.
-pub(super) fn publish<'a>(words: &Words<'a>) -> Words<'a> {
-    Words::new("PUBLISH", words.from(1))
+pub(super) fn publish<'a>(words: &Argv<'a>) -> Argv<'a> {
+    Argv::new("PUBLISH", words.from(1))
 }
 
 /// All of these are sent only when they took effect.
-fn deleted<'a>(spec: &Spec, words: &Words<'a>) -> Change<'a> {
+fn deleted<'a>(spec: &Spec, words: &Argv<'a>) -> Change<'a> {
     let keys = if spec.name == "UNLINK" { words.len() } else { 1 };
-    becomes(Words::new("DEL", words.from(1).take(keys)))
+    becomes(Argv::new("DEL", words.from(1).take(keys)))
 }
 
-fn each_element<'a>(name: &'static str, words: &Words<'a>) -> Vec<Words<'a>> {
-    words.from(2).map(|element| Words::new(name, [words.word(1), element])).collect()
+fn each_element<'a>(name: &'static str, words: &Argv<'a>) -> Vec<Argv<'a>> {
+    words.from(2).map(|element| Argv::new(name, [words.word(1), element])).collect()
 }
 
 /// The most commands that one becomes.
 const MOST: i64 = 10_000;
 
-fn repeated<'a>(name: &'static str, words: &Words<'a>) -> Change<'a> {
+fn repeated<'a>(name: &'static str, words: &Argv<'a>) -> Change<'a> {
     match words.number(2) {
-        Some(count @ 0..=MOST) => Ok(Some((0..count).map(|_| Words::new(name, [words.word(1)])).collect())),
+        Some(count @ 0..=MOST) => Ok(Some((0..count).map(|_| Argv::new(name, [words.word(1)])).collect())),
         _ => Err("it takes more elements than one command at a time could".to_owned()),
     }
 }
 
-fn list_move<'a>(words: &Words<'a>) -> Change<'a> {
+fn list_move<'a>(words: &Argv<'a>) -> Change<'a> {
     if words.is(3, "RIGHT") && words.is(4, "LEFT") {
-        return becomes(Words::new("RPOPLPUSH", [words.word(1), words.word(2)]));
+        return becomes(Argv::new("RPOPLPUSH", [words.word(1), words.word(2)]));
     }
     Err("the destination moves list elements only from the right to the left".to_owned())
 }
 
-fn popped<'a>(spec: &Spec, words: &Words<'a>) -> Change<'a> {
+fn popped<'a>(spec: &Spec, words: &Argv<'a>) -> Change<'a> {
     let count = if words.len() > 2 { words.number(2) } else { Some(1) };
     let count = count.filter(|count| *count > 0).ok_or("its count is no number")?;
     let (from, to) = if spec.name == "ZPOPMIN" { (0, count.saturating_sub(1)) } else { (count.saturating_neg(), -1) };
-    becomes(Words::new("ZREMRANGEBYRANK", [words.word(1), number(from), number(to)]))
+    becomes(Argv::new("ZREMRANGEBYRANK", [words.word(1), number(from), number(to)]))
 }
 
 /// XADD and XTRIM: their options stand before the id, or are all there is.
 ///
 /// A source has done what LIMIT asks for and sends how far it came, with `=`; from anyone but its master a server refuses
 /// the two together (`t_stream.c`, `streamParseAddOrTrimArgsOrReply`). NOMKSTREAM is sent only when the stream existed.
-fn trimming<'a>(spec: &Spec, words: &Words<'a>, destination: &Destination) -> Change<'a> {
+fn trimming<'a>(spec: &Spec, words: &Argv<'a>, destination: &Destination) -> Change<'a> {
     let has = |redis, valkey| destination.version.has(redis, valkey);
     let mut kept = vec![words.word(1)];
     let mut at = 2;
@@ -155,14 +155,14 @@ fn trimming<'a>(spec: &Spec, words: &Words<'a>, destination: &Destination) -> Ch
         at = at.saturating_add(len);
     }
     kept.extend(words.from(at));
-    becomes(Words::new(spec.name, kept))
+    becomes(Argv::new(spec.name, kept))
 }
 
 /// From 7.0 on, whoever claims an entry that is deleted removes it from what is pending; before, it stays there.
-fn claimed<'a>(words: &Words<'a>) -> Vec<Words<'a>> {
+fn claimed<'a>(words: &Argv<'a>) -> Vec<Argv<'a>> {
     let ids = words.from(5).take_while(|word| word.first().is_some_and(u8::is_ascii_digit));
     let names = [fixed(DROP_DELETED), fixed("1"), words.word(1), words.word(2)];
-    vec![words.clone(), Words::new("EVAL", names.into_iter().chain(ids))]
+    vec![words.clone(), Argv::new("EVAL", names.into_iter().chain(ids))]
 }
 
 /// Removes those of the ids from what is pending whose entries are deleted.
@@ -170,24 +170,24 @@ const DROP_DELETED: &str = "for index = 2, #ARGV do \
                             if #redis.call('XRANGE', KEYS[1], ARGV[index], ARGV[index]) == 0 then \
                             redis.call('XACK', KEYS[1], ARGV[1], ARGV[index]) end end";
 
-fn xgroup<'a>(words: &Words<'a>, no_consumers: bool) -> Change<'a> {
+fn xgroup<'a>(words: &Argv<'a>, no_consumers: bool) -> Change<'a> {
     if words.is(1, "CREATECONSUMER") && no_consumers {
         // Whoever looks through what is pending for it is made by that, and nothing else changes.
         let looking = [fixed("GROUP"), words.word(3), words.word(4), fixed("COUNT"), fixed("1"), fixed("STREAMS")];
-        return becomes(Words::new("XREADGROUP", looking.into_iter().chain([words.word(2), fixed("0")])));
+        return becomes(Argv::new("XREADGROUP", looking.into_iter().chain([words.word(2), fixed("0")])));
     }
     match words.position(3, "ENTRIESREAD") {
         Some(index) => {
             let rest =
                 words.from(1).enumerate().filter(|(at, _)| *at + 1 != index && *at != index).map(|(_, word)| word);
-            becomes(Words::new("XGROUP", rest))
+            becomes(Argv::new("XGROUP", rest))
         }
         None => SAME,
     }
 }
 
 /// The ids behind `IDS n`, where the words from `begin` on ask for nothing but the default.
-fn ids<'a>(words: &Words<'a>, begin: usize) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, String> {
+fn ids<'a>(words: &Argv<'a>, begin: usize) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, String> {
     let index = words.position(begin, "IDS").ok_or("it names no ids")?;
     let keeps = index == begin || words.is(begin, "KEEPREF");
     if !keeps {
@@ -196,12 +196,12 @@ fn ids<'a>(words: &Words<'a>, begin: usize) -> Result<Vec<std::borrow::Cow<'a, [
     Ok(words.from(index.saturating_add(2)).collect())
 }
 
-fn deleting<'a>(words: &Words<'a>, ids: Vec<std::borrow::Cow<'a, [u8]>>) -> Words<'a> {
-    Words::new("XDEL", [words.word(1)].into_iter().chain(ids))
+fn deleting<'a>(words: &Argv<'a>, ids: Vec<std::borrow::Cow<'a, [u8]>>) -> Argv<'a> {
+    Argv::new("XDEL", [words.word(1)].into_iter().chain(ids))
 }
 
-fn xackdel<'a>(words: &Words<'a>) -> Change<'a> {
+fn xackdel<'a>(words: &Argv<'a>) -> Change<'a> {
     let ids = ids(words, 3)?;
-    let acked = Words::new("XACK", [words.word(1), words.word(2)].into_iter().chain(ids.iter().cloned()));
+    let acked = Argv::new("XACK", [words.word(1), words.word(2)].into_iter().chain(ids.iter().cloned()));
     Ok(Some(vec![acked, deleting(words, ids)]))
 }

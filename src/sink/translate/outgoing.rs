@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::words::Words;
+use super::words::Argv;
 use crate::{command::Spec, resp, sink::Large, step::KeyFailure, unit::Db};
 
 /// A command of fewer bytes is copied.
@@ -219,7 +219,7 @@ impl Outgoing {
     }
 
     /// Adds commands to be carried out in database `target`.
-    pub(super) fn send(&mut self, commands: &[Words<'_>], target: Db) {
+    pub(super) fn send(&mut self, commands: &[Argv<'_>], target: Db) {
         for words in commands {
             self.select(target);
             self.note(words.get(0).unwrap_or_default());
@@ -228,7 +228,7 @@ impl Outgoing {
     }
 
     /// Adds a command of words.
-    fn words(&mut self, words: &Words<'_>) {
+    fn words(&mut self, words: &Argv<'_>) {
         resp::array_header(&mut self.bytes, words.len());
         for word in &words.0 {
             self.word(word);
@@ -262,13 +262,13 @@ fn shown(word: &[u8]) -> &[u8] {
 mod tests {
     use super::{
         super::{
-            Taken, Translator,
+            CommandOutcome, Translator,
             tests::{NOW, setup},
         },
         *,
     };
     use crate::{
-        resp::{CommandReader, Limits},
+        resp::{CommandReader, RespLimits},
         sink::Batch,
         step::Selection,
         unit::ServerVersion,
@@ -276,7 +276,7 @@ mod tests {
 
     /// What one batch of these commands is on the wire, `VALUE` in them being `value`; what it shows, and how large it is.
     fn wire(commands: &[&str], value: &[u8]) -> (Vec<u8>, Batch) {
-        let mut reader = CommandReader::starting_at(0, Limits::default());
+        let mut reader = CommandReader::starting_at(0, RespLimits::default());
         for command in commands {
             let word = |word| if word == "VALUE" { value } else { str::as_bytes(word) };
             let mut bytes = vec![];
@@ -286,7 +286,7 @@ mod tests {
         let mut translator = Translator::new(setup(ServerVersion::redis(7, 2, 4), Selection::all()));
         let mut out = Outgoing::default();
         while let Some(command) = reader.next().unwrap() {
-            assert_eq!(translator.take(&command, NOW, &mut out), Taken::Done);
+            assert_eq!(translator.take(&command, NOW, &mut out), CommandOutcome::Done);
             if out.owes() {
                 out.adopt(reader.give_away());
             }
@@ -299,7 +299,7 @@ mod tests {
 
     /// The words of each command, one of so many bytes as `VALUE`.
     fn words(bytes: &[u8], value: &[u8]) -> Vec<Vec<Vec<u8>>> {
-        let mut reader = CommandReader::starting_at(0, Limits::default());
+        let mut reader = CommandReader::starting_at(0, RespLimits::default());
         reader.feed(bytes);
         let mut all = vec![];
         while let Some(command) = reader.next().unwrap() {
@@ -343,7 +343,7 @@ mod tests {
     fn what_is_shown_of_it_names_the_key_and_the_size() {
         let large = vec![b'x'; 3 << 20];
         let (_, batch) = wire(&["SET k VALUE", "SET e VALUE PX 1000"], &large);
-        let mut reader = CommandReader::starting_at(0, Limits::default());
+        let mut reader = CommandReader::starting_at(0, RespLimits::default());
         reader.feed(&batch.bytes);
         for (key, beside) in [(&b"k"[..], 40), (b"e", 80)] {
             let command = reader.next().unwrap().unwrap();

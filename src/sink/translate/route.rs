@@ -1,6 +1,6 @@
 //! Where the keys of a command go.
 
-use super::{Outgoing, Translator, crossing::divided, words::Words};
+use super::{Outgoing, Translator, crossing::divided, words::Argv};
 use crate::{
     command::{Class, Spec},
     sink::record::PREFIX,
@@ -65,7 +65,7 @@ impl Translator {
     pub(super) fn deliver(
         &mut self,
         spec: &'static Spec,
-        words: &Words<'_>,
+        words: &Argv<'_>,
         db: Db,
         out: &mut Outgoing,
     ) -> Result<(), String> {
@@ -94,7 +94,7 @@ impl Translator {
 }
 
 /// Whether a SORT takes weights or values from other keys.
-fn reads_by_pattern(words: &Words<'_>) -> bool {
+fn reads_by_pattern(words: &Argv<'_>) -> bool {
     let names = |index: &usize| words.is(*index, "BY") || words.is(*index, "GET");
     let pattern = |index: usize| words.get(index).is_some_and(|word| word.contains(&b'*'));
     (2..words.len()).filter(names).any(|index| pattern(index.saturating_add(1)))

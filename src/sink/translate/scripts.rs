@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use sha1::{Digest, Sha1};
 
-use super::{Outgoing, Translator, channels, route::Route, words::Words};
+use super::{Outgoing, Translator, channels, route::Route, words::Argv};
 use crate::{
     command::{self, Spec},
     resp,
@@ -16,7 +16,7 @@ use crate::{
 
 impl Translator {
     /// EVAL, EVALSHA, FCALL.
-    pub(super) fn script(&mut self, words: Words<'_>, db: Db, out: &mut Outgoing) {
+    pub(super) fn script(&mut self, words: Argv<'_>, db: Db, out: &mut Outgoing) {
         let words = if words.is(0, "EVALSHA") {
             let body = words.get(1).and_then(sha_of).and_then(|sha| self.scripts.get(&sha)).cloned();
             let Some(body) = body else {
@@ -24,7 +24,7 @@ impl Translator {
                 return self.leave(&words, db, &reason, out);
             };
             let rest = words.from(2).map(|word| Cow::Owned(word.into_owned()));
-            Words::new("EVAL", std::iter::once(Cow::Owned(body)).chain(rest))
+            Argv::new("EVAL", std::iter::once(Cow::Owned(body)).chain(rest))
         } else {
             if words.is(0, "EVAL") {
                 self.remember(words.get(1).unwrap_or_default(), out);
@@ -59,7 +59,7 @@ impl Translator {
     }
 
     /// Counts a script that sets or reads expiries, and names it where it is new.
-    fn note_expiries(&mut self, words: &Words<'_>, out: &mut Outgoing) {
+    fn note_expiries(&mut self, words: &Argv<'_>, out: &mut Outgoing) {
         let said = words.0.iter().map(|word| &**word).skip(1);
         if !self.setup.destination.expiry.defers() || !meets_deadlines(said) {
             return;
@@ -79,7 +79,7 @@ impl Translator {
     }
 
     /// SCRIPT LOAD is kept and passed on; what else SCRIPT says concerns the source's cache alone.
-    pub(super) fn script_cache(&mut self, words: &Words<'_>, out: &mut Outgoing) {
+    pub(super) fn script_cache(&mut self, words: &Argv<'_>, out: &mut Outgoing) {
         if words.is(1, "LOAD") && words.len() == 3 {
             self.remember(words.get(2).unwrap_or_default(), out);
             if self.knows(command::find(b"SCRIPT")) {
@@ -122,7 +122,7 @@ impl Translator {
     fn note(&self, sha: &[u8; 20], body: &[u8], out: &mut Outgoing) {
         let key = Cow::Borrowed(self.setup.keys.scripts.as_bytes());
         let args = [key, Cow::Owned(digits(sha).into_bytes()), Cow::Borrowed(body)];
-        let words = Words::new("HSET", args);
+        let words = Argv::new("HSET", args);
         out.send(&[words], Db(0));
     }
 }

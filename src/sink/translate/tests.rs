@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    resp::{self, CommandReader, Limits},
+    resp::{self, CommandReader, RespLimits},
     sink::{Destination, Libraries, RecordKeys, RunRecord},
     step::{DbRule, DbSource, KeyPattern, OnConflict, Selection},
     unit::{Db, Expiry, ServerVersion, UnixMillis},
@@ -59,10 +59,10 @@ fn new_to(setup: TranslatorSetup) -> impl FnMut(&str) -> String {
             let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
             let mut bytes = vec![];
             resp::command(&mut bytes, &words);
-            let mut reader = CommandReader::starting_at(0, Limits::default());
+            let mut reader = CommandReader::starting_at(0, RespLimits::default());
             reader.feed(&bytes);
             match translator.take(&reader.next().unwrap().unwrap(), NOW, &mut out) {
-                Taken::Done => {}
+                CommandOutcome::Done => {}
                 other => return format!("{other:?}"),
             }
         }
@@ -75,7 +75,7 @@ fn new_to(setup: TranslatorSetup) -> impl FnMut(&str) -> String {
 }
 
 pub(super) fn lines(bytes: &[u8]) -> Vec<String> {
-    let mut reader = CommandReader::starting_at(0, Limits::default());
+    let mut reader = CommandReader::starting_at(0, RespLimits::default());
     reader.feed(bytes);
     let mut lines = vec![];
     while let Some(command) = reader.next().unwrap() {
@@ -176,11 +176,11 @@ fn a_restored_payload_gets_a_version_and_an_absolute_expiry() {
     let mut translator = Translator::new(all(NEW));
     let mut bytes = vec![];
     resp::command(&mut bytes, &[b"RESTORE-ASKING", b"k", b"500", &payload, b"REPLACE"]);
-    let mut reader = CommandReader::starting_at(0, Limits::default());
+    let mut reader = CommandReader::starting_at(0, RespLimits::default());
     reader.feed(&bytes);
     let mut out = Outgoing::default();
     translator.take(&reader.next().unwrap().unwrap(), NOW, &mut out);
-    let mut reader = CommandReader::starting_at(0, Limits::default());
+    let mut reader = CommandReader::starting_at(0, RespLimits::default());
     reader.feed(&out.bytes);
     let sent = reader.next().unwrap().unwrap();
     assert_eq!((sent.name(), sent.arg(2), sent.len()), (&b"RESTORE"[..], Some(&b"1000500"[..]), 6));
@@ -350,10 +350,10 @@ fn an_erasure_takes_what_the_database_brought() {
     let mut translator = Translator::new(setup(NEW, some()));
     let mut bytes = vec![];
     resp::command(&mut bytes, &[b"FLUSHDB"]);
-    let mut reader = CommandReader::starting_at(0, Limits::default());
+    let mut reader = CommandReader::starting_at(0, RespLimits::default());
     reader.feed(&bytes);
     let taken = translator.take(&reader.next().unwrap().unwrap(), NOW, &mut Outgoing::default());
-    let Taken::Erase(erase) = taken else { panic!("{taken:?}") };
+    let CommandOutcome::Erase(erase) = taken else { panic!("{taken:?}") };
     assert!(erase.takes(b"abc") && !erase.takes(b"b") && !erase.takes(b"redis-plan:{t}:run"));
 }
 
@@ -364,7 +364,7 @@ fn a_wiped_run_record_is_told() {
         let mut bytes = vec![];
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         resp::command(&mut bytes, &words);
-        let mut reader = CommandReader::starting_at(0, Limits::default());
+        let mut reader = CommandReader::starting_at(0, RespLimits::default());
         reader.feed(&bytes);
         let mut out = Outgoing::default();
         translator.take(&reader.next().unwrap().unwrap(), NOW, &mut out);

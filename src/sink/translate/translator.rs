@@ -10,10 +10,10 @@ use super::{
     older,
     outgoing::LONGEST_NAME,
     route::Route,
-    words::{Change, Words},
+    words::{Argv, Change},
 };
 use crate::{
-    command::{self, Class, Cross, Keys, Spec, SpecSet},
+    command::{self, Class, Cross, KeySpec, Spec, SpecSet},
     resp,
     sink::{Destination, Libraries, RecordKeys, record::PREFIX},
     step::{KeyFailure, Selection},
@@ -43,14 +43,14 @@ pub struct TranslatorSetup {
     /// The source, if it told.
     pub source: Option<ServerVersion>,
     /// Who knows when keys end at the source; without it the time of receipt alone tells.
-    pub deadlines: Option<Box<dyn Deadlines + Send>>,
+    pub deadlines: Option<Box<dyn SourceDeadlines + Send>>,
 }
 
 /// A key of a database of the source.
 pub type Name<'a> = (Db, &'a [u8]);
 
 /// Knows when keys end at the source.
-pub trait Deadlines {
+pub trait SourceDeadlines {
     /// When a key ends there, where that can be told better than from the receipt of a command: the offset of its end and
     /// the time on the source's clock.
     fn at_source(&mut self, db: Db, key: &[u8], receipt: (Offset, UnixMillis)) -> Option<UnixMillis>;
@@ -62,7 +62,7 @@ pub trait Deadlines {
 
 /// What taking a command came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum CommandOutcome {
     /// Whatever it needs is in the outgoing commands.
     Done,
     /// The transaction must end before this command, and these keys be erased before the next.
@@ -76,7 +76,7 @@ pub enum Taken {
 /// Which of a command's keys is not what it is at the source when the command is not carried out: the one it writes to.
 fn written<'a>(spec: &Spec, keys: &'a [usize]) -> Option<&'a usize> {
     match (spec.class, spec.keys) {
-        (Class::Cross(_), _) | (Class::Store, Keys::Stored { .. }) => keys.last(),
+        (Class::Cross(_), _) | (Class::Store, KeySpec::Stored { .. }) => keys.last(),
         _ => keys.first(),
     }
 }
@@ -161,9 +161,9 @@ impl Translator {
     }
 
     /// Takes one command, received at `received_at` on the source's clock.
-    pub fn take(&mut self, command: &resp::Command<'_>, received_at: UnixMillis, out: &mut Outgoing) -> Taken {
+    pub fn take(&mut self, command: &resp::Command<'_>, received_at: UnixMillis, out: &mut Outgoing) -> CommandOutcome {
         if command.is_empty() {
-            return Taken::Done; // A keep-alive.
+            return CommandOutcome::Done; // A keep-alive.
         }
         out.settles |= matches!(self.expiry(), Expiry::Settling(_));
         let spec = command::find(command.name());
@@ -171,7 +171,7 @@ impl Translator {
         match spec.map(|spec| spec.class) {
             Some(Class::Housekeeping) if flushes_slot(command) => {
                 out.data = true;
-                self.leave(&Words::of(command.args()), self.db.unwrap_or(Db(0)), SLOTS, out);
+                self.leave(&Argv::of(command.args()), self.db.unwrap_or(Db(0)), SLOTS, out);
             }
             Some(Class::Housekeeping) => {}
             Some(Class::Select) => return self.select(command),
@@ -181,7 +181,9 @@ impl Translator {
             _ => match self.db {
                 None => {
                     let name = KeyText(command.name());
-                    return Taken::Damaged(format!("`{name}` comes before any SELECT, so its database is not known"));
+                    return CommandOutcome::Damaged(format!(
+                        "`{name}` comes before any SELECT, so its database is not known"
+                    ));
                 }
                 Some(db) => {
                     out.data = true;
@@ -191,22 +193,22 @@ impl Translator {
                 }
             },
         }
-        Taken::Done
+        CommandOutcome::Done
     }
 
-    fn select(&mut self, command: &resp::Command<'_>) -> Taken {
+    fn select(&mut self, command: &resp::Command<'_>) -> CommandOutcome {
         let db = command.arg(1).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok()).map(Db);
-        let Some(db) = db else { return Taken::Damaged("a SELECT without a database".to_owned()) };
+        let Some(db) = db else { return CommandOutcome::Damaged("a SELECT without a database".to_owned()) };
         if self.db != Some(db) {
             self.db = Some(db);
             self.route = self.route_of(db);
         }
-        Taken::Done
+        CommandOutcome::Done
     }
 
     /// A command that is carried out in no database.
     fn without_db(&mut self, command: &resp::Command<'_>, spec: Option<&'static Spec>, out: &mut Outgoing) {
-        let words = Words::of(command.args());
+        let words = Argv::of(command.args());
         let publish = spec.is_some_and(|spec| spec.class == Class::Publish);
         match spec.map(|spec| spec.class) {
             // What it says holds for the source's deployment alone.
@@ -231,18 +233,20 @@ impl Translator {
         spec: Option<&'static Spec>,
         (db, receipt): (Db, Receipt),
         out: &mut Outgoing,
-    ) -> Taken {
+    ) -> CommandOutcome {
         if self.route == Route::Nothing && !matches!(spec.map(|spec| spec.class), Some(Class::Flush | Class::Swap)) {
             // What other databases hold may still come in from here.
             if !matches!(spec.map(|spec| spec.class), Some(Class::Cross(Cross::Move | Cross::Copy))) {
                 self.remember_body(command, spec, out);
                 out.filtered += 1;
-                return Taken::Done;
+                return CommandOutcome::Done;
             }
         }
         if let Some(length) = out.long_name() {
             let name = KeyText(command.name());
-            return Taken::Long(format!("`{name}` on a key whose name has {length} bytes, of at most {LONGEST_NAME}"));
+            return CommandOutcome::Long(format!(
+                "`{name}` on a key whose name has {length} bytes, of at most {LONGEST_NAME}"
+            ));
         }
         if let (Some(spec), Route::Whole(target)) = (spec, self.route)
             && self.passes(spec, command)
@@ -251,18 +255,18 @@ impl Translator {
             out.note(spec.name.as_bytes());
             out.raw(command);
             if spec.class == Class::Cross(Cross::Rename) {
-                self.renew(Cross::Rename, &Words::of(command.args()), (db, receipt), out);
+                self.renew(Cross::Rename, &Argv::of(command.args()), (db, receipt), out);
             }
-            return Taken::Done;
+            return CommandOutcome::Done;
         }
-        let words = Words::of(command.args());
+        let words = Argv::of(command.args());
         match spec.map(|spec| spec.class) {
             Some(Class::Flush | Class::Swap) => {}
             _ if self.route == Route::Beyond => {
                 self.remember_body(command, spec, out);
                 let reason = self.beyond(db);
                 self.leave(&words, db, &reason, out);
-                return Taken::Done;
+                return CommandOutcome::Done;
             }
             _ => {}
         }
@@ -274,7 +278,7 @@ impl Translator {
             None => self.unknown(words, db, out),
             Some(_) => self.changed(&words, spec, (db, receipt), out),
         }
-        Taken::Done
+        CommandOutcome::Done
     }
 
     /// Whether a command of the selected database goes out as it came in.
@@ -301,7 +305,7 @@ impl Translator {
     /// A command that may have to be changed before it is sent where its keys go.
     fn changed(
         &mut self,
-        words: &Words<'_>,
+        words: &Argv<'_>,
         spec: Option<&'static Spec>,
         (db, receipt): (Db, Receipt),
         out: &mut Outgoing,
@@ -336,7 +340,7 @@ impl Translator {
     }
 
     /// The receipt of a command, with when its key ends at the source if that is needed and known better.
-    fn asked(&mut self, spec: &Spec, words: &Words<'_>, (db, receipt): (Db, Receipt)) -> Receipt {
+    fn asked(&mut self, spec: &Spec, words: &Argv<'_>, (db, receipt): (Db, Receipt)) -> Receipt {
         let Some(deadlines) = self.setup.deadlines.as_mut().filter(|_| expiry::counts_from_now(spec, words)) else {
             return receipt;
         };
@@ -345,7 +349,7 @@ impl Translator {
     }
 
     /// Commands in a form that the destination knows.
-    fn as_known<'a>(&self, commands: Vec<Words<'a>>) -> Result<Vec<Words<'a>>, String> {
+    fn as_known<'a>(&self, commands: Vec<Argv<'a>>) -> Result<Vec<Argv<'a>>, String> {
         let mut known = vec![];
         for words in commands {
             let spec = command::find(words.get(0).unwrap_or_default());
@@ -369,7 +373,7 @@ impl Translator {
     }
 
     /// A command that no server has of itself.
-    fn unknown(&mut self, words: Words<'_>, db: Db, out: &mut Outgoing) {
+    fn unknown(&mut self, words: Argv<'_>, db: Db, out: &mut Outgoing) {
         let name = words.name().to_ascii_lowercase();
         let known = self.setup.known_commands.as_ref().is_some_and(|known| known.contains(&name));
         match (known, self.route) {
@@ -383,7 +387,7 @@ impl Translator {
     }
 
     /// Reports a command of the source's database `db` that is not sent.
-    pub(super) fn leave(&mut self, words: &Words<'_>, db: Db, reason: &str, out: &mut Outgoing) {
+    pub(super) fn leave(&mut self, words: &Argv<'_>, db: Db, reason: &str, out: &mut Outgoing) {
         let name = words.name();
         let spec = command::find(words.get(0).unwrap_or_default());
         let key = spec.and_then(|spec| {

@@ -6,9 +6,9 @@ use crate::unit::KeyText;
 
 /// A command's arguments, its name first; what was received is borrowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words<'a>(pub(super) Vec<Cow<'a, [u8]>>);
+pub(super) struct Argv<'a>(pub(super) Vec<Cow<'a, [u8]>>);
 
-impl<'a> Words<'a> {
+impl<'a> Argv<'a> {
     /// The words of a received command.
     pub(super) fn of(args: impl Iterator<Item = &'a [u8]>) -> Self {
         Self(args.map(Cow::Borrowed).collect())
@@ -75,13 +75,13 @@ pub(super) const fn fixed(word: &'static str) -> Cow<'static, [u8]> {
 }
 
 /// What becomes of a command.
-pub(super) type Change<'a> = Result<Option<Vec<Words<'a>>>, String>;
+pub(super) type Change<'a> = Result<Option<Vec<Argv<'a>>>, String>;
 
 /// The command stays as it is.
 pub(super) const SAME: Change<'static> = Ok(None);
 
 /// The command becomes this one.
 #[expect(clippy::unnecessary_wraps, reason = "one of the answers of a change")]
-pub(super) fn becomes(words: Words<'_>) -> Change<'_> {
+pub(super) fn becomes(words: Argv<'_>) -> Change<'_> {
     Ok(Some(vec![words]))
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The level of a spool. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Level(Arc<(Mutex<State>, Condvar)>);
+pub struct SpoolLevel(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
@@ -15,7 +15,7 @@ struct State {
     waiting: u32,
 }
 
-impl Level {
+impl SpoolLevel {
     /// A level at which `written` bytes are there, and no more will come if `ended`.
     #[must_use]
     pub fn at(written: u64, ended: bool) -> Self {

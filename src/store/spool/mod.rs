@@ -18,7 +18,7 @@ mod writer;
 pub use disk::Disk;
 pub use error::SpoolError;
 pub use format::MAX_FRAME;
-pub use level::Level;
+pub use level::SpoolLevel;
 pub use reader::SpoolReader;
 pub use segments::{Stored, remove_all, remove_before, stored};
 pub use writer::SpoolWriter;

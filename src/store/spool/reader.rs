@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    Level, SpoolError,
+    SpoolError, SpoolLevel,
     format::{FRAME_HEADER, SEGMENT_HEADER, read_frame_header, read_segment_header},
     segments::{list, path_of},
 };
 use crate::{
-    store::own::{self, Access},
+    store::own::{self, OpenMode},
     unit::UnixMillis,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub struct SpoolReader {
     folder: PathBuf,
     tag: u64,
-    level: Level,
+    level: SpoolLevel,
     open: Option<Segment>,
     position: u64,
     /// When the bytes read last were received.
@@ -46,7 +46,7 @@ struct Segment {
 impl SpoolReader {
     /// A reader whose first byte will be that at `position`.
     #[must_use]
-    pub fn new(folder: &Path, tag: u64, position: u64, level: Level) -> Self {
+    pub fn new(folder: &Path, tag: u64, position: u64, level: SpoolLevel) -> Self {
         Self {
             folder: folder.to_owned(),
             tag,
@@ -136,7 +136,7 @@ impl SpoolReader {
 impl Segment {
     fn open(folder: &Path, begin: u64, tag: u64) -> Result<Self, SpoolError> {
         let path = path_of(folder, begin);
-        let file = own::open(&path, Access::Read).map_err(|error| SpoolError::io(&path, error))?;
+        let file = own::open(&path, OpenMode::Read).map_err(|error| SpoolError::io(&path, error))?;
         let mut segment = Self { file, path, at: 0, position: begin };
         let mut header = [0; SEGMENT_HEADER];
         segment.bytes(&mut header)?;
@@ -198,8 +198,8 @@ mod tests {
         *,
     };
 
-    fn filled(folder: &Path, frames: usize) -> (Vec<u8>, Level) {
-        let level = Level::default();
+    fn filled(folder: &Path, frames: usize) -> (Vec<u8>, SpoolLevel) {
+        let level = SpoolLevel::default();
         let mut writer = SpoolWriter::create(folder, 7, 0, 1000, level.clone()).unwrap();
         let mut all = vec![];
         for number in 0..frames {
@@ -211,7 +211,7 @@ mod tests {
         (all, level)
     }
 
-    fn read_from(folder: &Path, position: u64, level: &Level) -> Result<Vec<u8>, SpoolError> {
+    fn read_from(folder: &Path, position: u64, level: &SpoolLevel) -> Result<Vec<u8>, SpoolError> {
         let mut reader = SpoolReader::new(folder, 7, position, level.clone());
         let mut all = vec![];
         while let Some(bytes) = reader.read()? {
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_reader_waits_for_its_writer() {
         let folder = tempfile::tempdir().unwrap();
-        let level = Level::default();
+        let level = SpoolLevel::default();
         let mut writer = SpoolWriter::create(folder.path(), 7, 0, 1000, level.clone()).unwrap();
         let reader = {
             let (folder, level) = (folder.path().to_owned(), level.clone());
@@ -294,7 +294,7 @@ mod tests {
         all.truncate(all.len() - 114);
         let whole = Stored { begin: 0, end: all.len() as u64 };
         assert_eq!(stored(folder.path(), 7).unwrap(), Some(whole));
-        let level = Level::at(whole.end, false);
+        let level = SpoolLevel::at(whole.end, false);
         let mut writer = SpoolWriter::go_on(folder.path(), 7, 1000, level.clone()).unwrap().unwrap();
         assert_eq!(writer.position(), whole.end);
         writer.append(b"more", UnixMillis(5)).unwrap();
@@ -302,6 +302,6 @@ mod tests {
         level.end();
         assert_eq!(read_from(folder.path(), 0, &level).unwrap(), all);
         let elsewhere = folder.path().join("other");
-        assert!(SpoolWriter::go_on(&elsewhere, 7, 1000, Level::default()).unwrap().is_none());
+        assert!(SpoolWriter::go_on(&elsewhere, 7, 1000, SpoolLevel::default()).unwrap().is_none());
     }
 }

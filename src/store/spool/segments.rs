@@ -10,7 +10,7 @@ use super::{
     SpoolError,
     format::{FRAME_HEADER, SEGMENT_HEADER, read_frame_header, read_segment_header},
 };
-use crate::store::own::{self, Access};
+use crate::store::own::{self, OpenMode};
 
 /// The file of the segment whose first byte has this position.
 pub(super) fn path_of(folder: &Path, position: u64) -> PathBuf {
@@ -90,7 +90,7 @@ pub(super) fn cut_off_the_torn(folder: &Path, tag: u64) -> Result<Option<u64>, S
         if end == last {
             return fs::remove_file(&path);
         }
-        let file = own::open(&path, Access::Write)?;
+        let file = own::open(&path, OpenMode::Write)?;
         file.set_len(bytes)?;
         file.sync_all()
     };
@@ -101,7 +101,7 @@ pub(super) fn cut_off_the_torn(folder: &Path, tag: u64) -> Result<Option<u64>, S
 /// The position behind the last whole frame of the segment that begins at `last`, and its bytes in the file.
 fn whole_end(folder: &Path, last: u64, tag: u64) -> Result<(u64, u64), SpoolError> {
     let path = path_of(folder, last);
-    let mut file = own::open(&path, Access::Read).map_err(|error| SpoolError::io(&path, error))?;
+    let mut file = own::open(&path, OpenMode::Read).map_err(|error| SpoolError::io(&path, error))?;
     let mut header = [0; SEGMENT_HEADER];
     if file.read_exact(&mut header).is_err() || read_segment_header(&header) != Some((last, tag)) {
         return Ok((last, 0));

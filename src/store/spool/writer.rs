@@ -8,13 +8,13 @@ use std::{
 };
 
 use super::{
-    Level, SpoolError,
+    SpoolError, SpoolLevel,
     format::{MAX_FRAME, frame_header, segment_header},
     segments::path_of,
 };
 use crate::{
     store::{
-        own::{self, Access, OwnFolder},
+        own::{self, OpenMode, OwnFolder},
         sync_folder,
     },
     unit::UnixMillis,
@@ -30,7 +30,7 @@ pub struct SpoolWriter {
     path: PathBuf,
     segment_begin: u64,
     position: u64,
-    level: Level,
+    level: SpoolLevel,
     /// The last full segment, while the disk takes it.
     settling: Option<JoinHandle<Result<(), SpoolError>>>,
 }
@@ -44,7 +44,7 @@ impl SpoolWriter {
         tag: u64,
         position: u64,
         segment_bytes: u64,
-        level: Level,
+        level: SpoolLevel,
     ) -> Result<Self, SpoolError> {
         super::remove_all(folder)?;
         OwnFolder::make(folder).map_err(|error| SpoolError::io(folder, error))?;
@@ -53,12 +53,12 @@ impl SpoolWriter {
 
     /// Goes on with the spool in `folder` behind its last whole frame; what was being written when the process died is
     /// cut off. `None` when there is none.
-    pub fn go_on(folder: &Path, tag: u64, segment_bytes: u64, level: Level) -> Result<Option<Self>, SpoolError> {
+    pub fn go_on(folder: &Path, tag: u64, segment_bytes: u64, level: SpoolLevel) -> Result<Option<Self>, SpoolError> {
         let Some(end) = super::segments::cut_off_the_torn(folder, tag)? else { return Ok(None) };
         Self::at(folder, tag, end, segment_bytes, level).map(Some)
     }
 
-    fn at(folder: &Path, tag: u64, position: u64, segment_bytes: u64, level: Level) -> Result<Self, SpoolError> {
+    fn at(folder: &Path, tag: u64, position: u64, segment_bytes: u64, level: SpoolLevel) -> Result<Self, SpoolError> {
         let (file, path) = begin_segment(folder, position, tag)?;
         sync_folder(folder).map_err(|error| SpoolError::io(folder, error))?;
         let folder = folder.to_owned();
@@ -115,7 +115,7 @@ impl SpoolWriter {
 fn begin_segment(folder: &Path, position: u64, tag: u64) -> Result<(File, PathBuf), SpoolError> {
     let path = path_of(folder, position);
     let begin = || -> std::io::Result<File> {
-        let mut file = own::open(&path, Access::New)?;
+        let mut file = own::open(&path, OpenMode::New)?;
         file.write_all(&segment_header(position, tag))?;
         Ok(file)
     };

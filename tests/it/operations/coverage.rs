@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use redis_plan::command::{self, Keys};
+use redis_plan::command::{self, KeySpec};
 
 use super::{
     Known, PAIRS,
@@ -73,7 +73,7 @@ fn fault(known: &Known, name: &str, told: &Told) -> Option<String> {
         return Some(format!("{} has it, the table says since {:?} and {:?}", known.version, spec.redis, spec.valkey));
     }
     // Of these a server tells some keys or none: what it finds in real commands is another test.
-    let told_in_part = matches!(spec.keys, Keys::Counted { .. } | Keys::Streams | Keys::Stored { .. });
+    let told_in_part = matches!(spec.keys, KeySpec::Counted { .. } | KeySpec::Streams | KeySpec::Stored { .. });
     // What servers told too little of at first, and a channel, which is no key although it has a slot.
     let early = [
         ("BRPOP", (1, 1, 1)),
@@ -87,7 +87,9 @@ fn fault(known: &Known, name: &str, told: &Told) -> Option<String> {
         return None;
     }
     let keys = match spec.keys {
-        Keys::Range { first, last, step } => (i64::try_from(first).unwrap(), last as i64, i64::try_from(step).unwrap()),
+        KeySpec::Range { first, last, step } => {
+            (i64::try_from(first).unwrap(), last as i64, i64::try_from(step).unwrap())
+        }
         _ => (0, 0, 0),
     };
     (keys != told.keys).then(|| format!("its keys are {:?}, the table says {keys:?}", told.keys))
@@ -103,7 +105,7 @@ fn keys_of_real_commands_are_found_where_a_server_finds_them() {
             let lines = case.during.iter().chain(&case.blocked).filter(|line| !line.contains("{dump"));
             for line in lines {
                 let said = case.command(line.trim_start_matches('!'), &mut client);
-                let Some(spec) = command::find(&said[0]).filter(|spec| spec.keys != Keys::None) else { continue };
+                let Some(spec) = command::find(&said[0]).filter(|spec| spec.keys != KeySpec::None) else { continue };
                 let mut found = vec![];
                 spec.key_indexes(said.len(), &|index| said.get(index).map(Vec::as_slice), &mut found);
                 let here: BTreeSet<&[u8]> = found.iter().map(|index| said[*index].as_slice()).collect();

@@ -114,7 +114,7 @@ pub(super) fn run(args: Args, alone: bool, out: &mut Output) -> Result<Exit, Fai
         out.print(&format!("report   {}\n", report.display()))?;
     }
     Ok(match (ran.outcome, stop.signal()) {
-        (Outcome::Stopped, Some(signal)) => Exit::UnixSignal(signal),
+        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
         _ => Exit::Outcome(ran.outcome),
     })
 }

@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
         write_regular(file, text.as_bytes()).map_err(|source| Failure::Write { path: file.clone(), source })?;
     }
     Ok(match (outcome, stop.signal()) {
-        (Outcome::Stopped, Some(signal)) => Exit::UnixSignal(signal),
+        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
         _ => Exit::Outcome(outcome),
     })
 }

@@ -23,7 +23,7 @@ pub(super) enum Exit {
     /// `plan` itself is wrong.
     Bug,
     /// Stopped with a durable checkpoint by a signal.
-    UnixSignal(UnixSignal),
+    Signal(UnixSignal),
 }
 
 /// The signals that stop a run.
@@ -134,8 +134,8 @@ impl Exit {
             Self::No => 1,
             Self::Usage => 2,
             Self::Bug => 70,
-            Self::UnixSignal(UnixSignal::Interrupt) => 130,
-            Self::UnixSignal(UnixSignal::Terminate) => 143,
+            Self::Signal(UnixSignal::Interrupt) => 130,
+            Self::Signal(UnixSignal::Terminate) => 143,
         }
     }
 
@@ -206,7 +206,7 @@ mod tests {
         let others = [Exit::No, Exit::Usage, Exit::Bug];
         assert_eq!(others.map(Exit::code), [1, 2, 70]);
         assert_eq!(
-            [UnixSignal::Interrupt, UnixSignal::Terminate].map(|signal| Exit::UnixSignal(signal).code()),
+            [UnixSignal::Interrupt, UnixSignal::Terminate].map(|signal| Exit::Signal(signal).code()),
             [130, 143]
         );
     }

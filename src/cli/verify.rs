@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
         Format::Json => verify_json(&summary),
     })?;
     Ok(match (outcome, stop.signal()) {
-        (Outcome::Stopped, Some(signal)) => Exit::UnixSignal(signal),
+        (Outcome::Stopped, Some(signal)) => Exit::Signal(signal),
         _ => Exit::Outcome(outcome),
     })
 }

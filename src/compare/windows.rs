@@ -59,7 +59,7 @@ pub(super) enum ValueWindows {
     List { at: u64, width: Width, elements: Sum, order: Sum },
     Sorted { at: u64, width: Width, members: Sum, scores: Sum },
     Members(Box<Members>),
-    HashWindow(Box<HashWindow>),
+    Fields(Box<HashWindow>),
     Serialized(Sum),
 }
 
@@ -114,7 +114,7 @@ impl ValueWindows {
             "list" => Self::List { at: 0, width, elements: none, order: none },
             "zset" => Self::Sorted { at: 0, width, members: none, scores: none },
             "set" => Self::Members(Box::new(Members { scan: Scan::new(), sum: none })),
-            "hash" => Self::HashWindow(Box::new(HashWindow {
+            "hash" => Self::Fields(Box::new(HashWindow {
                 scan: Scan::new(),
                 names: vec![],
                 with_ends: caps.end_of_field,
@@ -132,7 +132,7 @@ impl ValueWindows {
         match self {
             Self::Text { at, .. } | Self::List { at, .. } | Self::Sorted { at, .. } => *at > 0,
             Self::Members(members) => members.scan.given > 0,
-            Self::HashWindow(fields) => fields.scan.given > 0 && fields.scan.cursor.is_some(),
+            Self::Fields(fields) => fields.scan.given > 0 && fields.scan.cursor.is_some(),
             Self::Serialized(_) => false,
         }
     }
@@ -144,7 +144,7 @@ impl ValueWindows {
             Self::List { at, width, .. } => range(out, b"LRANGE", key, *at, width.get(), &[]),
             Self::Sorted { at, width, .. } => range(out, b"ZRANGE", key, *at, width.get(), &[b"WITHSCORES"]),
             Self::Members(members) => members.scan.ask(out, [b"SCARD", b"SSCAN"], key),
-            Self::HashWindow(fields) => fields.ask(key, out),
+            Self::Fields(fields) => fields.ask(key, out),
             Self::Serialized(_) => {
                 command(out, &[b"DUMP", key]);
                 1
@@ -156,7 +156,7 @@ impl ValueWindows {
     pub(super) fn take(&mut self, index: usize, reply: &Reply<'_>, now: i64) -> Result<(), ReadFault> {
         match self {
             Self::Members(members) => members.take(reply),
-            Self::HashWindow(fields) => fields.take(index, reply, now),
+            Self::Fields(fields) => fields.take(index, reply, now),
             _ => Ok(()),
         }
     }
@@ -208,7 +208,7 @@ impl ValueWindows {
                 *sum = Sum::of(payload.get(..payload.len().saturating_sub(10)).unwrap_or_default());
                 Ok(true)
             }
-            Self::Members(_) | Self::HashWindow(_) => Ok(false),
+            Self::Members(_) | Self::Fields(_) => Ok(false),
         }
     }
 
@@ -216,14 +216,14 @@ impl ValueWindows {
     pub(super) fn is_whole(&self) -> Result<bool, ReadFault> {
         match self {
             Self::Members(members) => members.scan.is_whole(),
-            Self::HashWindow(fields) => Ok(fields.names.is_empty() && fields.scan.is_whole()?),
+            Self::Fields(fields) => Ok(fields.names.is_empty() && fields.scan.is_whole()?),
             _ => Ok(false),
         }
     }
 
     /// Whether a window is one question.
     pub(super) const fn asks_one(&self) -> bool {
-        !matches!(self, Self::Members(_) | Self::HashWindow(_))
+        !matches!(self, Self::Members(_) | Self::Fields(_))
     }
 
     /// What was read.
@@ -237,7 +237,7 @@ impl ValueWindows {
                 (vec![(ValuePart::Members, *members), (ValuePart::Scores, *scores)], Some(*at))
             }
             Self::Members(members) => (vec![(ValuePart::Members, members.sum)], Some(members.scan.given)),
-            Self::HashWindow(fields) => {
+            Self::Fields(fields) => {
                 let mut parts = vec![(ValuePart::Fields, fields.named), (ValuePart::Values, fields.values)];
                 parts.extend(fields.with_ends.then_some((ValuePart::FieldExpiry, fields.ends)));
                 (parts, Some(fields.scan.given))

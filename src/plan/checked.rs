@@ -146,7 +146,7 @@ fn condition(raw: &raw::ConditionEntry, verify: Verify) -> Condition {
     match raw {
         raw::ConditionEntry::Any(any) => Condition::Any(any.iter().map(inner).collect()),
         raw::ConditionEntry::All(all) => Condition::All(all.iter().map(inner).collect()),
-        raw::ConditionEntry::LagBound(lag) => Condition::Lag { below: lag.below, held_for: lag.held_for },
+        raw::ConditionEntry::Lag(lag) => Condition::Lag { below: lag.below, held_for: lag.held_for },
         raw::ConditionEntry::SourceIdle(idle) => Condition::SourceIdle { held_for: idle.held_for },
         raw::ConditionEntry::Duration(period) => Condition::Duration(*period),
         raw::ConditionEntry::At(at) => Condition::At(at.0),
@@ -240,7 +240,7 @@ fn rule(entry: &raw::DatabaseEntry) -> DbRule {
         raw::DatabaseEntry::Number(db) => {
             DbRule { from: DbSource::One(*db), to: None, include: vec![], exclude: vec![] }
         }
-        raw::DatabaseEntry::DatabaseRule(rule) => {
+        raw::DatabaseEntry::Rule(rule) => {
             let keys = rule.keys.clone().unwrap_or_default();
             let from = match rule.from {
                 raw::From::All => DbSource::All,

@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let seconds = started.elapsed().as_secs_f64();
     out.print(&format!("{} keys loaded in {seconds:.1} s; a client keeps writing\n", dataset.keys()))?;
     if let Some(signal) = stop.signal() {
-        return Ok(Exit::UnixSignal(signal));
+        return Ok(Exit::Signal(signal));
     }
     let traffic = DemoTraffic::start(source.connect()?);
 
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, alone: bool, out: &mut Output) -> Result<Exit, Fa
     let written = traffic.end()?;
     out.print(&run_result(&summary))?;
     if outcome != Outcome::Done {
-        return Ok(stop.signal().map_or(Exit::Outcome(outcome), Exit::UnixSignal));
+        return Ok(stop.signal().map_or(Exit::Outcome(outcome), Exit::Signal));
     }
 
     let compared = compare(&dataset, &source, &destination)?;

@@ -26,7 +26,9 @@ pub(super) struct Doubts {
     why: Option<String>,
     /// When that began: a comparison that began before proves nothing of it.
     since: Instant,
-    /// The source's stream may hold refused commands that nobody saw.
+    /// Answers that were lost are in doubt: the plan compares both sides, and does not leave out what is refused. Without a
+    /// comparison in the plan they are reported: to compare all keys costs as much as a copy, and does not end where large
+    /// values change all the time.
     matters: bool,
 }
 
@@ -34,7 +36,7 @@ impl Doubts {
     /// What the record and the journal say. `policy`: what a refused command means.
     pub(super) fn new(there: &DestinationState, run: &Run, policy: OnUnsupported) -> Self {
         let why = there.record.doubt.clone().or_else(|| run.journal.state().doubt.clone());
-        Self { why, since: Instant::now(), matters: policy == OnUnsupported::Fail }
+        Self { why, since: Instant::now(), matters: policy == OnUnsupported::Fail && run.verify_work().is_some() }
     }
 
     /// Whether both sides have to be compared.

@@ -17,7 +17,7 @@ use crate::{
 /// Whether the source lets us replicate.
 pub(super) enum Permission {
     Granted(String),
-    RefusedCommand(String),
+    Refused(String),
     NotOffered(String),
     Unknown(String),
 }
@@ -45,7 +45,7 @@ pub(super) struct RefusedCommand {
 pub(super) async fn replication(mut control: Control, server: &CheckedServer) -> Result<Permission, ControlError> {
     if let Err(error) = control.command(cmd("REPLCONF").arg("listening-port").arg(-1)).await {
         match error.refusal() {
-            Some(RefusalKind::NoPermission) => return Ok(Permission::RefusedCommand(error.to_string())),
+            Some(RefusalKind::NoPermission) => return Ok(Permission::Refused(error.to_string())),
             Some(RefusalKind::UnknownCommand) => return Ok(Permission::NotOffered(error.to_string())),
             Some(_) => {}
             None => return Err(error),
@@ -68,7 +68,7 @@ async fn permission(control: &mut Control, server: &CheckedServer) -> Result<Per
     let dry = cmd("ACL").arg("DRYRUN").arg(user).arg("PSYNC").arg("?").arg("-1").clone();
     match heard(control.command(&dry).await)? {
         Some(Value::BulkString(refusal)) => {
-            return Ok(Permission::RefusedCommand(quoted(&refusal, usize::MAX)));
+            return Ok(Permission::Refused(quoted(&refusal, usize::MAX)));
         }
         Some(_) => return Ok(granted()),
         None => {}
@@ -78,7 +78,7 @@ async fn permission(control: &mut Control, server: &CheckedServer) -> Result<Per
         match control.command(cmd("PSYNC").arg("?").arg("-1")).await {
             Ok(_) => return Ok(granted()),
             Err(error) if error.refusal() == Some(RefusalKind::NoPermission) => {
-                return Ok(Permission::RefusedCommand(error.to_string()));
+                return Ok(Permission::Refused(error.to_string()));
             }
             Err(error) => drop(heard::<()>(Err(error))?),
         }

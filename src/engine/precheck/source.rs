@@ -144,7 +144,7 @@ pub(super) fn replication(server: &CheckedServer, scene: &CheckInput<'_>) -> Fin
     }
     match &scene.from.replication {
         Some(Permission::Granted(seen)) => Finding::pass(seen),
-        Some(Permission::RefusedCommand(seen)) => Finding::fail(seen, grant).at(server.user_place()),
+        Some(Permission::Refused(seen)) => Finding::fail(seen, grant).at(server.user_place()),
         Some(Permission::NotOffered(seen)) => {
             let remedy = "The service does not offer replication (PSYNC), or renamed it; it cannot be copied this way.";
             Finding::fail(seen, remedy)

@@ -9,6 +9,7 @@ use crate::unit::Period;
 /// What is put back and removed at the end.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Cleanup")]
 pub struct CleanupBlock {
     /// Accounts that only the migration needed.
     pub accounts: Option<Vec<AccountEntry>>,
@@ -19,6 +20,7 @@ pub struct CleanupBlock {
 /// An account that only the migration needed: an ACL `user` that is deleted, or a program to `run` that removes it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Account")]
 pub struct AccountEntry {
     /// Where it is.
     pub side: Side,
@@ -32,6 +34,7 @@ pub struct AccountEntry {
 /// The run record at the destination.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "RunRecord")]
 pub struct RunRecordBlock {
     /// How long it stays after the end: a duration, or `forever`; `30d` by default.
     pub keep: Option<Keep>,

@@ -9,6 +9,7 @@ use crate::unit::Period;
 /// How the writers move over.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Cutover")]
 pub struct CutoverBlock {
     /// Who starts it.
     pub mode: CutoverMode,

@@ -26,13 +26,13 @@ pub enum DatabaseEntry {
     /// A database number: all its keys, number kept.
     Number(Db),
     /// A rule.
-    DatabaseRule(DatabaseRule),
+    Rule(DatabaseRule),
 }
 
 /// Which keys of which database go where.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Rule")]
+#[schemars(rename = "DatabaseRule")]
 pub struct DatabaseRule {
     /// The database at the source, or `all`.
     pub from: From,
@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for DatabaseEntry {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DatabaseEntry, A::Error> {
-                DatabaseRule::deserialize(MapAccessDeserializer::new(map)).map(DatabaseEntry::DatabaseRule)
+                DatabaseRule::deserialize(MapAccessDeserializer::new(map)).map(DatabaseEntry::Rule)
             }
         }
         deserializer.deserialize_any(Reader)

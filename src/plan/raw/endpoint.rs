@@ -11,6 +11,7 @@ use crate::unit::SecretRef;
 /// Where the data is: a server (`url`) or a dump file (`rdb`).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Source")]
 pub struct SourceBlock {
     /// The server: `redis://host:port`, `rediss://host:port` for TLS, or `unix:///path`. No user, password or database
     /// number in it.
@@ -37,6 +38,7 @@ pub struct SourceBlock {
 /// Where the data goes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Destination")]
 pub struct DestinationBlock {
     /// The server: `redis://host:port`, `rediss://host:port` for TLS, or `unix:///path`. No user, password or database
     /// number in it.

@@ -9,6 +9,7 @@ use crate::unit::Period;
 /// A program of yours and the moment it runs at.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Hook")]
 pub struct HookEntry {
     /// The moment.
     pub at: Moment,

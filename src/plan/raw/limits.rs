@@ -8,6 +8,7 @@ use crate::unit::{ByteRate, ByteSize, CountRate, Period};
 /// Bounds of the run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Limits")]
 pub struct LimitsBlock {
     /// Bytes per second read from the source; unlimited by default.
     pub bandwidth: Option<ByteRate>,
@@ -33,6 +34,7 @@ pub struct Connections(#[schemars(range(min = 1, max = 64))] pub u32);
 /// The source's replica output buffer (`client-output-buffer-limit` of class `slave`) while the run follows it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Buffer")]
 pub struct BufferBlock {
     /// What the limit is set to. By default `unlimited` while changes are followed and `keep` for a copy alone.
     pub replica_output: Option<ReplicaOutput>,
@@ -53,6 +55,7 @@ pub enum ReplicaOutput {
 /// When the source gets its settings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Restore")]
 pub enum RestoreWhen {
     /// On every ending of the run.
     Always,

@@ -66,6 +66,7 @@ pub struct PlanFile {
 /// A phase of the migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Phase")]
 pub enum MigrationKind {
     /// Copies the whole dataset.
     Full,

@@ -9,6 +9,7 @@ use crate::unit::{Period, UnixMillis};
 /// When the incremental phase may end: `any` or `all` of some conditions, and a deadline.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Stop")]
 pub struct StopBlock {
     /// One of these must hold.
     #[schemars(length(min = 1))]
@@ -30,7 +31,7 @@ pub enum ConditionEntry {
     /// All of these must hold.
     All(#[schemars(length(min = 1))] Vec<ConditionEntry>),
     /// The destination is near enough behind the source.
-    LagBound(LagBound),
+    Lag(LagBound),
     /// Nothing was written to the source.
     SourceIdle(SourceIdle),
     /// The source was followed for so long.
@@ -46,6 +47,7 @@ pub enum ConditionEntry {
 /// The destination is near enough behind the source.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Lag")]
 pub struct LagBound {
     /// The lag stays below this.
     pub below: Period,
@@ -103,6 +105,7 @@ impl JsonSchema for At {
 /// What the result of a comparison must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Comparison")]
 pub enum ComparisonResult {
     /// No difference.
     Equal,
@@ -119,6 +122,7 @@ pub enum OperatorCommand {
 /// What happens when the conditions do not come true.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Deadline")]
 pub struct DeadlineBlock {
     /// Counted from the start of the incremental phase.
     pub after: Period,

@@ -8,6 +8,7 @@ use crate::unit::CountRate;
 /// How source and destination are compared.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Verify")]
 pub struct VerifyBlock {
     /// How thoroughly.
     #[schemars(example = &"full", example = serde_json::json!({ "sample": { "keys": 10_000 } }))]
@@ -19,6 +20,7 @@ pub struct VerifyBlock {
 /// How thoroughly both sides are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "VerifyMode")]
 pub enum VerifyModeBlock {
     /// Not at all.
     None,

@@ -8,6 +8,7 @@ use crate::step::Window;
 /// When heavy steps may run; outside of its windows a step waits.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Windows")]
 pub struct WindowsBlock {
     /// The IANA name of the time zone the windows are in.
     #[schemars(example = "Europe/Berlin")]

@@ -126,7 +126,7 @@ fn deadline(checking: &mut Checking<'_>) {
     let mut held = vec![];
     for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
         each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| match condition {
-            ConditionEntry::LagBound(lag) => held.push((format!("{path}.lag.for"), lag.held_for)),
+            ConditionEntry::Lag(lag) => held.push((format!("{path}.lag.for"), lag.held_for)),
             ConditionEntry::SourceIdle(idle) => held.push((format!("{path}.source_idle.for"), idle.held_for)),
             ConditionEntry::Duration(period) => held.push((format!("{path}.duration"), *period)),
             _ => {}
@@ -167,7 +167,7 @@ fn never(checking: &mut Checking<'_>) {
     let mut found = vec![];
     for (name, list) in [("stop.any", &stop.any), ("stop.all", &stop.all)] {
         each_condition(list.as_deref().unwrap_or_default(), name, &mut |path, condition| {
-            if matches!(condition, ConditionEntry::LagBound(lag) if lag.below.0.is_zero()) {
+            if matches!(condition, ConditionEntry::Lag(lag) if lag.below.0.is_zero()) {
                 found.push(format!("{path}.lag.below"));
             }
         });

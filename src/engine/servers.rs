@@ -45,13 +45,24 @@ pub(super) fn expiry(mode: DeadlineMode) -> Expiry {
     if mode.defers() { Expiry::Deferred } else { Expiry::Exact }
 }
 
-/// The names of function libraries; none where there are no functions, or where they are not shown.
-pub(super) async fn libraries(control: &mut Control) -> Result<Vec<String>, ControlError> {
-    match control.command(cmd("FUNCTION").arg("LIST")).await {
-        Ok(listed) => Ok(names_of(listed, "library_name").unwrap_or_default()),
-        Err(error) if error.refusal().is_some() && !error.retryable() => Ok(vec![]),
+/// The names of function libraries; `None` where there are no functions (before Redis 7.0), or where they may not be listed.
+/// An answer of another form is an error: it does not say that there are none.
+pub(super) async fn libraries(control: &mut Control) -> Result<Option<Vec<String>>, ControlError> {
+    let command = cmd("FUNCTION").arg("LIST").clone();
+    match control.command(&command).await {
+        Ok(listed) => match all_names_of(&listed, "library_name") {
+            Some(names) => Ok(Some(names)),
+            None => Err(control.unexpected_answer(&command, &listed)),
+        },
+        Err(error) if error.refusal().is_some() && !error.retryable() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// As [`names_of`]; `None` also where a row has no such field.
+fn all_names_of(answer: &Value, field: &str) -> Option<Vec<String>> {
+    let Value::Array(rows) = answer else { return None };
+    names_of(answer.clone(), field).filter(|names| names.len() == rows.len())
 }
 
 /// The names of loaded modules; `None` where `MODULE LIST` is not known or not allowed. A lost answer is no such refusal.
@@ -86,17 +97,23 @@ pub(super) fn text(value: &Value) -> Option<String> {
 
 /// How many databases the server has: as it says, or found out by selecting.
 pub(super) async fn databases(control: &mut Control) -> Result<u32, ControlError> {
-    if let Ok(Some(count)) = control.config_get("databases").await
-        && let Ok(count) = count.parse()
-    {
-        return Ok(count);
+    match control.config_get("databases").await {
+        Ok(count) => {
+            if let Some(count) = count.and_then(|count| count.parse().ok()) {
+                return Ok(count);
+            }
+        }
+        // A service may refuse CONFIG or answer it in its own way. What passes, as a broken connection, says nothing.
+        Err(error @ ControlError::Net(_)) => return Err(error),
+        Err(error) if error.retryable() => return Err(error),
+        Err(_) => {}
     }
     let (mut good, mut bad) = (1u32, 1u32 << 16);
     while good + 1 < bad {
         let middle = if good < 16 { (good * 2).min(bad - 1) } else { good.midpoint(bad) };
         match control.command(cmd("SELECT").arg(middle - 1)).await {
             Ok(_) => good = middle,
-            Err(error) if error.refusal().is_some() => bad = middle,
+            Err(error) if error.refusal().is_some() && !error.retryable() => bad = middle,
             Err(error) => return Err(error),
         }
     }
@@ -152,5 +169,46 @@ async fn own_keys(control: &mut Control, size: u64) -> Result<u64, ControlError>
             return Ok(found.len() as u64);
         }
         cursor = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_libraries_is_read_whole_or_not_at_all() {
+        let word = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let row = |field: &str| Value::Array(vec![word(field), word("one")]);
+        let listed = |answer| all_names_of(&answer, "library_name");
+        assert_eq!(listed(Value::Array(vec![row("library_name")])), Some(vec!["one".to_owned()]));
+        assert_eq!(listed(Value::Array(vec![])), Some(vec![]));
+        assert_eq!(listed(Value::Array(vec![row("library_name"), row("name")])), None);
+        for odd in [Value::Nil, Value::Int(0), word("one"), Value::Array(vec![Value::Nil])] {
+            assert_eq!(listed(odd.clone()), None, "{odd:?}");
+        }
+    }
+
+    /// What [`databases`] makes of a server that answers so to everything but a greeting.
+    fn databases_at(answer: &'static str) -> Result<u32, ControlError> {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut link, _) = listener.accept().unwrap();
+            let mut next = "+PONG\r\n";
+            while link.read(&mut [0; 1024]).is_ok_and(|count| count > 0) && link.write_all(next.as_bytes()).is_ok() {
+                next = answer;
+            }
+        });
+        let access = crate::net::Access::plain(crate::unit::Address::Tcp { host: "127.0.0.1".into(), port });
+        async_std::task::block_on(async { databases(&mut access.control().await.unwrap()).await })
+    }
+
+    #[test]
+    fn a_server_that_loads_is_not_one_of_a_single_database() {
+        assert!(databases_at("-LOADING it loads\r\n").is_err());
+        assert_eq!(databases_at("*2\r\n$9\r\ndatabases\r\n$2\r\n20\r\n").unwrap(), 20);
+        assert_eq!(databases_at("+OK\r\n").unwrap(), (1 << 16) - 1);
     }
 }

@@ -132,6 +132,11 @@ impl Control {
         ControlError::of(error, &self.address, command, self.timeouts.read)
     }
 
+    /// That `command` was answered with something of another form.
+    pub fn unexpected_answer(&self, command: &Cmd, answer: &Value) -> ControlError {
+        self.unexpected(command, short(answer))
+    }
+
     fn unexpected(&self, command: &Cmd, seen: String) -> ControlError {
         ControlError::Unexpected { address: self.address.clone(), command: name(command), seen }
     }

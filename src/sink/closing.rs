@@ -137,11 +137,11 @@ impl Lease {
                 return Err(control.refused("a look at the run record", error.clone()).into());
             }
         }
-        let token: Option<String> = FromRedisValue::from_redis_value(token).unwrap_or_default();
+        let token: Option<String> = readable(token, &self.keys.token)?;
         if token.as_ref() != Some(&self.token) {
             return Err(self.not_ours(token));
         }
-        let fields: BTreeMap<String, String> = FromRedisValue::from_redis_value(fields).unwrap_or_default();
+        let fields: BTreeMap<String, String> = readable(fields, &self.keys.run)?;
         if fields.is_empty() {
             return Err(LeaseFault::Gone);
         }
@@ -235,6 +235,11 @@ impl Lease {
     }
 }
 
+/// What a server answered about `key`. An answer of another form says nothing about it, least of all that it is gone.
+fn readable<T: FromRedisValue>(answer: Value, key: &str) -> Result<T, LeaseFault> {
+    T::from_redis_value(answer).map_err(|_| LeaseFault::Unreadable { key: key.to_owned() })
+}
+
 /// Whether nothing of a copy is known to be missing.
 fn whole(record: &RunRecord, now: Option<&Removed>) -> Result<(), LeaseFault> {
     if let Some(left) = &record.left {
@@ -245,5 +250,25 @@ fn whole(record: &RunRecord, now: Option<&Removed>) -> Result<(), LeaseFault> {
         (0, 0) => Ok(()),
         (0, times) => Err(LeaseFault::Emptied { times }),
         (keys, _) => Err(LeaseFault::Evicted { keys }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_another_form_is_unreadable_and_not_an_absent_record() {
+        let fields = |answer| readable::<BTreeMap<String, String>>(answer, "the record");
+        let word = || Value::BulkString(b"x".to_vec());
+        for odd in
+            [Value::Int(1), word(), Value::Okay, Value::Array(vec![word()]), Value::Array(vec![Value::Nil, word()])]
+        {
+            assert!(matches!(fields(odd.clone()), Err(LeaseFault::Unreadable { .. })), "{odd:?}");
+        }
+        assert!(fields(Value::Array(vec![])).unwrap().is_empty());
+        let token = |answer| readable::<Option<String>>(answer, "the token");
+        assert!(matches!(token(Value::Array(vec![word(), word()])), Err(LeaseFault::Unreadable { .. })));
+        assert_eq!(token(Value::Nil).unwrap(), None);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     faults::{await_told, begin, fill, keys, told, tool, until},
     following::{IDLE, await_applied, follow},
     following_source::{overrun, short_backlog},
-    harness::{Client, Comparer, Plan, Proxy, Reply, Server, Tool},
+    harness::{Client, Comparer, Plan, Proxy, Reply, Server, Tool, answering},
 };
 
 /// Ends when an operator says so.
@@ -538,4 +538,16 @@ fn a_repair_deletes_no_key_that_only_the_destination_has() {
     assert_eq!((settled(&destination), keys(&destination)), (10, 110));
     let text = |server: &Server| server.client().command(&cmd!["GET", "bulk:7"]).text().to_owned();
     assert_eq!(text(&destination), text(&source));
+}
+
+#[test]
+fn an_odd_list_of_libraries_is_not_an_empty_one() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    fill(&source, 10, 10);
+    for answer in ["+OK\r\n", "$-1\r\n", "*1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"] {
+        let port = answering(&destination, &["FUNCTION", "LIST"], answer);
+        let tool = tool(&Plan::between_ports(source.port(), port));
+        tool.run(["apply", "plan.yaml"]).expect(3).says("answered FUNCTION with");
+        destination.client().command(&cmd!["FLUSHALL"]);
+    }
 }

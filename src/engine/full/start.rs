@@ -101,7 +101,7 @@ pub(super) async fn start(
         run.remove_spools(Some(record.generation))?;
     }
     destination.expiry = servers::expiry(record.deadlines);
-    let libraries = Libraries::new(&record, servers::libraries(control).await?, work.on_conflict);
+    let libraries = Libraries::new(&record, servers::libraries(control).await?.unwrap_or_default(), work.on_conflict);
     let replaces_libraries = record.generation > 1 && record.libraries.is_none();
     let (generation, marks, occupied) = (record.generation, record.marks, record.occupied);
     Ok(Started::Copying(Box::new(Start {
@@ -257,7 +257,8 @@ async fn take_back(
 /// Deletes the function libraries that came from the source, as far as they are still there.
 async fn take_back_libraries(control: &mut Control, lease: &Lease, record: &RunRecord) -> Result<(), LeaseFault> {
     let Some(ours) = record.libraries.as_ref().filter(|ours| !ours.is_empty()) else { return Ok(()) };
-    let listed = servers::libraries(control).await?;
+    // Where they may not be listed, each is named: the destination refuses one that is not there, and none is left in silence.
+    let listed = servers::libraries(control).await?.unwrap_or_else(|| ours.iter().cloned().collect());
     let delete = |name: &String| redis::cmd("FUNCTION").arg("DELETE").arg(name).clone();
     let commands: Vec<redis::Cmd> = listed.iter().filter(|name| ours.contains(*name)).map(delete).collect();
     if commands.is_empty() { Ok(()) } else { lease.guarded(control, &commands).await }

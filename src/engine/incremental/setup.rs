@@ -65,7 +65,7 @@ impl DestinationState {
             clock_ahead: servers::clock_ahead(control).await?,
             known_commands: known_commands(control).await?,
             scripts: scripts(control, keys).await?,
-            libraries: servers::libraries(control).await?,
+            libraries: servers::libraries(control).await?.unwrap_or_default(),
             record,
             checkpoint,
             defers_first: false,

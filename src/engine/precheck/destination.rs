@@ -132,7 +132,7 @@ pub(super) fn databases(_: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
 
 /// Keys that are there already, against what the plan says of them.
 pub(super) fn emptiness(_: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
-    if scene.place.begun {
+    if scene.begun {
         return Finding::pass("this run has begun: what it wrote is its own");
     }
     let held = match &scene.to.held {

@@ -8,14 +8,14 @@ use super::{
     finding::Finding,
     items::{CheckItem, ITEMS, Judge},
     link, probe, rate, sample,
-    scene::{CheckContext, CheckInput, DestinationProbes, SourceProbes, fence, follows, targets},
+    scene::{Begun, CheckContext, CheckInput, DestinationProbes, SourceProbes, fence, follows, targets},
     server::{CheckedServer, heard},
 };
 use crate::{
     engine::{Servers, drift, ending::Ending, quiet::or_told, run::Run, sentinels, servers, teller::Teller},
     net::{Control, ControlError},
     plan::fault::catalogue::runs,
-    sink::{RecordKeys, neighbours},
+    sink::{LeaseFault, RecordKeys, neighbours},
     step::{Check, Event, Graph, Outcome, PrecheckWork, Side, Verdict, Work},
     unit::Db,
 };
@@ -31,7 +31,7 @@ pub(in crate::engine) async fn precheck(
     let place = CheckContext {
         state_dir: run.request.state_dir.clone(),
         source_needed: dump.as_ref().is_none_or(|dump| dump.received.is_none() || dump.lost || dump.left.is_some()),
-        begun: dump.is_some() || or_told(Box::pin(begun_elsewhere(run)), || "The destination".to_owned(), teller).await,
+        begun: if dump.is_some() { Begun::Yes } else { Begun::Ask(run.keys.clone()) },
     };
     let graph = run.request.graph.clone();
     let scene = judge(&graph, &run.request.servers, (work, &place), &Wanted::all(), teller).await?;
@@ -45,10 +45,20 @@ pub(in crate::engine) async fn precheck(
     drift::record(run, prints, teller)
 }
 
-/// Whether this run has written from another state directory.
-async fn begun_elsewhere(run: &Run) -> bool {
-    let Ok(mut control) = run.request.servers.destination.control().await else { return false };
-    crate::sink::has_begun(&mut control, &run.keys).await.unwrap_or(false)
+/// Whether this run has written to a destination before; asked on the connection that the verdicts are drawn from, so that
+/// a lost answer ends the precheck and is not taken for a no.
+async fn has_begun(begun: &Begun, control: Option<&mut Control>) -> Result<bool, Ending> {
+    match (begun, control) {
+        (Begun::Yes, _) => Ok(true),
+        // A destination that was not reached has no verdict but that.
+        (Begun::No, _) | (Begun::Ask(_), None) => Ok(false),
+        (Begun::Ask(keys), Some(control)) => match crate::sink::has_begun(control, keys).await {
+            Ok(begun) => Ok(begun),
+            // CheckContext the record may not be read, the item of permissions fails.
+            Err(LeaseFault::Control(error)) if error.refusal().is_some() && !error.retryable() => Ok(false),
+            Err(fault) => Err(fault.into()),
+        },
+    }
 }
 
 /// Judges without a run. Of all items those in `only`, or all when there are none in it.
@@ -65,7 +75,7 @@ pub(in crate::engine) async fn alone(
     }) else {
         return Ok(Ending::done("This plan has no precheck."));
     };
-    let place = CheckContext { state_dir: std::path::Path::new(".").to_owned(), source_needed: true, begun: false };
+    let place = CheckContext { state_dir: std::path::Path::new(".").to_owned(), source_needed: true, begun: Begun::No };
     let wanted = Wanted::of(only);
     let judging = std::pin::pin!(judge(graph, servers, (work, &place), &wanted, teller));
     let stopped = std::pin::pin!(stop.recv());
@@ -132,6 +142,7 @@ async fn judge<'a>(
         graph,
         work,
         place,
+        begun: false,
         source: None,
         destination: None,
         from: SourceProbes::default(),
@@ -139,6 +150,8 @@ async fn judge<'a>(
     };
     let mut from = reached(Side::Source, source, &mut scene.source, &mut checks);
     let mut to = reached(Side::Destination, destination, &mut scene.destination, &mut checks);
+    let asked = has_begun(&place.begun, to.as_mut());
+    scene.begun = or_told(Box::pin(asked), || "The destination".to_owned(), teller).await?;
     let tried = future::join(
         try_source(from.as_mut(), scene.source.as_ref(), &scene, follows),
         try_destination(to.as_mut(), scene.destination.as_ref(), &scene, follows),
@@ -259,4 +272,40 @@ fn tell(
 
 fn tell_one(check: Check, teller: &mut Teller<'_>) {
     teller.tell(Event::Checked { check });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, net::TcpListener};
+
+    use super::*;
+    use crate::{net::Access, unit::Address};
+
+    /// Whether a run has begun at a server that answers a greeting, then this, and is gone.
+    fn begun_at(answer: &'static str) -> Result<bool, Ending> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut link, _) = listener.accept().unwrap();
+            for answer in ["+PONG\r\n", answer] {
+                let _ = std::io::Read::read(&mut link, &mut [0; 1024]).unwrap();
+                link.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let access = Access::plain(Address::Tcp { host: "127.0.0.1".into(), port });
+        let begun = async_std::task::block_on(async {
+            let mut control = access.control().await.unwrap();
+            has_begun(&Begun::Ask(RecordKeys::of("move")), Some(&mut control)).await
+        });
+        server.join().unwrap();
+        begun
+    }
+
+    #[test]
+    fn a_lost_or_odd_answer_is_not_a_run_that_has_not_begun() {
+        for answer in ["", ":1\r\n", "$1\r\nx\r\n", "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "-LOADING it loads\r\n"] {
+            assert!(begun_at(answer).is_err(), "{answer:?}");
+        }
+        assert!(!begun_at("-NOPERM not yours\r\n").unwrap());
+    }
 }

@@ -147,7 +147,7 @@ pub(super) fn functions(source: &CheckedServer, destination: &CheckedServer, sce
     }
     let there = destination.functions.as_deref().unwrap_or_default();
     let same: Vec<&str> = here.iter().filter(|name| there.contains(name)).map(String::as_str).collect();
-    if !same.is_empty() && !scene.place.begun {
+    if !same.is_empty() && !scene.begun {
         let seen = format!("the destination has libraries of the same name: {}", same.join(", "));
         return Finding::warn(seen, "`on_conflict` decides about them as about keys of the same name.")
             .at("on_conflict");

@@ -8,7 +8,7 @@ use crate::{
 
 /// Runs that write to what this plan reads.
 pub(super) fn at_source(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
-    if scene.place.begun {
+    if scene.begun {
         return Finding::pass("this run has begun");
     }
     let Some(others) = &scene.from.neighbours else {
@@ -31,7 +31,7 @@ pub(super) fn at_source(server: &CheckedServer, scene: &CheckInput<'_>) -> Findi
 
 /// Runs that write to the same databases.
 pub(super) fn at_destination(server: &CheckedServer, scene: &CheckInput<'_>) -> Finding {
-    if scene.place.begun {
+    if scene.begun {
         return Finding::pass("this run has begun");
     }
     let Some(others) = &scene.to.neighbours else {

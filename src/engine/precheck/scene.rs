@@ -9,7 +9,7 @@ use super::{
     server::CheckedServer,
 };
 use crate::{
-    sink::Neighbour,
+    sink::{Neighbour, RecordKeys},
     step::{Fence, Graph, PrecheckWork, StepId, Work},
     unit::Db,
 };
@@ -20,8 +20,16 @@ pub(super) struct CheckContext {
     pub(super) state_dir: PathBuf,
     /// Whether the source is still needed.
     pub(super) source_needed: bool,
-    /// Whether this run has written to the destination before.
-    pub(super) begun: bool,
+    /// Whether this run has written to the destination before, as far as it is known here.
+    pub(super) begun: Begun,
+}
+
+/// Whether a run has written to the destination before.
+pub(super) enum Begun {
+    Yes,
+    No,
+    /// Its record at the destination says so: it may have been written from another state directory.
+    Ask(RecordKeys),
 }
 
 /// Everything that is known when the items are judged.
@@ -29,6 +37,8 @@ pub(super) struct CheckInput<'a> {
     pub(super) graph: &'a Graph,
     pub(super) work: &'a PrecheckWork,
     pub(super) place: &'a CheckContext,
+    /// Whether this run has written to the destination before.
+    pub(super) begun: bool,
     pub(super) source: Option<CheckedServer>,
     pub(super) destination: Option<CheckedServer>,
     /// What was tried at the source.

@@ -26,7 +26,7 @@ pub use dataset::{Dataset, Size};
 pub use difference::{Comparison, Difference};
 pub use flavour::{ALL, Flavour};
 pub use parrot::Parrot;
-pub use peer::{Flood, flooding_answer, flooding_source, replacing};
+pub use peer::{Flood, answering, flooding_answer, flooding_source, replacing};
 pub use plan::Plan;
 pub use proxy::{Direction, Fault, Proxy};
 pub use random::Random;

@@ -73,6 +73,29 @@ fn pass_on(mut client: &TcpStream, real: u16, command: &str, flood: &Flood) -> i
     }
 }
 
+/// The port of a peer that passes everything on to a server, but gives this answer to requests that begin with these words.
+pub fn answering(server: &Server, words: &'static [&'static str], answer: &'static str) -> u16 {
+    let real = server.port();
+    serve(move |client| {
+        thread::spawn(move || drop(pass_on_but(&client, real, words, answer)));
+    })
+}
+
+fn pass_on_but(mut client: &TcpStream, real: u16, words: &[&str], answer: &str) -> io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", real))?;
+    let (mut requests, mut answers) = (BufReader::new(client.try_clone()?), BufReader::new(server.try_clone()?));
+    loop {
+        let request = Reply::read(&mut requests)?;
+        let mut pairs = words.iter().zip(request.items());
+        if pairs.all(|(word, item)| item.text().eq_ignore_ascii_case(word)) && request.items().len() >= words.len() {
+            client.write_all(answer.as_bytes())?;
+        } else {
+            server.write_all(&request.encode())?;
+            client.write_all(&Reply::read(&mut answers)?.encode())?;
+        }
+    }
+}
+
 /// The port of a source that sends this dump, then this stream.
 pub fn flooding_source(dump: Flood, stream: Flood) -> u16 {
     serve(move |client| {

@@ -1,6 +1,7 @@
 //! Small files, whole or not at all.
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
     path::Path,
 };
@@ -26,17 +27,25 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// The content of our file at `path`, refused above `limit` bytes; `None` when there is no such file.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = open_bounded(path, limit)? else { return Ok(None) };
+    let mut content = vec![];
+    file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    // It may have grown meanwhile.
+    if content.len() as u64 > limit { Err(too_large(limit)) } else { Ok(Some(content)) }
+}
+
+/// Our file at `path`, refused unread above `limit` bytes; `None` when there is no such file.
+pub fn open_bounded(path: &Path, limit: u64) -> io::Result<Option<File>> {
     let file = match own::open(path, OpenMode::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut content = vec![];
-    file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
-    if content.len() as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
-    }
-    Ok(Some(content))
+    if file.metadata()?.len() > limit { Err(too_large(limit)) } else { Ok(Some(file)) }
+}
+
+fn too_large(limit: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes"))
 }
 
 #[cfg(test)]

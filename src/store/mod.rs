@@ -9,7 +9,7 @@ pub mod own;
 mod program;
 pub mod spool;
 
-pub use durable::{read_bounded, sync_folder, write_whole};
+pub use durable::{open_bounded, read_bounded, sync_folder, write_whole};
 pub use key_block::{BlockKey, KeyBlock};
 pub use key_log::{KeyLog, KeyLogReader, LoggedKey};
 pub use lock::{FolderLock, LockError};

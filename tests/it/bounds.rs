@@ -1,11 +1,11 @@
 //! Peers that send without an end: memory is bounded by what is asked, on every connection. What each comes to stands in
 //! `book/src/explanation/limits.md`.
 
-use std::time::Duration;
+use std::{fs, io::Write, os::unix::net::UnixListener, time::Duration};
 
 use crate::{
     cmd,
-    faults::{fill, tool},
+    faults::{await_told, begin, fill, tool},
     harness::{Finished, Flood, Plan, Server, Tool, flooding_answer, flooding_source},
 };
 
@@ -65,6 +65,137 @@ fn a_transaction_answered_without_an_end_is_not_read_on() {
 fn names_without_an_end_are_not_read_on() {
     answers_are_bounded("destination", "SCAN", "apply");
     answers_are_bounded("source", "SCAN", "verify");
+}
+
+/// The longest answer that is taken, and one that never ends.
+fn long_and_endless() -> [Flood; 2] {
+    let string = vec![b'x'; 1 << 20];
+    [Flood::of("a string of 64 MiB", "$67108000\r\n", &string), Flood::of("a line without an end", "+", &string)]
+}
+
+#[test]
+fn a_greeting_without_an_end_is_not_read_on() {
+    for flood in long_and_endless() {
+        answer_is_bounded("source", "PING", "apply", flood.clone());
+        answer_is_bounded("destination", "PING", "apply", flood);
+    }
+}
+
+#[test]
+fn an_answer_to_a_password_without_an_end_is_not_read_on() {
+    for flood in long_and_endless() {
+        let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+        let what = format!("source, `AUTH`: {}", flood.name);
+        let plan = Plan::between_ports(flooding_answer(&source, "AUTH", flood), destination.port())
+            .source("password: { env: PASSWORD }");
+        is_bounded(&what, tool(&plan).env("PASSWORD", "secret"), ["apply", "plan.yaml"]);
+    }
+}
+
+#[test]
+fn settings_and_libraries_without_an_end_are_not_read_on() {
+    for command in ["CONFIG", "FUNCTION"] {
+        for flood in long_and_endless() {
+            answer_is_bounded("source", command, "apply", flood.clone());
+            answer_is_bounded("destination", command, "apply", flood);
+        }
+    }
+}
+
+#[test]
+fn sentinels_without_an_end_are_not_read_on() {
+    for flood in long_and_endless() {
+        answer_is_bounded("source", "PUBSUB", "apply", flood);
+    }
+}
+
+/// It ends with one of these codes, within the memory.
+fn ends_bounded(what: &str, ended: Finished, code: i32) -> Finished {
+    println!("| {what} | {} MiB |", ended.peak_memory >> 20);
+    assert!(ended.peak_memory < MOST, "{what}: {} MiB\n{ended}", ended.peak_memory >> 20);
+    ended.expect(code)
+}
+
+#[test]
+fn a_control_socket_that_answers_without_an_end_is_not_read_on() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    let tool = tool(&Plan::between(&source, &destination));
+    tool.run(["apply", "plan.yaml"]).expect(0);
+    let listener = UnixListener::bind(tool.folder().join(".plan/move/control.sock")).unwrap();
+    std::thread::spawn(move || {
+        let (mut link, _) = listener.accept().unwrap();
+        while link.write_all(&[b'x'; 1 << 12]).is_ok() {}
+    });
+    ends_bounded("control socket, to `plan pause`: a line without an end", tool.run(["pause", "move"]), 3)
+        .says("a line that does not end");
+}
+
+#[test]
+fn an_order_without_an_end_is_not_read_on() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    let tool = tool(&Plan::between(&source, &destination).following("{ any: [command: cutover] }"));
+    let mut run = begin(&tool);
+    assert!(await_told(&tool, &mut run, "\"event\":\"following\""), "{}", run.wait());
+    let mut link = std::os::unix::net::UnixStream::connect(tool.folder().join(".plan/move/control.sock")).unwrap();
+    let piece = vec![b'x'; 1 << 20];
+    // It closes; a process that took all of it would take 1 GiB.
+    assert!((0..1024).any(|_| link.write_all(&piece).is_err()), "1 GiB of an order was taken");
+    tool.run(["abort", "move", "--yes"]);
+    let ended = run.kill9();
+    println!("| a client of the control socket: a line without an end | {} MiB |", ended.peak_memory >> 20);
+    assert!(ended.peak_memory < MOST, "{} MiB\n{ended}", ended.peak_memory >> 20);
+}
+
+#[test]
+fn programs_that_print_without_an_end_are_not_held() {
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    let hook = "hooks: [{ at: full.started, run: [./prints], on_error: fail, timeout: 2s }]";
+    let hooked = tool(&Plan::between(&source, &destination).line(hook)).env("PATH", "/usr/bin:/bin");
+    hooked.script("prints", "exec cat /dev/zero");
+    let ended = hooked.run(["apply", "plan.yaml"]);
+    println!("| a hook: zeros without an end | {} MiB |", ended.peak_memory >> 20);
+    assert!(ended.peak_memory < MOST, "{} MiB\n{ended}", ended.peak_memory >> 20);
+    ended.says("it was ended after 2 s");
+    let plan = Plan::between(&source, &destination).source("password: { command: [sh, ./prints] }");
+    let asking = tool(&plan).env("PATH", "/usr/bin:/bin");
+    asking.script("prints", "exec cat /dev/zero");
+    let ended = asking.run(["apply", "plan.yaml"]);
+    println!("| a password command: zeros without an end | {} MiB |", ended.peak_memory >> 20);
+    assert!(ended.peak_memory < MOST, "{} MiB\n{ended}", ended.peak_memory >> 20);
+    ended.says("it is longer than 64 KiB");
+}
+
+/// Makes a file this long without writing it.
+fn lengthen(path: &std::path::Path, bytes: u64) {
+    fs::OpenOptions::new().write(true).create(true).truncate(false).open(path).unwrap().set_len(bytes).unwrap();
+}
+
+#[test]
+fn files_of_many_gigabytes_are_not_read_whole() {
+    let tool_of_nothing = Tool::new();
+    lengthen(&tool_of_nothing.folder().join("plan.yaml"), 10 << 30);
+    let ended = tool_of_nothing.run(["validate", "plan.yaml"]);
+    println!("| a plan file: 10 GiB of zeros | {} MiB |", ended.peak_memory >> 20);
+    assert!(ended.peak_memory < MOST && ended.code() != Some(0), "{} MiB\n{ended}", ended.peak_memory >> 20);
+    let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
+    let tool = tool(&Plan::between(&source, &destination));
+    tool.run(["apply", "plan.yaml"]).expect(0);
+    let folder = tool.folder().join(".plan/move");
+    // One that is too long, and one with a line that is.
+    for (bytes, size) in [(1 << 30, "1 GiB"), (10 << 30, "10 GiB")] {
+        lengthen(&folder.join("events.jsonl"), bytes);
+        for verb in ["status", "report"] {
+            let ended = tool.run([verb, "move"]);
+            println!("| the events of a run: {size}, `plan {verb}` | {} MiB |", ended.peak_memory >> 20);
+            assert!(ended.peak_memory < MOST, "{verb}: {} MiB\n{ended}", ended.peak_memory >> 20);
+            assert!(ended.stderr.contains("longer than") || ended.stderr.contains("larger than"), "{ended}");
+        }
+    }
+    lengthen(&folder.join("journal"), 10 << 30);
+    let ended = tool.run(["apply", "plan.yaml"]);
+    println!("| the journal of a run: 10 GiB, `plan apply` | {} MiB |", ended.peak_memory >> 20);
+    assert!(ended.peak_memory < MOST && ended.code() != Some(0), "{} MiB\n{ended}", ended.peak_memory >> 20);
+    ended.says("larger than");
 }
 
 const EMPTY: &[u8] = b"REDIS0010\xff\0\0\0\0\0\0\0\0";

@@ -7,6 +7,7 @@
 
 mod samples;
 
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
@@ -15,7 +16,7 @@ use crate::planner::{Digest, digest};
 use crate::report::{Sample, run_html};
 use crate::step::{Event, Graph, Stamped};
 use crate::store::own::OwnFolder;
-use crate::store::{read_bounded, write_whole};
+use crate::store::{open_bounded, read_bounded, write_whole};
 use crate::unit::UnixMillis;
 use samples::SampleFile;
 
@@ -25,6 +26,8 @@ const PAGE: &str = "report.html";
 /// The most that is read of either: beyond it something else wrote the file.
 const MAX_EVENTS: u64 = 1 << 30;
 const MAX_GRAPH: u64 = 16 << 20;
+/// The longest line that can be an event.
+const MAX_LINE: u64 = 16 << 20;
 
 /// Figures are kept this often, milliseconds.
 const FIGURES_EVERY: i64 = 5_000;
@@ -164,13 +167,14 @@ impl Evidence {
     pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
         ours(folder)?;
         let path = folder.join(EVENTS);
-        let text = match read_bounded(&path, MAX_EVENTS) {
-            Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-            Ok(None) => return Err(no_run(folder)),
-            Err(source) => return Err(Failure::Read { path, source }),
-        };
+        let events =
+            match open_bounded(&path, MAX_EVENTS).and_then(|file| file.map(|file| events(file, &path)).transpose()) {
+                Ok(Some(events)) => events,
+                Ok(None) => return Err(no_run(folder)),
+                Err(source) => return Err(Failure::Read { path, source }),
+            };
         // A digest is part of a path: nothing but digits gets there.
-        let newest = newest_run(events(&text, &path)).filter(|(_, digest, _)| digest.parse::<Digest>().is_ok());
+        let newest = newest_run(events).filter(|(_, digest, _)| digest.parse::<Digest>().is_ok());
         let (run, digest, events) = newest.ok_or_else(|| no_run(folder))?;
         let path = graph_path(folder, &digest);
         let bytes = read_bounded(&path, MAX_GRAPH).map(Option::unwrap_or_default);
@@ -200,16 +204,25 @@ fn no_run(folder: &Path) -> Failure {
     ))
 }
 
-/// The events of a log. A line that a crash cut off is left out, and said.
-fn events(text: &str, path: &Path) -> Vec<Stamped> {
-    let mut events = vec![];
-    for (index, line) in text.lines().enumerate() {
-        match serde_json::from_str(line) {
+/// The events of a log, read line by line. A line that a crash cut off is left out, and said.
+fn events(log: impl Read, path: &Path) -> std::io::Result<Vec<Stamped>> {
+    let mut log = BufReader::new(log.take(MAX_EVENTS));
+    let (mut events, mut line) = (vec![], vec![]);
+    for number in 1.. {
+        line.clear();
+        if log.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() as u64 == MAX_LINE {
+            let what = format!("line {number} is longer than {MAX_LINE} bytes");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
+        }
+        match serde_json::from_str(&String::from_utf8_lossy(&line)) {
             Ok(event) => events.push(event),
-            Err(error) => tracing::warn!("{}:{}: not an event, left out: {error}", path.display(), index + 1),
+            Err(error) => tracing::warn!("{}:{number}: not an event, left out: {error}", path.display()),
         }
     }
-    events
+    Ok(events)
 }
 
 /// The id, the digest and the events of the run that started last, all its attempts.

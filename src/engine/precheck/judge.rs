@@ -54,7 +54,7 @@ async fn has_begun(begun: &Begun, control: Option<&mut Control>) -> Result<bool,
         (Begun::No, _) | (Begun::Ask(_), None) => Ok(false),
         (Begun::Ask(keys), Some(control)) => match crate::sink::has_begun(control, keys).await {
             Ok(begun) => Ok(begun),
-            // CheckContext the record may not be read, the item of permissions fails.
+            // Where the record may not be read, the item of permissions fails.
             Err(LeaseFault::Control(error)) if error.refusal().is_some() && !error.retryable() => Ok(false),
             Err(fault) => Err(fault.into()),
         },

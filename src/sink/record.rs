@@ -318,7 +318,9 @@ impl RunRecord {
             field(LIBRARIES).map(|text| text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect());
         let lanes = (0u32..).map_while(|lane| field(&format!("lane:{lane}")));
         let stream = field("stream").map(str::parse).transpose().ok()?;
-        let settings = fields.iter().filter_map(|(field, value)| {
+        // Empty is put back. One that cannot be read must not be forgotten.
+        let settings = fields.iter().filter(|(field, value)| field.starts_with(SETTING) && !value.is_empty());
+        let settings = settings.map(|(field, value)| {
             let (was, set_to) = value.split_once(BETWEEN)?;
             Some((field.strip_prefix(SETTING)?.to_owned(), (was.to_owned(), set_to.to_owned())))
         });
@@ -337,7 +339,7 @@ impl RunRecord {
             doubt: field(DOUBT).filter(|doubt| !doubt.is_empty()).map(str::to_owned),
             heard: field(HEARD).and_then(|heard| heard.parse().map(Offset).ok()),
             deadlines: field(DEADLINES).map_or(Ok(DeadlineMode::Exact), str::parse).ok()?,
-            settings: settings.collect(),
+            settings: settings.collect::<Option<_>>()?,
         })
     }
 
@@ -375,6 +377,8 @@ impl RunRecord {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -399,6 +403,122 @@ mod tests {
         let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
         assert_eq!(RunRecord::read(&fields), Some(record));
         assert_eq!(RunRecord::read(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_read_is_not_forgotten() {
+        let with = |value: &str| {
+            let fields = [("run", "r"), ("digest", "d"), ("state", "running"), ("generation", "1"), ("occupied", "")];
+            let fields = fields.into_iter().chain([("setting:min-slaves-to-write", value)]);
+            RunRecord::read(&fields.map(|(field, value)| (field.to_owned(), value.to_owned())).collect())
+        };
+        assert_eq!(with("0|1000000").unwrap().settings.len(), 1);
+        assert_eq!(with("").unwrap().settings.len(), 0, "it is put back");
+        assert_eq!(with("1000000"), None);
+    }
+
+    fn a_word() -> impl Strategy<Value = String> {
+        "[!-+\\--~]{1,12}"
+    }
+
+    fn dbs() -> impl Strategy<Value = Vec<Db>> {
+        prop::collection::vec(any::<u32>().prop_map(Db), 0..4)
+    }
+
+    fn stream() -> impl Strategy<Value = Checkpoint> {
+        (any::<u64>(), "[0-9a-z]{40}", prop::option::of(any::<u32>())).prop_map(|(offset, id, db)| Checkpoint {
+            offset: crate::unit::Offset(offset),
+            replid: crate::unit::ReplId::parse(id.as_bytes()).unwrap(),
+            db: db.map(Db),
+        })
+    }
+
+    fn deadlines() -> impl Strategy<Value = DeadlineMode> {
+        prop_oneof![
+            Just(DeadlineMode::Exact),
+            Just(DeadlineMode::Deferred),
+            Just(DeadlineMode::Doubtful),
+            Just(DeadlineMode::Settled),
+            any::<i64>().prop_map(|since| DeadlineMode::Settling(UnixMillis(since))),
+        ]
+    }
+
+    prop_compose! {
+        fn records()(
+            (run, digest, left) in (".*", ".*", prop::option::of(".*")),
+            state in prop::sample::select(vec![RecordState::Running, RecordState::Done, RecordState::Sealed]),
+            generation in any::<u32>(),
+            (occupied, databases) in (dbs(), prop::option::of(dbs())),
+            libraries in prop::option::of(prop::collection::btree_set(a_word(), 0..4)),
+            marks in prop::collection::vec((any::<u64>(), any::<u64>()), 0..4),
+            stream in prop::option::of(stream()),
+            removed in prop::option::of((a_word(), any::<u64>(), any::<u64>())),
+            deadlines in deadlines(),
+            settings in prop::collection::btree_map(".*", ("[0-9 ]*", ".*"), 0..4),
+            (doubt, heard) in (prop::option::of(".+"), prop::option::of(any::<u64>())),
+        ) -> RunRecord {
+            let heard = heard.map(crate::unit::Offset);
+            RunRecord {
+                marks: marks.into_iter().map(|(at, elements)| Mark { at, elements }).collect(),
+                removed: removed.and_then(|(process, evicted, expired)| format!("{process} {evicted} {expired}").parse().ok()),
+                run, digest, state, generation, occupied, databases, libraries, stream, left, doubt, heard, deadlines, settings,
+            }
+        }
+    }
+
+    /// A field as a record has it, or nearly.
+    fn field() -> impl Strategy<Value = (String, String)> {
+        const NAMES: [&str; 16] = [
+            "run",
+            "digest",
+            "state",
+            "generation",
+            "occupied",
+            "databases",
+            "libraries",
+            "lane:0",
+            "lane:1",
+            "lane:2",
+            "stream",
+            "removed",
+            "left",
+            "deadlines",
+            "setting:a",
+            "setting:",
+        ];
+        let id = "[0-9a-z]{40}";
+        let value = prop_oneof![
+            ".*",
+            "[0-9,+|. -]{0,24}",
+            Just("running".to_owned()),
+            Just("settling 5".to_owned()),
+            (any::<u64>(), any::<u64>()).prop_map(|(at, elements)| format!("{at}+{elements}")),
+            (any::<i128>(), id, any::<i64>()).prop_map(|(offset, id, db)| format!("{offset} {id} {db}")),
+        ];
+        (prop_oneof![prop::sample::select(&NAMES[..]).prop_map(str::to_owned), ".*"], value)
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_reads_back(record in records()) {
+            let fields: BTreeMap<String, String> = record.fields().into_iter().collect();
+            prop_assert_eq!(RunRecord::read(&fields), Some(record));
+        }
+
+        #[test]
+        fn whatever_the_fields_hold_is_a_record_that_reads_back_or_none(
+            changes in prop::collection::vec(field(), 0..12),
+            record in records(),
+        ) {
+            let mut fields: BTreeMap<String, String> = record.fields().into_iter().collect();
+            fields.extend(changes);
+            if let Some(record) = RunRecord::read(&fields) {
+                let told = fields.iter().filter(|(name, value)| name.starts_with(SETTING) && !value.is_empty());
+                prop_assert_eq!(record.settings.len(), told.count());
+                let again = record.fields().into_iter().collect();
+                prop_assert_eq!(RunRecord::read(&again), Some(record));
+            }
+        }
     }
 
     #[test]

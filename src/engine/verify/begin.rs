@@ -124,10 +124,18 @@ async fn skipped(control: &mut Control, keys: &RecordKeys) -> Result<HashSet<Vec
     }
 }
 
-/// The run record, if the destination has one that makes sense.
+/// The run record; `None` where the destination has none. One that cannot be read is an error, for it may say what is the run's.
 pub(super) async fn record(control: &mut Control, keys: &RecordKeys) -> Result<Option<RunRecord>, ControlError> {
     let fields: BTreeMap<String, String> = control.query(cmd("HGETALL").arg(&keys.run)).await?;
-    Ok(RunRecord::read(&fields))
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let unreadable = || ControlError::Unexpected {
+        address: control.address().clone(),
+        command: "HGETALL".to_owned(),
+        seen: format!("a run record in `{}` that this version cannot read", keys.run),
+    };
+    RunRecord::read(&fields).map(Some).ok_or_else(unreadable)
 }
 
 async fn server(control: &mut Control, access: &Access) -> Result<ComparedServer, ControlError> {

@@ -29,8 +29,8 @@ pub(super) struct TimeScale(Vec<AxisPiece>);
 impl TimeScale {
     /// The axis of a run between two places; `None` when no time has passed.
     pub(super) fn of(run: &RunSummary, left: f64, right: f64) -> Option<Self> {
-        let spans: Vec<(i64, i64)> =
-            run.attempts.iter().map(|attempt| (attempt.at.0, attempt.until.0.max(attempt.at.0 + 1))).collect();
+        let spans = run.attempts.iter().map(|attempt| (shown(attempt.at), shown(attempt.until)));
+        let spans: Vec<(i64, i64)> = spans.map(|(from, until)| (from, until.max(from + 1))).collect();
         let worked: i64 = spans.iter().map(|(from, until)| until - from).sum();
         let mut joined: Vec<(i64, i64)> = vec![];
         for span in spans {
@@ -61,9 +61,9 @@ impl TimeScale {
 
     /// Where a moment is.
     pub(super) fn x(&self, at: UnixMillis) -> f64 {
-        let piece = self.0.iter().find(|piece| at.0 <= piece.until).or(self.0.last());
+        let piece = self.0.iter().find(|piece| shown(at) <= piece.until).or(self.0.last());
         piece.map_or(0.0, |piece| {
-            let share = as_f64(at.0 - piece.from) / as_f64((piece.until - piece.from).max(1));
+            let share = as_f64(shown(at) - piece.from) / as_f64((piece.until - piece.from).max(1));
             share.clamp(0.0, 1.0).mul_add(piece.right - piece.left, piece.left)
         })
     }
@@ -94,6 +94,11 @@ impl TimeScale {
         }
         ticks
     }
+}
+
+/// A moment as the axis has it: what lies before 1970 or after the year 2500 is damage of the file, and is drawn at the edge.
+fn shown(at: UnixMillis) -> i64 {
+    at.0.clamp(0, 16_725_225_600_000)
 }
 
 /// Between two times on the axis, at least.

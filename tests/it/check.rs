@@ -137,12 +137,12 @@ fn every_item_of_two_good_servers_passes() {
     fill(&source, 100, 100);
     for (plan, items) in [
         (Plan::between(&source, &destination), 38),
-        (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 41),
+        (Plan::between(&source, &destination).following("{ any: [command: cutover] }"), 42),
         (
             Plan::between(&source, &destination)
                 .following("{ any: [command: cutover] }")
                 .line("cutover: { mode: manual }"),
-            42,
+            43,
         ),
     ] {
         let ended = tool(&plan).run(["check", "plan.yaml", "--format", "json"]).expect(0);

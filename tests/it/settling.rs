@@ -95,10 +95,10 @@ fn keys_that_were_erased_before_a_connection_broke_are_counted() {
         // Told twice a second: in one piece or in several.
         let count = |told: &serde_json::Value| {
             let text = told.to_string();
-            let number = text.split_once(" keys there are deleted")?.0.rsplit(' ').next()?.replace(',', "");
+            let number = text.split_once(" keys deleted, also")?.0.rsplit(' ').next()?.replace(',', "");
             number.parse::<u64>().ok()
         };
-        let gone: u64 = told(&tool, " keys there are deleted").iter().filter_map(count).sum();
+        let gone: u64 = told(&tool, " keys deleted, also").iter().filter_map(count).sum();
         assert_eq!(gone, 5000, "{direction:?}");
     }
 }

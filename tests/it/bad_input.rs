@@ -70,6 +70,10 @@ impl Slow {
 
     /// The same command deletes nothing until an operator says how much may go.
     fn holds(&self) {
+        // What a dead process has sent is on its way still: nothing of it comes once its connections are gone.
+        self.to.cut();
+        let is_there = || self.destination.client().command(&cmd!["CLIENT", "LIST"]).text().contains("name=redis-plan");
+        until("the connections of the dead process are gone", || !is_there());
         self.to.throttle(0);
         let there = keys(&self.destination);
         begin(&self.tool).wait().expect(4).because("R309");

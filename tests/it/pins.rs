@@ -2,6 +2,10 @@
 //! them, row R.
 
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -45,10 +49,11 @@ fn a_transaction_is_never_read_in_parts_at_the_destination() {
     let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-8.2.3"));
     let tool = tool(&Plan::between(&source, &destination).following(IDLE));
     let mut run = follow(&tool);
+    let is_enough = Arc::new(AtomicBool::new(false));
     let writer = thread::spawn({
-        let mut client = source.client();
+        let (mut client, is_enough) = (source.client(), is_enough.clone());
         move || {
-            for round in 0..400 {
+            for round in (0..).take_while(|round| *round < 400 || !is_enough.load(SeqCst)) {
                 // Some fill many batches.
                 let middle = if round % 100 == 99 { 3000 } else { 3 };
                 let mut commands = vec![cmd!["MULTI"], cmd!["INCR", "first"]];
@@ -65,6 +70,7 @@ fn a_transaction_is_never_read_in_parts_at_the_destination() {
         let [first, last] = pair.items() else { panic!("{pair:?}") };
         assert_eq!(first, last, "a transaction is read in parts");
         seen.insert(format!("{first:?}"));
+        is_enough.store(seen.len() > 10, SeqCst);
     }
     writer.join().unwrap();
     await_applied(&tool, &mut run, &source);

@@ -116,6 +116,8 @@ impl FollowTasks {
             told: told.clone(),
             source_ahead,
             open: None,
+            is_refused: false,
+            signals: signals_in.clone(),
             window: window.clone(),
             doubtful: HashSet::new(),
         };

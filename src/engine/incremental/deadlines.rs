@@ -17,11 +17,14 @@ use std::{
     time::Duration,
 };
 
+use async_channel::Sender;
 use async_std::task::{block_on, sleep};
 use redis::{Value, cmd};
 
+use super::signal::Signal;
 use crate::{
     net::{Access, Control, ControlError, Timeouts},
+    resp::RefusalKind,
     sink::{InFlight, Name, SourceDeadlines},
     unit::{Db, Offset, UnixMillis},
 };
@@ -68,6 +71,9 @@ pub(super) struct Asking {
     /// The source's clock minus ours, in milliseconds.
     pub(super) source_ahead: i64,
     pub(super) open: Option<(Control, Db)>,
+    /// This user may not ask for keys.
+    pub(super) is_refused: bool,
+    pub(super) signals: Sender<Signal>,
     /// Closed when nothing more is to be written.
     pub(super) window: InFlight,
     /// Keys whose deadlines the receipt did not tell.
@@ -114,10 +120,11 @@ impl Asking {
         }
     }
 
-    /// When a key ends at the source; `None` when it has no deadline there, or may not be asked for. A source that does not
-    /// answer is waited for: the receipt would prolong the life by all the time that the command was on its way.
+    /// When a key ends at the source; `None` when it has no deadline there, or this user may not ask for it, which is reported
+    /// once. A source that does not answer is waited for: the receipt would prolong the life by all the time that the command
+    /// was on its way.
     fn answer(&mut self, (db, key): Name<'_>) -> Option<UnixMillis> {
-        while !self.window.is_closed() {
+        while !self.is_refused && !self.window.is_closed() {
             let asked = UnixMillis::now();
             match block_on(self.ask(db, key)) {
                 Ok(left) => {
@@ -128,11 +135,14 @@ impl Asking {
                         return left.filter(|left| *left >= 0).map(|left| UnixMillis(then.saturating_add(left)));
                     }
                 }
-                Err(error) if error.retryable() => {
+                Err(ControlError::Refused { refusal, .. }) if is_lasting(refusal.kind) => {
+                    self.is_refused = true;
+                    let _ = self.signals.send_blocking(Signal::LivesRefused(refusal.to_string()));
+                }
+                Err(_) => {
                     self.open = None;
                     block_on(sleep(ASK_AGAIN));
                 }
-                Err(_) => return None,
             }
         }
         None
@@ -153,6 +163,11 @@ impl Asking {
             _ => Ok(None),
         }
     }
+}
+
+/// Refusals of SELECT or PTTL that stay: this user has no right to them, or they are renamed.
+const fn is_lasting(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::NoPermission | RefusalKind::UnknownCommand)
 }
 
 #[cfg(test)]

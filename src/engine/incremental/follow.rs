@@ -363,6 +363,10 @@ impl Follow {
             }
             Signal::Stands(history, offset) => self.stands_at(history, offset, teller),
             Signal::Scripts(count, names) => self.take_scripts(count, names, teller),
+            Signal::LivesRefused(refusal) => teller.notice(format!(
+                "The source does not let this user ask when keys end ({refusal}): a key whose deadline arrives late lives longer at \
+                 the destination, by the delay. Grant `+select +pttl ~*` there (sources up to 6.2)."
+            )),
             Signal::Left(failure) => {
                 self.figures.failed += 1;
                 teller.tell(Event::KeyFailed { failure });

@@ -40,6 +40,8 @@ pub(super) enum Signal {
     Cut(CutoverSignal),
     /// So many scripts came that set or read expiries, among them new ones of these names.
     Scripts(u64, Vec<String>),
+    /// The source does not let this user ask when keys end, in these words.
+    LivesRefused(String),
     /// Making deadlines exact tells.
     Settled(SettleOutcome),
     /// A comparison of both sides tells.

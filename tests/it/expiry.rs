@@ -8,6 +8,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
+    check::as_user,
     cmd,
     faults::{await_told, begin, fill, told, tool, until},
     following::{await_applied, follow},
@@ -205,6 +206,28 @@ fn a_deadline_that_arrives_late_waits_for_a_source_that_does_not_answer() {
     for (end, life) in lives.iter().zip([3_600_000, 60_000]) {
         assert!((begun + life - 100..=done + life + 500).contains(end), "{} ms of {life}", end - begun);
     }
+}
+
+/// With the documented rights of a source that is followed and not compared, `PTTL` is refused: that is reported, once.
+#[test]
+fn a_source_that_does_not_let_lives_be_asked_for_is_reported() {
+    let (source, destination) = (Server::start("redis-6.2.14"), Server::start("redis-7.2.4"));
+    let rights =
+        "+ping +info +time +psync +replconf +config|get +config|set +multi +exec +client|pause +client|unpause";
+    let mut words = cmd!["ACL", "SETUSER", "mover", "on", ">secret"];
+    words.extend(rights.split(' ').map(|word| word.as_bytes().to_vec()));
+    source.client().command(&words);
+    let tool = tool(&as_user(plan(&source, &destination), "source", "mover")).env("SECRET", "secret");
+    let mut run = follow(&tool);
+    await_applied(&tool, &mut run, &source);
+    run.signal(Signal::STOP);
+    source.client().pipeline_ok(&[cmd!["SET", "k", 1, "PX", 3_600_000], cmd!["SET", "l", 1, "PX", 3_600_000]]);
+    pass(now() + 2500);
+    run.signal(Signal::CONT);
+    await_applied(&tool, &mut run, &source);
+    until("it is reported", || !told(&tool, "does not let this user ask when keys end").is_empty());
+    cut_over(&tool, run);
+    assert_eq!(told(&tool, "does not let this user ask when keys end").len(), 1);
 }
 
 #[test]

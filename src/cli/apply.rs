@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::evidence::Recorder;
 use super::exit::{Exit, Failure};
-use super::load::{LocatedGraph, load};
+use super::load::{ExpandedPlan, load};
 use super::logging;
 use super::metrics::MetricsPage;
 use super::output::Output;
@@ -75,7 +75,7 @@ pub(super) struct Args {
 /// All that one process needs to work on a run.
 pub(super) struct ApplyRun<'a> {
     /// What to run.
-    pub(super) loaded: LocatedGraph,
+    pub(super) loaded: ExpandedPlan,
     /// Where its files are.
     pub(super) state_dir: PathBuf,
     /// Whether to end where the run would wait for a window.

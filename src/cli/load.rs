@@ -14,7 +14,7 @@ use crate::store::own::{OpenMode, open_regular};
 const MAX_BYTES: u64 = 64 << 20;
 
 /// A plan without faults, expanded.
-pub(super) struct LocatedGraph {
+pub(super) struct ExpandedPlan {
     /// The plan itself, and where its parts stand in the file.
     pub(super) plan: plan::LoadedPlan,
     /// What it comes to.
@@ -26,12 +26,12 @@ pub(super) struct LocatedGraph {
 }
 
 /// Reads, judges and expands the plan in `file`. Warnings are `plan validate`'s to tell.
-pub(super) fn load(file: &Path) -> Result<LocatedGraph, Failure> {
+pub(super) fn load(file: &Path) -> Result<ExpandedPlan, Failure> {
     let bytes = read(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
     let loaded = plan::load(&name(file), &bytes).map_err(|report| Failure::Faults(Box::new(report)))?;
     let graph = expand(&loaded.plan);
     let folder = folder_of(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
-    Ok(LocatedGraph { digest: digest(&graph), graph, plan: loaded, folder })
+    Ok(ExpandedPlan { digest: digest(&graph), graph, plan: loaded, folder })
 }
 
 /// The plan file's folder, from the root: a program that is started in it takes relative paths from there. Of standard input

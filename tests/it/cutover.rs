@@ -28,6 +28,14 @@ pub fn status(tool: &Tool) -> Value {
     serde_json::from_str(&said.stdout).unwrap_or(Value::Null)
 }
 
+/// The plan's tool with a hook that holds the run at this moment: from when the file `waiting` is there until `stay` is removed.
+pub fn held(plan: Plan, moment: &str) -> Tool {
+    let tool = tool(&plan.line(&format!("hooks: [{{ at: {moment}, run: [./waits.sh] }}]")));
+    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
+    tool.write("stay", "");
+    tool
+}
+
 pub const CUT: [&str; 4] = ["cutover", "move", "--confirm", "move"];
 
 pub fn wait_for_file(path: &Path) {
@@ -176,11 +184,7 @@ fn a_hook_that_fails_while_fenced_undoes_the_cutover() {
 #[test]
 fn a_cutover_that_takes_too_long_is_undone_and_one_is_cancelled() {
     let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
-    let plan = plan(&source, &destination, "{ mode: manual, timeout: 20s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
-    tool.write("stay", "");
+    let tool = held(plan(&source, &destination, "{ mode: manual, timeout: 20s }"), "cutover.fenced");
     let run = ready(&tool);
     tool.run(["cutover", "move", "--confirm", "move", "--timeout", "1s"]).expect(1).says("not sealed within 1 s");
     source.client().command(&cmd!["SET", "one", 1]);
@@ -223,11 +227,8 @@ fn a_tool_that_dies_while_the_source_is_fenced_costs_its_time_and_no_setting() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
     let mut client = source.client();
     client.command(&cmd!["CONFIG", "SET", "min-slaves-max-lag", "0"]);
-    let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
-    tool.write("stay", "");
+    let tool =
+        held(plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }"), "cutover.fenced");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
     wait_for_file(&tool.folder().join("waiting"));
@@ -249,11 +250,8 @@ fn a_tool_that_dies_while_the_source_is_fenced_costs_its_time_and_no_setting() {
 #[test]
 fn a_fence_that_a_dead_tool_left_is_lifted_when_the_run_goes_on() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
-    let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
-    tool.write("stay", "");
+    let tool =
+        held(plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }"), "cutover.fenced");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
     wait_for_file(&tool.folder().join("waiting"));
@@ -272,11 +270,8 @@ fn a_fence_that_a_dead_tool_left_is_lifted_when_the_run_goes_on() {
 #[test]
 fn a_fence_that_a_dead_tool_left_is_lifted_from_elsewhere() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
-    let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
-    tool.write("stay", "");
+    let tool =
+        held(plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }"), "cutover.fenced");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
     wait_for_file(&tool.folder().join("waiting"));
@@ -298,11 +293,7 @@ fn a_fence_that_a_dead_tool_left_is_lifted_from_elsewhere() {
 #[test]
 fn a_destination_that_does_not_answer_under_the_fence_undoes_the_cutover_in_time() {
     let (source, destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
-    let plan = plan(&source, &destination, "{ mode: manual, timeout: 2s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
-    tool.write("stay", "");
+    let tool = held(plan(&source, &destination, "{ mode: manual, timeout: 2s }"), "cutover.fenced");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
     wait_for_file(&tool.folder().join("waiting"));

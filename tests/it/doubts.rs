@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::{
     cmd,
-    cutover::{CUT, ready, wait_for_file},
+    cutover::{CUT, held, ready, wait_for_file},
     faults::{begin, calls, fill, keys, told, tool, until},
     following::{await_applied, figure, follow, offset},
     harness::{Comparer, Plan, Proxy, Running, Server, Tool},
@@ -262,9 +262,7 @@ fn what_is_emptied_elsewhere_or_by_the_source_ends_nothing() {
 #[test]
 fn a_full_copy_whose_database_somebody_emptied_does_not_end_well() {
     let (source, destination) = (three_databases(), Server::start("redis-7.2.4"));
-    let tool = tool(&Plan::between(&source, &destination).line("hooks: [{ at: full.done, run: [./waits.sh] }]"));
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
-    tool.write("stay", "");
+    let tool = held(Plan::between(&source, &destination), "full.done");
     let run = begin(&tool);
     wait_for_file(&tool.folder().join("waiting"));
     at(&destination, 3, &["FLUSHDB"]);

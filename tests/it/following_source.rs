@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     cmd,
+    cutover::held,
     faults::{await_told, begin, fill, told, tool, until},
     following::{IDLE, await_applied, began_anew, figure, follow, offset},
     harness::{Comparer, Plan, Proxy, Random, Server, Tool, Workload},
@@ -297,9 +298,7 @@ fn a_source_that_does_not_answer_when_following_begins_is_waited_for() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-8.2.3"));
     let from = Proxy::to(source.port());
     let plan = Plan::between_ports(from.port(), destination.port()).following(IDLE);
-    let tool = tool(&plan.line("hooks: [{ at: full.done, run: [./waits.sh] }]"));
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
-    tool.write("stay", "");
+    let tool = held(plan, "full.done");
     let mut run = begin(&tool);
     until("the copy is done", || tool.folder().join("waiting").exists());
     from.point_at(1);

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::{
     cmd,
-    cutover::{CUT, ready, status, wait_for_file},
+    cutover::{CUT, held, ready, status, wait_for_file},
     faults::{begin, calls, fill, keys, told, tool, until},
     following::{await_applied, figure, follow, offset, record},
     harness::{Comparer, Direction, Fault, Finished, Plan, Proxy, Running, Server, Tool},
@@ -114,10 +114,7 @@ fn a_copy_whose_destination_was_set_back_before_its_end_is_made_whole() {
     let (source, mut destination) = (Server::start("redis-7.2.4"), Server::start("redis-7.2.4"));
     fill(&source, 20_000, 100);
     let to = Proxy::to(destination.port());
-    let plan = Plan::between_ports(source.port(), to.port()).line("hooks: [{ at: full.done, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
-    tool.write("stay", "");
+    let tool = held(Plan::between_ports(source.port(), to.port()), "full.done");
     let run = crate::faults::begin_slow(&tool, &to, 1 << 20);
     until("some keys are there", || keys(&destination) > 500);
     destination.client().command(&cmd!["SAVE"]);
@@ -135,11 +132,7 @@ fn promoted(version: &str, dies: bool) {
     let (mut source, destination) = (quiet(version), Server::start("redis-7.2.4"));
     let replica = Server::of(version).replica_of(source.port()).start();
     let from = Proxy::to(source.port());
-    let plan = moving(from.port(), destination.port(), "{ mode: manual, timeout: 6s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
-    tool.write("stay", "");
+    let tool = held(moving(from.port(), destination.port(), "{ mode: manual, timeout: 6s }"), "cutover.fenced");
     let run = ready(&tool);
     raise(&source, 100);
     let cutting = tool.start(CUT);
@@ -183,11 +176,7 @@ fn an_old_source_that_lives_on_beside_its_successor_is_not_believed() {
 #[test]
 fn a_pause_that_somebody_ended_undoes_the_cutover() {
     let (source, destination) = (quiet("redis-7.2.4"), Server::start("redis-7.2.4"));
-    let plan = moving(source.port(), destination.port(), "{ mode: manual, timeout: 12s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.02; done");
-    tool.write("stay", "");
+    let tool = held(moving(source.port(), destination.port(), "{ mode: manual, timeout: 12s }"), "cutover.fenced");
     let run = ready(&tool);
     raise(&source, 100);
     let cutting = tool.start(CUT);

@@ -3,7 +3,7 @@
 use crate::{
     check::check,
     cmd,
-    cutover::{plan, ready, wait_for_file},
+    cutover::{held, plan, ready, wait_for_file},
     faults::{await_told, begin, fill, keys, told, tool, until},
     following::{await_applied, follow},
     harness::{Comparer, Direction, Fault, Plan, Proxy, Server, Tool, replacing},
@@ -121,11 +121,8 @@ fn a_deletion_that_is_refused_ends_the_run() {
 fn a_flush_behind_the_fence_keeps_the_settings_that_are_to_be_put_back() {
     let (source, destination) = (Server::start("redis-5.0.10"), Server::start("redis-7.2.4"));
     fill(&source, 100, 20);
-    let plan = plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }")
-        .line("hooks: [{ at: cutover.fenced, run: [./waits.sh] }]");
-    let tool = tool(&plan);
-    tool.script("waits.sh", "touch waiting; while test -e stay; do sleep 0.05; done");
-    tool.write("stay", "");
+    let tool =
+        held(plan(&source, &destination, "{ mode: manual, fence: min_replicas, timeout: 20s }"), "cutover.fenced");
     let run = ready(&tool);
     let cutting = tool.start(CUT);
     wait_for_file(&tool.folder().join("waiting"));
